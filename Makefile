@@ -1,0 +1,84 @@
+# Every target builds the environment it needs: a machine with Python 3.11 or newer and make is enough.
+
+PYTHON ?= python3
+UV     ?= uv
+ARGS   ?=
+
+VENV      := .venv
+BIN       := $(VENV)/bin
+LOCKED    := $(VENV)/.locked
+INSTALLED := $(VENV)/.installed
+BROWSER   := browser/node_modules/.installed
+AZURITE   := tests/azurite/node_modules/.installed
+PIP       := $(BIN)/python -m pip --disable-pip-version-check
+SUDO      := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+APT       := $(SUDO) sh -c 'apt-get update -qq && apt-get install -y -qq --no-install-recommends "$$@"' apt
+
+.DEFAULT_GOAL := help
+.PHONY: help venv demo test browser azurite page bench lint types lock clean
+
+help:  ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+venv: $(INSTALLED)  ## Build .venv from requirements.lock; does nothing when it is up to date
+
+# The locked packages. A new lock starts an environment afresh, so nothing that it dropped stays behind.
+$(LOCKED): requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  found=$$($(PYTHON) --version 2>&1) || found="not there, or does not start"; \
+	  echo "Hermetic needs Python 3.11 or newer. Got $(PYTHON) instead: $$found." >&2; \
+	  echo "Name another one, for example: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; \
+	  exit 1; }
+	$(PYTHON) -m venv --clear $(VENV)
+	$(PIP) install --quiet --require-hashes -r requirements.lock
+	@touch $@
+
+# Hermetic itself, editable. The build backend is in the lock, so this step downloads nothing.
+$(INSTALLED): $(LOCKED) pyproject.toml
+	$(PIP) install --quiet --no-index --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: venv  ## Run the demo; pass options as in: make demo ARGS="--images 5"
+	$(BIN)/hermetic demo $(ARGS)
+
+test: venv browser azurite  ## Run the whole test suite on two processes; ARGS go to pytest
+	HERMETIC_BROWSER=required OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+
+browser: $(BROWSER)  ## Install what the browser's client is built and tested with: Node packages and Chromium
+
+# Debian's Chromium and npm, where they are missing; npm brings Node 22 itself.
+$(BROWSER): browser/package-lock.json
+	@command -v chromium >/dev/null || $(APT) chromium
+	@command -v npm >/dev/null || $(APT) npm
+	cd browser && npm ci --no-audit --no-fund
+	@touch $@
+
+azurite: $(AZURITE)  ## Install Azurite, the blob store that the tests of the key store use
+
+$(AZURITE): tests/azurite/package-lock.json
+	@command -v npm >/dev/null || $(APT) npm
+	cd tests/azurite && npm ci --no-audit --no-fund
+	@touch $@
+
+page: browser  ## Build the page that the service shows at / into src/hermetic/serve/assets
+	cd browser && npm run page
+
+bench: venv  ## Run the benchmarks; ARGS go to them
+	$(BIN)/python -m benchmarks $(ARGS)
+
+lint: venv  ## Check style and formatting
+	$(BIN)/python -m ruff check
+	$(BIN)/python -m ruff format --check
+
+types: venv  ## Check the types
+	$(BIN)/python -m mypy --strict src
+
+lock:  ## Pin every dependency again in requirements.lock (needs uv; newer versions: ARGS=--upgrade)
+	@command -v $(UV) >/dev/null || { echo "make lock needs uv: pip install uv, or make lock UV=/path/to/uv" >&2; exit 1; }
+	$(UV) pip compile pyproject.toml --all-extras --group dev --universal --python-version 3.11 \
+	  --fork-strategy fewest --generate-hashes --no-emit-index-url --no-emit-find-links \
+	  --custom-compile-command 'make lock' --quiet --output-file requirements.lock $(ARGS)
+
+clean:  ## Remove .venv, caches and builds
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
