@@ -1,0 +1,247 @@
+"""Reals to integers, on both sides, with the worst case known.
+
+A feature's public grid maps a real x to the integer round((x - offset)/step) in [low, high]. A model's private
+weights map to integers at one public scale 2^-s. Then
+
+    W·x + b  =  2^-s · (integers) + error,      |error| <= guaranteed, for every x in range
+
+and more precision than T-bit results allow comes from *limbs*: an integer weight w = sum of w_i·2^(i·limb_bits) becomes
+several outputs of the same engine, recombined by the client.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .errors import InputError, PrecisionError
+
+Reals = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+
+ON_GRID = 2.0**-14
+"""An exact grid accepts values this close to a grid point, in steps: float32 pixels divided by 255 qualify."""
+
+ON_WHOLE_NUMBERS = 2.0**-32
+"""The same for a grid of whole numbers, which every type of float holds exactly."""
+
+MAX_RESULT_BITS = 62
+_MAX_SCALE_EXPONENT = 1000
+_UNDERFLOW = 1e-290
+
+
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """The public integer grid of every input feature; arrays of shape (d,).
+
+    ``exact`` says that inputs are grid points (8-bit pixels, counts): nothing is rounded, and a value off the grid is
+    refused unless the caller asks for rounding.
+    """
+
+    offset: Reals
+    step: Reals
+    low: Integers
+    high: Integers
+    exact: bool
+
+    @property
+    def features(self) -> int:
+        """d."""
+        return len(self.step)
+
+    @property
+    def lower(self) -> Reals:
+        """Smallest real value of each feature."""
+        return self.offset + self.low * self.step
+
+    @property
+    def upper(self) -> Reals:
+        """Largest real value of each feature."""
+        return self.offset + self.high * self.step
+
+    @property
+    def magnitude(self) -> Integers:
+        """Largest absolute integer of each feature."""
+        return np.maximum(np.abs(self.low), np.abs(self.high))
+
+    @property
+    def slack(self) -> Reals:
+        """How far from its grid point a value may be, in steps: half a step, or a hair on an exact grid."""
+        if not self.exact:
+            return np.full(self.features, 0.5)
+        whole = (self.step == np.rint(self.step)) & (self.offset == np.rint(self.offset))
+        return np.where(whole, ON_WHOLE_NUMBERS, ON_GRID)
+
+    def quantize(self, values: Reals, *, clip: bool = False, round_inputs: bool = False) -> Integers:
+        """Reals (n, d) as integers (n, d).
+
+        Raises
+        ------
+        InputError
+            For NaN or infinity; for a value out of range unless ``clip``; for a value off an exact grid unless
+            ``round_inputs``.
+        """
+        if not np.isfinite(values).all():
+            raise InputError(f"inputs must be finite. Got {_first(values, ~np.isfinite(values))} instead.")
+        if clip:
+            values = np.clip(values, self.lower, self.upper)
+        position = (values - self.offset) / self.step
+        outside = (position < self.low - 0.5) | (position > self.high + 0.5)
+        if outside.any():
+            feature = int(np.argwhere(outside)[0][1])
+            raise InputError(
+                f"feature {feature} must be between {self.lower[feature]:g} and {self.upper[feature]:g}. "
+                f"Got {_first(values, outside)} instead. Check the units of the data, or make the client "
+                "with clip=True to use the nearest value in range."
+            )
+        nearest = np.rint(position)
+        if self.exact and not round_inputs:
+            off = np.abs(position - nearest) > self.slack
+            if off.any():
+                feature = int(np.argwhere(off)[0][1])
+                raise InputError(
+                    f"feature {feature} must be {self.lower[feature]:g} plus a multiple of {self.step[feature]:g}. "
+                    f"Got {_first(values, off)} instead. Make the client with round_inputs=True to round to "
+                    "the nearest step."
+                )
+        return np.clip(nearest.astype(np.int64), self.low, self.high)
+
+
+def _first(values: Reals, mask: npt.NDArray[np.bool_]) -> str:
+    row, column = (int(i) for i in np.argwhere(mask)[0])
+    return f"{values[row, column]:.9g} (sample {row}, feature {column})"
+
+
+@dataclass(frozen=True, eq=False)
+class IntegerMap:
+    """A private affine map over integers: limb-outputs (k·limbs, d), ordered limb by limb, least significant first."""
+
+    weights: Integers
+    bias: Integers
+    scale_exponent: int
+    limbs: int
+    limb_bits: int
+
+    def apply(self, values: Integers) -> Integers:
+        """The integer reference: (n, d) -> (n, k·limbs), what decryption must give bit for bit."""
+        return values @ self.weights.T + self.bias
+
+    @cached_property
+    def norms(self) -> list[int]:
+        """||w_v||_1 of every limb-output; exact, where int64 sums may overflow."""
+        absolute = np.abs(self.weights)
+        high, low = (absolute >> 31).sum(axis=1), (absolute & ((1 << 31) - 1)).sum(axis=1)
+        return [(one << 31) + other for one, other in zip(high.tolist(), low.tolist(), strict=True)]
+
+
+def worst_case(weights: Integers, bias: Integers, grid: Grid) -> int:
+    """An upper bound on |result| over every output and every input in range."""
+    largest, terms = _reach(weights.astype(np.float64), bias.astype(np.float64), grid)
+    return math.ceil(largest + terms * (grid.features + 8) * 2.0**-52)
+
+
+def _reach(weights: Reals, bias: Reals, grid: Grid) -> tuple[float, float]:
+    """The largest |weights·x + bias| over every x in range, and the largest sum of its absolute terms."""
+    middle, half = (grid.high + grid.low) / 2, (grid.high - grid.low) / 2
+    absolute = np.abs(weights)
+    largest = np.abs(weights @ middle + bias) + absolute @ half
+    terms = absolute @ grid.magnitude + np.abs(bias)
+    return float(largest.max(initial=0.0)), float(terms.max(initial=0.0))
+
+
+def quantize_map(weights: Reals, bias: Reals, grid: Grid, result_bits: int, limbs: int) -> IntegerMap:
+    """The finest integers for ``weights`` (k, d) and ``bias`` (k,), both in units of grid steps, that T bits hold.
+
+    Raises
+    ------
+    PrecisionError
+        If not even one-bit weights fit.
+    """
+    limit = (1 << (result_bits - 1)) - 1
+    limb_bits = 0
+    if limbs > 1:
+        reach = int(grid.magnitude.astype(object).sum()) + 1
+        limb_bits = min((limit // reach).bit_length(), (MAX_RESULT_BITS - 1) // limbs)
+        if limb_bits < 2:
+            raise PrecisionError(f"{result_bits}-bit results leave no room for limbs over {grid.features} features.")
+    exponent = _finest_exponent(weights, bias, grid, result_bits - 1 + limb_bits * (limbs - 1))
+    for s in range(exponent, exponent - 4, -1):
+        candidate = _at_scale(weights, bias, s, limbs, limb_bits)
+        if worst_case(candidate.weights, candidate.bias, grid) <= limit:
+            return candidate
+    raise PrecisionError(f"{result_bits}-bit results cannot hold these weights.")
+
+
+def _finest_exponent(weights: Reals, bias: Reals, grid: Grid, bits: int) -> int:
+    """The largest s for which results times 2^s stay below 2^bits, and weights times 2^s fit 62 bits."""
+    largest, _ = _reach(weights, bias, grid)
+    if largest == 0:
+        return 0
+    heaviest = float(np.abs(weights).max(initial=0.0))
+    return min(bits - math.frexp(largest)[1], MAX_RESULT_BITS - 1 - math.frexp(heaviest)[1], _MAX_SCALE_EXPONENT)
+
+
+def _at_scale(weights: Reals, bias: Reals, exponent: int, limbs: int, limb_bits: int) -> IntegerMap:
+    w = np.rint(np.ldexp(weights, exponent)).astype(np.int64)
+    # A bias has as many bits as all limbs of a result together: more than 64.
+    b = np.array([int(one) for one in np.rint(np.ldexp(bias, exponent)).tolist()], dtype=object)
+    weight_limbs, bias_limbs = _balanced_limbs(w, limbs, limb_bits), _balanced_limbs(b, limbs, limb_bits)
+    return IntegerMap(
+        np.concatenate(weight_limbs), np.concatenate(bias_limbs).astype(np.int64), exponent, limbs, limb_bits
+    )
+
+
+def _balanced_limbs(values: npt.NDArray[Any], limbs: int, limb_bits: int) -> list[npt.NDArray[Any]]:
+    """values = sum of limb_i·2^(i·limb_bits), all limbs but the last in [-2^(limb_bits-1), 2^(limb_bits-1))."""
+    out = []
+    for _ in range(limbs - 1):
+        half = 1 << (limb_bits - 1)
+        digit = ((values + half) & ((1 << limb_bits) - 1)) - half
+        out.append(digit)
+        values = (values - digit) >> limb_bits
+    return [*out, values]
+
+
+def recombine(results: Integers, limbs: int, limb_bits: int, scale_exponent: int) -> Reals:
+    """Integer results (n, k·limbs) as reals (n, k); the only rounding is float64's."""
+    n, width = results.shape
+    parts = np.ldexp(
+        results.reshape(n, limbs, width // limbs).astype(np.float64),
+        (limb_bits * np.arange(limbs) - scale_exponent)[None, :, None],
+    )
+    return np.asarray(parts.sum(axis=1))
+
+
+def guaranteed_error(weights: Reals, bias: Reals, offset_part: Reals, integers: IntegerMap, grid: Grid) -> float:
+    """Worst-case |score - estimator's score| over every input in range, rounded up to two significant digits.
+
+    ``weights`` (k, d) and ``bias`` (k,) are the reals in units of grid steps; ``offset_part`` (k,) bounds the
+    absolute terms that were added into the bias. Float64 rounding, the estimator's own included, is part of the bound;
+    so is underflow, which makes 1e-290 the least of all bounds.
+    """
+    w, b = weights.copy(), bias.copy()
+    for i in range(integers.limbs):
+        limb = slice(i * len(bias), (i + 1) * len(bias))
+        scale = math.ldexp(1.0, integers.limb_bits * i - integers.scale_exponent)
+        w -= integers.weights[limb] * scale
+        b -= integers.bias[limb] * scale
+    absolute = np.abs(weights)
+    rounding = np.abs(w, out=w) @ grid.magnitude + np.abs(b)
+    off_grid = absolute @ grid.slack
+    terms = absolute @ grid.magnitude + np.abs(bias) + offset_part
+    floating = terms * (grid.features + 16) * 2.0**-51
+    return _round_up(float((rounding + off_grid + floating).max(initial=0.0)) + _UNDERFLOW)
+
+
+def _round_up(value: float) -> float:
+    """The least number of two significant decimal digits that is not smaller: it prints as it is."""
+    exponent = math.floor(math.log10(value)) - 1
+    digits = math.floor(value / 10.0**exponent)
+    while float(f"{digits}e{exponent}") < value:
+        digits += 1
+    return float(f"{digits}e{exponent}")
