@@ -1,0 +1,290 @@
+"""The data owner's side: encrypt inputs, decrypt answers."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from . import modular
+from .errors import DecryptionError, InputError, MismatchError
+from .links import apply_link, choose_labels
+from .packing import Layout, pack_samples, released
+from .quantize import Integers, Reals, recombine
+from .ring import Ring
+from .secret_key import SecretKey
+from .seeds import QUERY_DOMAIN, SEED_BYTES, expand
+from .signature import Signature
+from .wire import MAX_SAMPLES, Batch, PublicKey, Query, Result
+
+_INT64_BITS = 62
+_REAL_KINDS = "biufO"
+
+Progress = Callable[[int, int], None]
+"""Called as progress(done, total) while a long batch is encrypted, in ciphertexts."""
+
+
+class Client:
+    """Makes keys, encrypts samples and decrypts answers for one model.
+
+    Parameters
+    ----------
+    signature
+        The model's public signature.
+    secret_key
+        A key to use again, with the public key it has had from the start; by default a fresh one.
+    clip
+        Use the nearest value in range for inputs out of range, instead of refusing them.
+    round_inputs
+        Round inputs to the grid where the model expects exact values, instead of refusing them. The guaranteed error
+        then no longer covers the rounding.
+
+    Attributes
+    ----------
+    public_key
+        What the server needs once: it masks answers with it. Public.
+
+    Raises
+    ------
+    MismatchError
+        If the secret key has other parameters than the model.
+
+    Notes
+    -----
+    Do not publish decrypted scores together with the ciphertexts they came from: exact decryptions of chosen
+    ciphertexts help an attacker against the key (Li and Micciancio, EUROCRYPT 2021).
+    """
+
+    def __init__(
+        self,
+        signature: Signature,
+        secret_key: SecretKey | None = None,
+        *,
+        clip: bool = False,
+        round_inputs: bool = False,
+    ) -> None:
+        self.signature = signature
+        self.clip = clip
+        self.round_inputs = round_inputs
+        self._secret_key = secret_key or SecretKey(signature.parameters)
+        if self._secret_key.parameters != signature.parameters:
+            raise MismatchError(
+                f"the secret key must use the parameters {signature.parameters.profile!r} of model "
+                f"{signature.name!r}. Got {self._secret_key.parameters.profile!r} instead."
+            )
+        self._ring = Ring.of(signature.parameters)
+        self.public_key: PublicKey = self._secret_key.public_key
+
+    @property
+    def secret_key(self) -> SecretKey:
+        """The secret key, for :meth:`SecretKey.save`."""
+        return self._secret_key
+
+    def encrypt(self, X: npt.ArrayLike, *, progress: Progress | None = None) -> Query:
+        """Encrypt samples.
+
+        Parameters
+        ----------
+        X
+            Shape (d,) for one sample or (n, d) for any number of them; an array, a DataFrame or a sparse matrix.
+        progress
+            Called with (done, total) ciphertexts.
+
+        Returns
+        -------
+        Query
+            Fresh ciphertexts: encrypting the same input twice gives different bytes.
+
+        Raises
+        ------
+        InputError
+            For a wrong shape, dtype or column names, NaN, infinity, or values that the signature's grid does not hold.
+        """
+        integers, vector = self.quantize(X)
+        layout = self.signature.layout_for(len(integers))
+        seed = secrets.token_bytes(SEED_BYTES)
+        key = bytes.fromhex(self.public_key.id)
+        batch = Batch(self.signature.digest, key, seed, len(integers), layout, vector)
+        return Query(self.signature.parameters, batch, self._encrypt(integers, layout, seed, progress))
+
+    def quantize(self, X: npt.ArrayLike) -> tuple[Integers, bool]:
+        """The integers (n, d) that :meth:`encrypt` encrypts, and whether X was one sample of shape (d,)."""
+        values = _as_reals(X, self.signature)
+        vector = values.ndim == 1
+        values = values[None] if vector else values
+        integers = self.signature.grid.quantize(values, clip=self.clip, round_inputs=self.round_inputs)
+        return integers, vector
+
+    def _encrypt(self, integers: Integers, layout: Layout, seed: bytes, progress: Progress | None) -> modular.Residues:
+        parameters = self.signature.parameters
+        blocks = layout.query_polynomials(self.signature.features)
+        total = blocks * layout.chunks(len(integers))
+        c0 = np.empty((total, len(parameters.data_primes), parameters.ring_degree), dtype=np.int64)
+        for chunk in range(layout.chunks(len(integers))):
+            rows = integers[chunk * layout.samples : (chunk + 1) * layout.samples]
+            polynomials = pack_samples(rows, layout)
+            for start in range(0, blocks, 2):
+                first = chunk * blocks + start
+                pair = self._message(polynomials[start : start + 2])
+                for i, message in enumerate(pair, start=first):
+                    c1 = expand(QUERY_DOMAIN, seed, i, parameters, parameters.data_primes)
+                    c0[i] = self._secret_key.ring_key.encrypt_zero(c1)
+                    kept = len(parameters.kept_primes)
+                    c0[i, :kept] = modular.add(c0[i, :kept], message, parameters.kept_primes)
+                if progress:
+                    progress(first + len(pair), total)
+        return c0
+
+    def _message(self, polynomials: Integers) -> modular.Residues:
+        """delta·P times each polynomial, in evaluation form; it is zero modulo the dropped primes."""
+        parameters = self.signature.parameters
+        residues = modular.from_integers(polynomials, parameters.kept_primes)
+        factor = self.signature.delta * parameters.rescale_factor
+        return self._ring.ntt(modular.scale(residues, factor, parameters.kept_primes))
+
+    def decrypt(self, result: Result) -> Reals:
+        """The scores: what the estimator's ``decision_function`` (classifiers) or ``predict`` (regressors) would give.
+
+        Returns
+        -------
+        Reals
+            Shape as the estimator's own for the encrypted X; without the first axis if X was one sample (d,). Each
+            within ``signature.error`` of the estimator's.
+
+        Raises
+        ------
+        MismatchError
+            If the result answers another key or another model.
+        DecryptionError
+            If it does not decrypt within the noise bound.
+        """
+        one = self.signature
+        scores = recombine(self.decrypt_integers(result), one.limbs, one.limb_bits, one.scale_exponent)
+        if one.squeeze:
+            scores = scores[:, 0]
+        return scores[0] if result.batch.vector else scores
+
+    def decrypt_integers(self, result: Result) -> Integers:
+        """The integer results (n, k·limbs), equal bit for bit to the integer reference. Raises as :meth:`decrypt`."""
+        self._check_belongs(result)
+        phase = self._phase(result)
+        delta = self.signature.delta
+        nearest = (phase + delta // 2) // delta
+        if (np.abs(phase - nearest * delta) > self.signature.result_noise).any() or (
+            np.abs(nearest) >> (self.signature.result_bits - 1)
+        ).any():
+            raise DecryptionError(
+                "the result must decrypt within its noise bound. It does not: it was damaged, forged, or "
+                "computed under another key."
+            )
+        return nearest.astype(np.int64)
+
+    def _check_belongs(self, result: Result) -> None:
+        if result.batch.signature != self.signature.digest:
+            raise MismatchError(f"the result must come from model {self.signature.name!r}. It comes from another.")
+        if result.batch.key.hex() != self.public_key.id:
+            raise MismatchError(
+                f"the result must answer the key {self.public_key.id[:16]}…. Got an answer to "
+                f"{result.batch.key.hex()[:16]}… instead."
+            )
+
+    def _phase(self, result: Result) -> npt.NDArray[Any]:
+        """c0 + c1·s mod q' at the target coefficients, as centred integers (n, k·limbs)."""
+        parameters, batch = self.signature.parameters, result.batch
+        primes, outputs = parameters.kept_primes, self.signature.integer_outputs
+        c1_s = self._ring.intt(self._secret_key.ring_key.times(self._ring.ntt(result.c1)))
+        groups = batch.layout.result_polynomials(outputs)
+        masks = np.concatenate(
+            [
+                c1_s[chunk * groups + group][:, index.reshape(-1)]
+                for chunk, indices in enumerate(released(batch.layout, batch.samples, outputs))
+                for group, index in enumerate(indices)
+            ],
+            axis=1,
+        )
+        phase = modular.to_centred_integers(modular.add(masks, result.words, primes), primes)
+        if parameters.result_modulus.bit_length() <= _INT64_BITS:
+            phase = phase.astype(np.int64)
+        return _by_sample(phase, batch, outputs)
+
+    def scores_to_labels(self, scores: Reals) -> npt.NDArray[Any]:
+        """The estimator's ``predict`` from scores: labels of a classifier, the scores themselves of a regressor."""
+        labels = self.signature.labels
+        if labels is None:
+            return scores
+        binary = self.signature.outputs == 1
+        if binary and not self.signature.squeeze:
+            scores = scores[..., 0]
+        return choose_labels(scores, labels, binary=binary)
+
+    def scores_to_probabilities(self, scores: Reals) -> Reals:
+        """The estimator's ``predict_proba`` from scores, by its public link: (n, classes).
+
+        Raises
+        ------
+        InputError
+            If the estimator has no ``predict_proba``.
+        """
+        link = self.signature.link
+        if link is None:
+            raise InputError(
+                f"predict_proba must come from a model with probabilities. Model {self.signature.name!r} has none: "
+                "use decrypt or predict."
+            )
+        return apply_link(link, scores, binary=self.signature.outputs == 1)
+
+    def predict(self, result: Result) -> npt.NDArray[Any]:
+        """Decrypt, and give the labels (classifiers, in the dtype the estimator was fitted with) or values
+        (regressors).
+        """
+        return self.scores_to_labels(self.decrypt(result))
+
+    def predict_proba(self, result: Result) -> Reals:
+        """Decrypt, and apply the public link: probabilities (n, classes), as the estimator's ``predict_proba``.
+
+        Raises
+        ------
+        InputError
+            If the estimator has no ``predict_proba``.
+        """
+        return self.scores_to_probabilities(self.decrypt(result))
+
+    def __repr__(self) -> str:
+        return f"Client({self.signature.name!r}, {self.signature.parameters.profile}, key {self.public_key.id[:16]}…)"
+
+
+def _by_sample(phase: npt.NDArray[Any], batch: Batch, outputs: int) -> npt.NDArray[Any]:
+    """Words in release order (chunk, output, sample) as (sample, output)."""
+    full = batch.layout.samples
+    rows = []
+    for chunk in range(batch.layout.chunks(batch.samples)):
+        samples = min(full, batch.samples - chunk * full)
+        block = phase[chunk * full * outputs : chunk * full * outputs + samples * outputs]
+        rows.append(block.reshape(outputs, samples).T)
+    return np.concatenate(rows)
+
+
+def _as_reals(X: Any, signature: Signature) -> Reals:
+    """X as float64 of shape (d,) or (n, d)."""
+    names = getattr(X, "columns", None)
+    if names is not None and signature.feature_names is not None and list(names) != list(signature.feature_names):
+        raise InputError(
+            f"the columns must be {list(signature.feature_names)[:8]}…, in this order. Got {list(names)[:8]}… instead."
+        )
+    dense = X.toarray() if hasattr(X, "toarray") else X
+    try:
+        raw = np.asarray(dense)
+        if raw.dtype.kind not in _REAL_KINDS:
+            raise TypeError(f"its dtype is {raw.dtype}")
+        values = raw.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"inputs must be real numbers. Got {type(X).__name__} that is not: {error}.") from error
+    d = signature.features
+    if values.ndim not in (1, 2) or values.shape[-1] != d:
+        raise InputError(f"inputs must have shape ({d},) or (n, {d}). Got {values.shape} instead.")
+    if values.ndim == 2 and not 1 <= len(values) <= MAX_SAMPLES:
+        raise InputError(f"a batch must have 1 to {MAX_SAMPLES} samples. Got {len(values)} instead.")
+    return values

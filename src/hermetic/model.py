@@ -1,0 +1,190 @@
+"""The model owner's side: integer weights with their public signature; saving, loading, evaluating."""
+
+from __future__ import annotations
+
+import os
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from . import bounds
+from .errors import MismatchError, ModelFileError, WireError
+from .evaluate import EncodedWeights, ZeroPool, evaluate
+from .files import write_private
+from .packing import Layout
+from .quantize import IntegerMap, worst_case
+from .signature import Offer, Signature
+from .wire import PublicKey, Query, Result
+
+FORMAT = "hermetic model 1"
+_MAX_ENCODED = 4
+_MAX_POOLS = 16
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class EncryptedModel:
+    """A compiled model: private integer weights and the public signature. Made by :func:`hermetic.compile`.
+
+    The weights are *not* encrypted: this object and its file belong to the model's owner. What is encrypted are the
+    queries it answers.
+    """
+
+    def __init__(self, integers: IntegerMap, signature: Signature) -> None:
+        """Check that the bounds of :mod:`hermetic.bounds` hold for these weights.
+
+        Raises
+        ------
+        ModelFileError
+            If weights and signature do not fit together, or a bound does not hold.
+        """
+        _check(integers, signature)
+        self._integers = integers
+        self.signature = signature
+        self._encoded: OrderedDict[Layout, EncodedWeights] = OrderedDict()
+        self._pools: OrderedDict[str, ZeroPool] = OrderedDict()
+
+    @property
+    def integers(self) -> IntegerMap:
+        """The private integer weights and biases."""
+        return self._integers
+
+    def evaluate(self, query: Query, public_key: PublicKey | ZeroPool) -> Result:
+        """Answer a query: what the server does. Exact and sanitised, see :mod:`hermetic.evaluate`.
+
+        Parameters
+        ----------
+        query
+            From :meth:`Client.encrypt` or :meth:`Query.from_bytes`.
+        public_key
+            The client's public key, or a :class:`ZeroPool` of it with encryptions of zero made ahead.
+
+        Raises
+        ------
+        MismatchError
+            If the query belongs to another model or key.
+
+        Notes
+        -----
+        Leaks to the client: the scores of its samples, and each released word carries at most
+        ``bounds.target_bits`` bits about the weights whatever the client sends. Like any prediction service,
+        d + 1 well-chosen samples determine a linear model: limiting the number of queries is the caller's job.
+        """
+        zeros = public_key if isinstance(public_key, ZeroPool) else self.zero_pool(public_key)
+        return evaluate(self._integers, self.signature, self.encoded, query, zeros)
+
+    def zero_pool(self, public_key: PublicKey) -> ZeroPool:
+        """The pool of encryptions of zero of a public key; the last few keys' pools are kept."""
+        if public_key.parameters != self.signature.parameters:
+            raise MismatchError(
+                f"the public key must use the parameters {self.signature.parameters.profile!r}. "
+                f"Got {public_key.parameters.profile!r} instead."
+            )
+        return _cached(self._pools, public_key.id, lambda: ZeroPool(public_key), _MAX_POOLS)
+
+    def encoded(self, layout: Layout) -> EncodedWeights:
+        """The weights in a layout; the last few layouts are kept."""
+        parameters = self.signature.parameters
+        return _cached(self._encoded, layout, lambda: EncodedWeights(self._integers, parameters, layout), _MAX_ENCODED)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write a safetensors file with a JSON header, mode 0600, all or nothing. Never a pickle.
+
+        Raises
+        ------
+        ModelFileError
+            If it cannot be written.
+        """
+        one = self._integers
+        tensors = {"weights": np.ascontiguousarray(one.weights), "bias": np.ascontiguousarray(one.bias)}
+        data = save(tensors, metadata={"format": FORMAT, "signature": self.signature.json.decode()})
+        try:
+            write_private(Path(path), data)
+        except OSError as error:
+            raise ModelFileError(f"{path} cannot be written: {error.strerror}.") from error
+
+    @staticmethod
+    def load(path: str | os.PathLike[str]) -> EncryptedModel:
+        """Read a model file; every bound is checked again.
+
+        Raises
+        ------
+        ModelFileError
+            If it cannot be read, is damaged, is no Hermetic model, or its bounds do not hold.
+        """
+        if not Path(path).is_file():
+            raise ModelFileError(f"{path} must be a Hermetic model file. There is no such file.")
+        try:
+            with safe_open(str(path), framework="numpy") as file:
+                metadata = file.metadata() or {}
+                if metadata.get("format") != FORMAT:
+                    raise ModelFileError(
+                        f"{path} must be a Hermetic model file ({FORMAT!r}). Its format is {metadata.get('format')!r}."
+                    )
+                weights, bias = (_int64(file.get_tensor(name)) for name in ("weights", "bias"))
+            signature = Signature.from_json(metadata["signature"].encode())
+        except (SafetensorError, WireError, OSError, KeyError, TypeError) as error:
+            raise ModelFileError(f"{path} is not a valid Hermetic model file: {error}") from error
+        return EncryptedModel(
+            IntegerMap(weights, bias, signature.scale_exponent, signature.limbs, signature.limb_bits), signature
+        )
+
+    def __repr__(self) -> str:
+        one = self.signature
+        return (
+            f"EncryptedModel({one.name!r}, {one.features} features -> {one.outputs} outputs, {one.parameters.profile})"
+        )
+
+
+def lambda_bits(integers: IntegerMap, layout: Layout, flood: int) -> float:
+    """The flooding, in bits, of the answers of a layout: that of its result polynomial with the largest weights."""
+    norms = integers.norms
+    groups = [sum(norms[i : i + layout.outputs]) for i in range(0, len(norms), layout.outputs)]
+    return bounds.flooding_lambda(flood, max(groups))
+
+
+def _check(integers: IntegerMap, signature: Signature) -> None:
+    shape = (signature.integer_outputs, signature.features)
+    if integers.weights.shape != shape or integers.bias.shape != shape[:1]:
+        raise ModelFileError(
+            f"weights must have shape {shape} and bias {shape[:1]}. Got {integers.weights.shape} and "
+            f"{integers.bias.shape} instead."
+        )
+    limit = 1 << (signature.result_bits - 1)
+    if worst_case(integers.weights, integers.bias, signature.grid) >= limit:
+        raise ModelFileError(f"results must stay below {limit}: these weights exceed it for some input in range.")
+    for offer in signature.offers:
+        _check_offer(integers, signature, offer)
+
+
+def _check_offer(integers: IntegerMap, signature: Signature, offer: Offer) -> None:
+    parameters, flood = signature.parameters, signature.flood_bits
+    if not bounds.layout_allowed(parameters, offer.layout, signature.features, flood):
+        raise ModelFileError(f"{offer.layout} releases too many words of one polynomial.")
+    found = lambda_bits(integers, offer.layout, flood)
+    if found < offer.lambda_bits or found < bounds.MIN_LAMBDA_BITS:
+        raise ModelFileError(
+            f"answers in {offer.layout} must be flooded by {max(offer.lambda_bits, bounds.MIN_LAMBDA_BITS)} bits. "
+            f"These weights leave {found:.1f}."
+        )
+
+
+def _int64(tensor: Any) -> Any:
+    if tensor.dtype != np.int64:
+        raise TypeError(f"tensors must be int64. Got {tensor.dtype} instead.")
+    return tensor
+
+
+def _cached(cache: OrderedDict[K, V], key: K, make: Callable[[], V], limit: int) -> V:
+    if key not in cache:
+        cache[key] = make()
+        while len(cache) > limit:
+            cache.popitem(last=False)
+    cache.move_to_end(key)
+    return cache[key]

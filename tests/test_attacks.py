@@ -1,0 +1,461 @@
+"""Can a client learn more about the weights than the scores of its samples? Every attack here is carried out.
+
+The tools are in :mod:`adversary`. Each attack is first shown to work where a protection is missing, so that it is
+known to be one; then to fail on what a service releases, for an honest and for every kind of malicious client.
+"""
+
+import dataclasses
+import math
+import secrets
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import seal
+from scipy import stats
+
+import adversary
+import fitted
+from hermetic import (
+    Client,
+    EncryptedModel,
+    Layout,
+    ModelFileError,
+    Parameters,
+    PublicKey,
+    Query,
+    Result,
+    Signature,
+    WireError,
+    ZeroPool,
+    bounds,
+    modular,
+    packing,
+    parameters,
+    ring,
+)
+from hermetic.parameters import FAST, PRECISE
+from hermetic.seeds import PUBLIC_KEY_DOMAIN, QUERY_DOMAIN, expand
+from hermetic.signature import Offer
+
+PETALS = fitted.petals().model
+WEIGHTS = PETALS.integers.weights
+FORGED_Q = FAST.query_modulus // 4
+
+
+@pytest.fixture
+def client() -> Client:
+    return Client(PETALS.signature)
+
+
+# 1. A product of ciphertext and weights is not fit to be seen
+
+
+def test_division_reads_every_weight_from_a_bare_product() -> None:
+    digits = fitted.digits()
+    query = Client(digits.signature).encrypt(digits.X[0])
+    (c1,) = adversary.bare_product(digits.model, query)
+    found = adversary.weights_by_division(c1, query, outputs=10, features=64)
+    assert np.array_equal(found, digits.model.integers.weights)
+
+
+def rescaled(c1: adversary.BigIntegers) -> adversary.BigIntegers:
+    """c1 after rescaling, times P again: rounded, as a result's c1, but not masked."""
+    factor = FAST.rescale_factor
+    return (c1 + factor // 2) // factor * factor
+
+
+def test_rescaling_does_not_hide_the_weights(client: Client) -> None:
+    query = client.encrypt([1.4, 0.2])
+    (c1,) = adversary.bare_product(PETALS, query)
+    assert adversary.recognised(rescaled(c1), c1, FAST) == 1
+    assert not np.array_equal(adversary.weights_by_division(rescaled(c1), query, 3, 2), WEIGHTS)
+    assert np.array_equal(adversary.weights_by_lattice(rescaled(c1), query, 3, 2), WEIGHTS)
+
+
+# 2. What is released hides them, whatever the client sends
+
+
+def honest(client: Client) -> tuple[Query, PublicKey]:
+    return client.encrypt([1.4, 0.2]), client.public_key
+
+
+def words(polynomial: list[int]) -> modular.Residues:
+    """A polynomial's first coefficients as a forged c0 or b, in evaluation form."""
+    padded = polynomial + [0] * (FAST.ring_degree - len(polynomial))
+    rows = np.array([[one % prime for one in padded] for prime in FAST.key_primes], dtype=np.int64)
+    return ring.Ring.of(FAST).ntt(rows[None])[0]
+
+
+def forged_query(polynomial: list[int]) -> Callable[[Client], tuple[Query, PublicKey]]:
+    def attack(client: Client) -> tuple[Query, PublicKey]:
+        query, key = honest(client)
+        return adversary.with_c0(query, words(polynomial)[:2], key), key
+
+    return attack
+
+
+def forged_key(b: modular.Residues | int) -> Callable[[Client], tuple[Query, PublicKey]]:
+    def attack(client: Client) -> tuple[Query, PublicKey]:
+        query, key = honest(client)
+        forged = adversary.with_b(key, b)
+        return adversary.with_c0(query, query.c0, forged), forged
+
+    return attack
+
+
+def all_zero_words(client: Client) -> tuple[Query, PublicKey]:
+    query, key = honest(client)
+    forged = adversary.with_b(key, 0)
+    return adversary.with_c0(query, 0, forged), forged
+
+
+def equal_seeds(client: Client) -> tuple[Query, PublicKey]:
+    query, key = honest(client)
+    forged = replace(key, seed=query.batch.query)
+    return adversary.with_c0(query, query.c0, forged), forged
+
+
+def zero_seeds(client: Client) -> tuple[Query, PublicKey]:
+    query, key = honest(client)
+    forged = replace(key, seed=bytes(32))
+    query = replace(query, batch=replace(query.batch, query=bytes(32)))
+    return adversary.with_c0(query, query.c0, forged), forged
+
+
+def mask_revealing_key(client: Client) -> tuple[Query, PublicKey]:
+    key = adversary.forged_key(PETALS.signature, stride=1)
+    query = client.encrypt([1.4, 0.2])
+    return adversary.with_c0(query, 0, key), key
+
+
+LARGEST = np.array(FAST.key_primes)[:, None] - 1
+CLIENTS = {
+    "honest": honest,
+    "c0 = 0": forged_query([0]),
+    "c0 = 1": forged_query([1]),
+    "c0 = q/4": forged_query([FORGED_Q]),
+    "c0 = q/4 in every coefficient": forged_query([FORGED_Q] * FAST.ring_degree),
+    "c0 = X^2048": forged_query([0] * 2048 + [1]),
+    "c0 = q/4·(X + X^5)": forged_query([0, FORGED_Q, 0, 0, 0, FORGED_Q]),
+    "b = 0": forged_key(0),
+    "b = 1": forged_key(words([1])),
+    "b = 2^80": forged_key(words([1 << 80])),
+    "b = -1 in every word": forged_key(LARGEST),
+    "b that reveals u": mask_revealing_key,
+    "all words zero": all_zero_words,
+    "equal seeds": equal_seeds,
+    "zero seeds": zero_seeds,
+}
+
+
+def released(query: Query, key: PublicKey, model: EncryptedModel = PETALS) -> Result:
+    """The answer of a service that reads both from the network, as the client reads it."""
+    arrived = Query.from_bytes(query.to_bytes(), model.signature)
+    answer = model.evaluate(arrived, PublicKey.from_bytes(key.to_bytes())).to_bytes()
+    return Result.from_bytes(answer, model.signature)
+
+
+@pytest.mark.parametrize("attack", CLIENTS.values(), ids=CLIENTS)
+def test_a_released_result_hides_the_weights(client: Client, attack: Callable[..., tuple[Query, PublicKey]]) -> None:
+    query, key = attack(client)
+    c1 = adversary.lifted(released(query, key))
+    (product,) = adversary.bare_product(PETALS, query)
+    assert adversary.recognised(c1, product, FAST) == 0
+    for found in (
+        adversary.weights_by_division(c1, query, outputs=3, features=2),
+        adversary.weights_by_lattice(c1, query, outputs=3, features=2),
+    ):
+        assert found is None or not (found == WEIGHTS).any()
+
+
+def test_a_precise_result_hides_them_as_well() -> None:
+    progression = fitted.progression()
+    client = Client(progression.signature)
+    query = client.encrypt(progression.X.iloc[0])
+    result = released(query, client.public_key, progression.model)
+    (product,) = adversary.bare_product(progression.model, query)
+    assert progression.signature.parameters == PRECISE
+    assert adversary.recognised(adversary.lifted(result), product, PRECISE) == 0
+
+
+def test_every_polynomial_has_a_mask_of_its_own(client: Client) -> None:
+    """Two polynomials under one mask would show their difference; 4,097 samples of 3 outputs take six polynomials."""
+    large = PETALS.signature.layouts[-1]
+    query = client.encrypt(np.tile(fitted.petals().X, (28, 1))[:4097])
+    assert query.batch.layout == large == Layout(4096, 4096, 1, 1)
+    result = released(query, client.public_key)
+    own = adversary.coefficients(adversary.query_c1(query), FAST).reshape(2, 2, 4096)
+    products = [WEIGHTS[v].astype(object) @ own[chunk] for chunk in range(2) for v in range(3)]
+    masks = [adversary.lifted(result, i) - product for i, product in enumerate(products)]
+    assert len(result.c1) == len(masks) == 6
+    for i, mask in enumerate(masks):
+        for other in [0, *masks[:i]]:
+            assert adversary.recognised(mask, other, FAST) == 0
+
+
+def test_a_seed_gives_queries_and_keys_different_polynomials() -> None:
+    seed = secrets.token_bytes(32)
+    c1, a = (expand(domain, seed, 0, FAST, FAST.data_primes) for domain in (QUERY_DOMAIN, PUBLIC_KEY_DOMAIN))
+    assert (c1 == a).sum() == 0
+
+
+def test_an_encryption_of_zero_is_never_handed_out_twice(client: Client) -> None:
+    pool, taken = ZeroPool(client.public_key), []
+    pool.fill(20)
+    assert len(pool) == 20
+
+    def take() -> None:
+        for _ in range(10):
+            taken.append(pool.take().tobytes())
+
+    threads = [threading.Thread(target=take) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(pool) == 0
+    assert len(set(taken)) == 40
+
+
+# 3. Statistics: c1 looks uniform and does not depend on the weights; target words are flooded
+
+
+def c1_gaps(model: EncryptedModel, query: Query, key: PublicKey, answers: int) -> np.ndarray:
+    """How far the c1 of answers are from c1·W modulo q', as fractions of q'."""
+    (product,) = adversary.bare_product(model, query)
+    gaps = [
+        adversary.centred(adversary.lifted(model.evaluate(query, key)) - product, FAST.query_modulus)
+        for _ in range(answers)
+    ]
+    return np.concatenate(gaps).astype(np.float64) / FAST.query_modulus
+
+
+def test_c1_does_not_depend_on_the_weights(client: Client) -> None:
+    """A chi-square test of 64 bins on 20 answers, against the sharpest prediction there is; p > 1e-6 to pass."""
+    other = EncryptedModel(replace(PETALS.integers, weights=-WEIGHTS), PETALS.signature)
+    query, key = honest(client)
+    bins = np.linspace(-0.5, 0.5, 65)
+    counts = [np.histogram(c1_gaps(model, query, key, answers=20), bins)[0] for model in (PETALS, other)]
+    assert all(count.sum() == 20 * FAST.ring_degree for count in counts)
+    for count in counts:
+        assert stats.chisquare(count).pvalue > 1e-6
+    assert stats.chi2_contingency(counts).pvalue > 1e-6
+
+    (product,) = adversary.bare_product(PETALS, query)
+    gap = adversary.centred(rescaled(product) - product, FAST.query_modulus).astype(np.float64) / FAST.query_modulus
+    assert stats.chisquare(np.histogram(gap, bins)[0]).pvalue < 1e-100, "the test must see a c1 without a mask"
+
+
+def residues_of_flooding(client: Client, query: Query, answers: int) -> np.ndarray:
+    """What is left of target words after decryption, in units of P: (answers, samples·outputs)."""
+    rows = []
+    for _ in range(answers):
+        result = PETALS.evaluate(query, client.public_key)
+        y = client.decrypt_integers(result)
+        rows.append((client._phase(result) - y * PETALS.signature.delta).reshape(-1))
+    return np.array(rows, dtype=np.float64)
+
+
+def test_target_words_are_flooded_uniformly(client: Client) -> None:
+    """Kolmogorov and Smirnov's test of 30,000 words against the flooding alone; p > 1e-6 to pass."""
+    query = client.encrypt(np.tile(fitted.petals().X, (14, 1))[:2000])
+    left = residues_of_flooding(client, query, answers=5)
+    half = 2.0 ** (PETALS.signature.flood_bits - 1) / FAST.rescale_factor
+    assert np.abs(left).max() <= PETALS.signature.result_noise
+    assert stats.kstest(left.reshape(-1) / half, stats.uniform(-1, 2).cdf).pvalue > 1e-6
+
+
+def test_a_thousand_answers_averaged_give_the_score_and_no_weight(client: Client) -> None:
+    """Averaging n answers narrows flooding by sqrt(n), as it must; e·W is 2^-28.9 of it, and no closer to be seen than
+    after one. c1 is masked afresh every time.
+    """
+    answers = 1000
+    query, key = honest(client)
+    results = [PETALS.evaluate(query, key) for _ in range(answers)]
+    y = client.decrypt_integers(results[0])
+    left = np.array([client._phase(one) for one in results]) - y * PETALS.signature.delta
+    deviation = 2.0**PETALS.signature.flood_bits / math.sqrt(12) / FAST.rescale_factor
+    spread = left.std(axis=0) / deviation
+    assert (np.abs(spread - 1) < 0.15).all()
+    assert (np.abs(left.mean(axis=0)) < 6 * deviation / math.sqrt(answers)).all()
+    largest_e_w = parameters.MAX_ERROR * int(np.abs(WEIGHTS).sum()) / FAST.rescale_factor
+    assert largest_e_w < deviation / math.sqrt(answers) / 2**20
+
+    total = np.sum([one.c1[0, 0] for one in results], axis=0).astype(object) * FAST.rescale_factor
+    (product,) = adversary.bare_product(PETALS, query)
+    assert adversary.recognised(total, answers * product, FAST) == 0
+    mean = total // answers
+    assert adversary.recognised(mean, product, FAST) == 0
+    assert not np.array_equal(adversary.weights_by_lattice(mean, query, 3, 2), WEIGHTS)
+
+
+# 4. What the released words can carry
+
+
+def test_a_result_is_c1_and_the_target_words_and_nothing_else(client: Client) -> None:
+    samples = fitted.petals().X[:5]
+    query = client.encrypt(samples)
+    result = PETALS.evaluate(query, client.public_key)
+    packed = 4096 * 50 // 8
+    assert query.batch.layout.outputs == 3
+    assert result.c1.shape == (1, 1, 4096)
+    assert result.words.shape == (1, 15)
+    envelope, batch, fifteen_words = 32 + 32, 32 + 32 + 32 + 4 * 4 + 4, 32 * 50 // 8
+    assert len(result.to_bytes()) == envelope + batch + packed + fifteen_words
+
+
+def crafted_words(client: Client, constant: int) -> np.ndarray:
+    """The target words, times P and less the bias, of a query whose phase is a constant: b = 0 and c0 = constant."""
+    key = adversary.with_b(client.public_key, 0)
+    query = adversary.with_c0(client.encrypt([1.4, 0.2]), words([constant])[:2], key)
+    result = released(query, key)
+    found = modular.to_centred_integers(result.words, FAST.kept_primes)
+    values = found - PETALS.signature.delta * PETALS.integers.bias.astype(object)
+    return adversary.centred(values, FAST.result_modulus) * FAST.rescale_factor
+
+
+def test_a_crafted_word_reads_one_number_as_an_honest_score_does(client: Client) -> None:
+    """c0 = K for K above the flooding: each target word gives K·w. So do the scores of two honest samples."""
+    constant = 1 << (PETALS.signature.flood_bits + 2)
+    crafted = np.array([round(int(one) / constant) for one in crafted_words(client, constant)])
+    grid = PETALS.signature.grid
+    pair = np.array([grid.offset, grid.offset + np.array([grid.step[0], 0])])
+    zero, one = client.decrypt_integers(PETALS.evaluate(client.encrypt(pair), client.public_key))
+    assert np.array_equal(crafted, one - zero)
+    assert np.array_equal(crafted, WEIGHTS[:, 0])
+
+
+def test_a_crafted_word_below_the_flooding_reads_nothing_for_sure(client: Client) -> None:
+    """c0 = K for K = 2^(F-10): a word gives w + (uniform in ±2^9)."""
+    constant = 1 << (PETALS.signature.flood_bits - 10)
+    found = np.array([crafted_words(client, constant) for _ in range(50)]) / constant
+    error = found.astype(np.float64) - WEIGHTS[:, 0]
+    assert np.abs(error).max() < 513
+    assert 196 < np.abs(error).mean() < 316, "the mean of 150 values uniform in 0..512 is 256 ± 12"
+
+
+# 5. Forged public keys: the rule of max_targets
+
+
+def offering(model: EncryptedModel, layout: Layout) -> Signature:
+    """The model's signature with one layout, whatever its flooding."""
+    return replace(model.signature, offers=(Offer(layout, bounds.MIN_LAMBDA_BITS),))
+
+
+DIGITS = fitted.digits().model
+FORBIDDEN = Layout(4096, 32, 12, 10)
+LARGEST_ALLOWED = Layout(4096, 8, 51, 10)
+
+
+def test_a_forged_key_reads_the_whole_mask_in_a_forbidden_layout() -> None:
+    """320 words give 4,096 ternary coefficients of u; with it, the mask of c1 comes off and c1·W lies open."""
+    signature = offering(DIGITS, FORBIDDEN)
+    key = adversary.forged_key(signature, stride=32)
+    query = adversary.silent_query(signature, key, FORBIDDEN, samples=32)
+    result = adversary.answer_unchecked(DIGITS, signature, query, ZeroPool(key))
+    mask = adversary.read_mask(result, signature, DIGITS.integers.bias)
+    assert len(mask) == 4096
+    (product,) = adversary.bare_product(DIGITS, query)
+    assert adversary.recognised(adversary.unmasked(result, key, mask), product, FAST) == 1
+
+
+def test_a_forged_key_reads_less_than_half_the_mask_in_an_allowed_layout() -> None:
+    """80 words give 1,680 coefficients. The 2,416 that are left make c1 a sample that 128-bit security allows: the
+    Standard's table wants 2,048 for 50 bits and an error of 12^-1/2.
+    """
+    signature = offering(DIGITS, LARGEST_ALLOWED)
+    model = EncryptedModel(DIGITS.integers, signature)
+    key = adversary.forged_key(signature, stride=8)
+    query = adversary.silent_query(signature, key, LARGEST_ALLOWED, samples=8)
+    zeros = ZeroPool(key)
+    zeros.fill(1)
+    whole_c0 = adversary.coefficients(zeros._ready[0][0], FAST)
+    whole_mask = adversary.read_digits(whole_c0, range(4096), signature, stride=8)
+    mask = adversary.read_mask(model.evaluate(query, zeros), signature, DIGITS.integers.bias)
+    assert len(whole_mask) == 4096, "the attack is real: all of c0 would give u"
+    assert mask == {i: whole_mask[i] for i in mask}
+    assert len(mask) == 80 * adversary.digits_per_word(signature) == 1680
+    assert 4096 - len(mask) > 2048
+
+
+@pytest.mark.parametrize("one", [FAST, PRECISE], ids=["fast", "precise"])
+def test_no_flooding_allows_more_targets_than_the_mask_can_spare(one: Parameters) -> None:
+    wanted = math.log2(one.result_modulus) + math.log2(3.2 * math.sqrt(12))
+    degree = {FAST: 2048, PRECISE: 4096}[one]
+    assert wanted <= parameters.MAX_MODULUS_BITS[degree]
+    for flood in range(10, int(math.log2(one.query_modulus))):
+        revealed = bounds.max_targets(one, flood) * bounds.target_bits(one, flood) / math.log2(3)
+        assert one.ring_degree - revealed >= degree
+
+
+def test_a_model_that_offers_a_forbidden_layout_is_refused() -> None:
+    with pytest.raises(ModelFileError, match="releases too many words"):
+        EncryptedModel(DIGITS.integers, offering(DIGITS, FORBIDDEN))
+
+
+def test_a_layout_for_large_batches_refuses_small_ones() -> None:
+    """64 samples in a layout of 128 by 2 would release 128 words, though 65 honest samples determine the weights."""
+    signature = DIGITS.signature
+    large = Layout(4096, 128, 16, 2)
+    key = adversary.forged_key(signature, stride=128)
+    assert large in signature.layouts
+    with pytest.raises(WireError, match="layout of 64 samples must be one of"):
+        Query.from_bytes(adversary.silent_query(signature, key, large, samples=64).to_bytes(), signature)
+    Query.from_bytes(adversary.silent_query(signature, key, large, samples=65).to_bytes(), signature)
+
+
+@pytest.fixture
+def toy(monkeypatch: pytest.MonkeyPatch) -> Parameters:
+    """N = 64: no security, and not to be made outside this test. One answer's words then cover the whole mask."""
+
+    def insecure_context(ring_degree: int, primes: tuple[int, ...]) -> seal.SEALContext:
+        literal = seal.EncryptionParameters(seal.scheme_type.ckks)
+        literal.set_poly_modulus_degree(ring_degree)
+        literal.set_coeff_modulus([seal.Modulus(prime) for prime in primes])
+        return seal.SEALContext(literal, True, seal.sec_level_type.none)
+
+    monkeypatch.setattr(ring, "_context", insecure_context)
+    monkeypatch.setitem(parameters.MAX_MODULUS_BITS, 64, 109)
+    return dataclasses.replace(FAST, ring_degree=64)
+
+
+def test_without_the_rule_three_words_give_six_weights(toy: Parameters) -> None:
+    """The whole attack, end to end, in a ring small enough: one sample's scores are three numbers, and the weights six.
+
+    Words reveal the mask, the mask opens c1, and c1·W gives W up to rounding, which lattice reduction removes.
+    """
+    layout = Layout(64, 1, 21, 3)
+    signature = replace(offering(PETALS, layout), parameters=toy)
+    key = adversary.forged_key(signature, stride=1)
+    query = adversary.silent_query(signature, key, layout, samples=1)
+    result = adversary.answer_unchecked(PETALS, signature, query, ZeroPool(key))
+    mask = adversary.read_mask(result, signature, PETALS.integers.bias)
+    assert result.words.size == 3
+    assert len(mask) == 64
+    c1 = adversary.unmasked(result, key, mask)
+    assert np.array_equal(adversary.weights_by_lattice(c1, query, outputs=3, features=2), WEIGHTS)
+    with pytest.raises(ModelFileError, match="releases too many words"):
+        EncryptedModel(PETALS.integers, signature)
+
+
+# 6. The other way round: what a client must not tell a service
+
+
+def test_scores_told_to_a_dishonest_service_are_the_secret_key(client: Client) -> None:
+    """An answer with c1 = delta and words of zero decrypts, without an error, to 450 coefficients of the secret key.
+
+    Results are not authenticated and nothing can be done about it here: docs/security.md says who must keep scores
+    to himself.
+    """
+    result = PETALS.evaluate(client.encrypt(fitted.petals().X), client.public_key)
+    c1, words = np.zeros_like(result.c1), np.zeros_like(result.words)
+    c1[0, 0, 0] = PETALS.signature.delta
+    told = client.decrypt_integers(replace(result, c1=c1, words=words))
+    rows = client.secret_key.ring_key.rows()[None, :1]
+    secret = adversary.centred(ring.Ring.of(FAST).intt(rows)[0, 0].astype(object), FAST.key_primes[0])
+    ((positions,),) = packing.released(result.batch.layout, 150, 3)
+    assert np.array_equal(told.T, secret[positions])
+    assert set(np.unique(told)) == {-1, 0, 1}
