@@ -1,0 +1,143 @@
+"""A fitted estimator becomes an :class:`~hermetic.model.EncryptedModel`, in numbered stages."""
+
+from __future__ import annotations
+
+import math
+from numbers import Real
+from typing import Any
+
+import numpy.typing as npt
+
+from ..errors import CompileError, WireError
+from ..model import EncryptedModel
+from ..parameters import PROFILES
+from ..signature import Signature
+from .inputs import Limits
+from .inputs import input_range as range_of
+from .linear import LinearMap
+from .planner import Choice, choose
+from .sample import Sample
+from .verify import verify
+
+
+def compile_model(
+    estimator: Any,
+    X_sample: npt.ArrayLike | None = None,
+    *,
+    name: str | None = None,
+    input_range: Limits | None = None,
+    input_step: npt.ArrayLike | None = None,
+    profile: str | None = None,
+    tolerance: float | None = None,
+    flooding: float | None = None,
+) -> EncryptedModel:
+    """Compile a fitted estimator. Exported as ``hermetic.compile``.
+
+    Parameters
+    ----------
+    estimator
+        A fitted scikit-learn LogisticRegression, LinearRegression, Ridge, LinearSVC, SGDClassifier or SGDRegressor,
+        or a Pipeline of StandardScaler or MinMaxScaler and one of them. A subclass is refused if it overrides the
+        methods that give scores, labels or probabilities.
+    X_sample
+        Inputs as clients will send them: an array (n, d) or (d,), a DataFrame or a sparse matrix; a few thousand rows
+        suffice. Their range, widened and rounded, becomes public. 8-bit pixels (as integers, or divided by 255) and
+        whole numbers are recognised, and encrypted exactly.
+    name
+        The model's public name; by default the estimator's class in lower case.
+    input_range
+        (smallest, largest) of every feature, numbers or arrays (d,), instead of the sample's.
+    input_step
+        The step of exact inputs, a number or an array (d,), where every input is smallest + a multiple of it; 0 if
+        inputs are any real numbers, although those of the sample are not.
+    profile
+        ``"fast"`` (N=4096) or ``"precise"`` (N=8192). By default ``fast``; with a tolerance, the cheapest that meets
+        it.
+    tolerance
+        Largest acceptable |score - estimator's score|, in units of the score, for every input in range.
+    flooding
+        Least lambda, in bits, by which answers are flooded (see :mod:`hermetic.bounds`); by default 28 for ``fast`` and
+        40 for ``precise``, never below 10. More flooding costs one bit of weight precision for every two bits.
+
+    Returns
+    -------
+    EncryptedModel
+        Integer weights and the public signature, whose ``error`` bounds |decrypted score - estimator's score| for every
+        input in range, the estimator computing in float64.
+
+    Raises
+    ------
+    UnsupportedModelError
+        If the estimator, or an option of it, is not supported.
+    PrecisionError
+        If the tolerance or the flooding cannot be guaranteed; the message says what would fit.
+    CompileError
+        If the estimator is not fitted or does not compute what its coefficients say, or if the inputs' range is unknown
+        or contradicts the sample.
+
+    Notes
+    -----
+    Public, in the signature: the range and step of the inputs, labels, feature names, error and flooding. Private, in
+    the model: the weights, intercepts and scalers.
+    """
+    _check_options(name, profile, tolerance, flooding)
+    # 1. The estimator as an affine map over reals, scalers folded in.
+    linear = _read(estimator)
+    # 2. The public range and step of every input feature.
+    features = linear.weights.shape[1]
+    sample = None if X_sample is None else Sample(X_sample, features, linear.feature_names)
+    inputs = range_of(features, sample, input_range, input_step)
+    # 3. Parameters, result bits, limbs and layouts; integer weights with proven bounds.
+    choice = choose(linear, inputs, profile=profile, tolerance=tolerance, flooding=flooding)
+    # 4. The model and its public signature.
+    model = EncryptedModel(choice.integers, _signature(linear, choice, name or type(estimator).__name__.lower()))
+    # 5. The integer reference against the estimator itself.
+    verify(model, estimator, sample)
+    return model
+
+
+def _check_options(name: str | None, profile: str | None, tolerance: float | None, flooding: float | None) -> None:
+    if name == "":
+        raise CompileError("name must not be empty. Leave it out to use the estimator's class.")
+    if profile is not None and profile not in PROFILES:
+        raise CompileError(f"profile must be one of {', '.join(PROFILES)}. Got {profile!r} instead.")
+    for option, value in (("tolerance", tolerance), ("flooding", flooding)):
+        if value is not None and not _is_positive(value):
+            raise CompileError(f"{option} must be a positive number. Got {value!r} instead.")
+
+
+def _is_positive(value: Any) -> bool:
+    return isinstance(value, Real) and 0 < float(value) < math.inf
+
+
+def _read(estimator: Any) -> LinearMap:
+    try:
+        from .sklearn import read_estimator
+    except ImportError as error:
+        raise CompileError("compiling needs scikit-learn. Install it with: pip install 'hermetic[sklearn]'") from error
+    return read_estimator(estimator)
+
+
+def _signature(linear: LinearMap, choice: Choice, name: str) -> Signature:
+    one = choice.integers
+    signature = Signature(
+        name=name,
+        parameters=choice.parameters,
+        grid=choice.grid,
+        outputs=len(linear.bias),
+        method=linear.method,
+        link=linear.link,
+        labels=linear.labels,
+        squeeze=linear.squeeze,
+        feature_names=linear.feature_names,
+        result_bits=choice.result_bits,
+        scale_exponent=one.scale_exponent,
+        limbs=one.limbs,
+        limb_bits=one.limb_bits,
+        error=choice.error,
+        offers=choice.offers,
+    )
+    try:
+        return Signature.from_json(signature.json)
+    except (WireError, ValueError) as error:
+        raise CompileError(f"the model must have a signature that clients can read: {error}") from error

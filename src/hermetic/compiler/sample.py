@@ -1,0 +1,117 @@
+"""The sample of inputs that the model's owner passes: checked, and looked at a few rows at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import CompileError
+from ..quantize import Reals
+
+_BLOCK = 1 << 20
+
+Test = Callable[[Reals, Any], npt.NDArray[np.bool_]]
+"""test(values, features): whether it holds for each value; ``array[features]`` is what a (d,) array has for them."""
+
+
+class Sample:
+    """Finite real inputs (n, d).
+
+    Attributes
+    ----------
+    low, high
+        Smallest and largest value of every feature, (d,).
+    bytes
+        Whether the values came as unsigned 8-bit integers.
+    """
+
+    def __init__(self, X: Any, features: int, feature_names: tuple[str, ...] | None) -> None:
+        """Check a sample: an array (n, d) or (d,), a DataFrame, or a sparse matrix.
+
+        Raises
+        ------
+        CompileError
+            For another shape, values that are not finite real numbers, or columns other than ``feature_names``.
+        """
+        _check_columns(X, feature_names)
+        self._matrix = _sparse(X) if hasattr(X, "tocsr") else _dense(X)
+        if self._matrix.ndim != 2 or self._matrix.shape[1] != features or not self._matrix.shape[0]:
+            raise CompileError(f"X_sample must have shape (n, {features}). Got {self._matrix.shape} instead.")
+        self.bytes = self._matrix.dtype == np.uint8
+        self.low, self.high = _as_row(self._matrix.min(axis=0)), _as_row(self._matrix.max(axis=0))
+        finite = np.isfinite(self.low) & np.isfinite(self.high)
+        if not finite.all():
+            raise CompileError(
+                f"X_sample must be finite. Feature {finite.argmin()} holds NaN or infinity: leave such rows out."
+            )
+
+    def every(self, test: Test) -> bool:
+        """Whether a test holds for every value; the zeros that a sparse matrix does not store are left out."""
+        return all(bool(test(values, features).all()) for values, features in self._blocks())
+
+    def rows(self, count: int) -> Reals:
+        """Up to ``count`` rows, spread over the sample."""
+        n = self._matrix.shape[0]
+        chosen = self._matrix[np.unique(np.linspace(0, n - 1, min(n, count)).astype(np.intp))]
+        dense = chosen.toarray() if hasattr(chosen, "toarray") else chosen
+        return np.asarray(dense, dtype=np.float64)
+
+    def _blocks(self) -> Iterator[tuple[Reals, Any]]:
+        matrix = self._matrix
+        if hasattr(matrix, "toarray"):
+            for start in range(0, matrix.nnz, _BLOCK):
+                stored = slice(start, start + _BLOCK)
+                yield matrix.data[stored].astype(np.float64), matrix.indices[stored]
+            return
+        rows = max(1, _BLOCK // matrix.shape[1])
+        for start in range(0, len(matrix), rows):
+            yield matrix[start : start + rows].astype(np.float64), slice(None)
+
+
+def _check_columns(X: Any, feature_names: tuple[str, ...] | None) -> None:
+    columns = getattr(X, "columns", None)
+    if columns is None or feature_names is None or list(columns) == list(feature_names):
+        return
+    pairs = zip(feature_names, map(str, columns), strict=False)
+    wanted, got = next((pair for pair in pairs if pair[0] != pair[1]), (f"{len(feature_names)} columns", len(columns)))
+    raise CompileError(
+        f"X_sample must have the columns that the estimator was fitted with, in their order. Got {got!r} instead of "
+        f"{wanted!r}: pass X_sample[list(estimator.feature_names_in_)]."
+    )
+
+
+def _dense(X: Any) -> Any:
+    try:
+        raw = np.asarray(X)
+        if raw.dtype.kind == "O":
+            raw = raw.astype(np.float64)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise CompileError(
+            f"X_sample must hold real numbers. Got {type(X).__name__} that does not: {error}."
+        ) from error
+    _check_kind(raw.dtype)
+    return raw[None] if raw.ndim == 1 else raw
+
+
+def _sparse(X: Any) -> Any:
+    matrix = X.tocsr()
+    _check_kind(matrix.dtype)
+    if matrix.dtype.kind == "b":
+        matrix = matrix.astype(np.int8)
+    if not matrix.has_canonical_format:
+        matrix = matrix.copy()
+        matrix.sum_duplicates()
+    return matrix
+
+
+def _check_kind(dtype: np.dtype[Any]) -> None:
+    if dtype.kind not in "biuf":
+        raise CompileError(f"X_sample must hold real numbers. Got dtype {dtype} instead: convert it first.")
+
+
+def _as_row(extremes: Any) -> Reals:
+    dense = extremes.toarray() if hasattr(extremes, "toarray") else extremes
+    return np.asarray(dense, dtype=np.float64).reshape(-1)

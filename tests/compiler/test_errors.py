@@ -1,0 +1,303 @@
+"""What cannot be compiled: each message says what must be, what came instead and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.cluster import KMeans
+from sklearn.datasets import load_breast_cancer, load_iris
+from sklearn.decomposition import PCA
+from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+from sklearn.linear_model import (
+    Lasso,
+    LinearRegression,
+    LogisticRegression,
+    Perceptron,
+    Ridge,
+    RidgeClassifier,
+    SGDClassifier,
+)
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.naive_bayes import GaussianNB
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import MinMaxScaler, RobustScaler, StandardScaler
+from sklearn.svm import SVC, LinearSVC
+
+import hermetic
+from hermetic import CompileError, UnsupportedModelError
+from known_weights import compiled, regression
+
+# Few iterations suffice here.
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+X, Y = load_iris(return_X_y=True)
+ONE = LogisticRegression(max_iter=1000).fit(X, Y)
+
+
+def fitted(estimator: Any) -> Any:
+    return estimator.fit(X, Y)
+
+
+# Estimators that are not supported
+
+
+@pytest.mark.parametrize(
+    ("estimator", "nearest"),
+    [
+        (SVC(kernel="linear"), "LinearSVC"),
+        (Lasso(), "Ridge"),
+        (Perceptron(), r"SGDClassifier\(loss='perceptron'\)"),
+        (RidgeClassifier(), "LinearSVC"),
+        (RandomForestClassifier(2), "LogisticRegression"),
+        (RandomForestRegressor(2), "Ridge"),
+        (GaussianNB(), "LogisticRegression"),
+        (OneVsRestClassifier(LinearSVC()), "LogisticRegression"),
+    ],
+)
+def test_an_estimator_names_the_nearest_that_is_supported(estimator: Any, nearest: str) -> None:
+    supported = "LinearRegression, LinearSVC, LogisticRegression, Ridge, SGDClassifier, SGDRegressor, or a Pipeline of"
+    got = f"Got {type(estimator).__name__} instead: the nearest supported model is {nearest}"
+    with pytest.raises(UnsupportedModelError, match=rf"{supported} .*\. {got}\.$"):
+        hermetic.compile(fitted(estimator), X)
+
+
+@pytest.mark.parametrize("thing", [KMeans(2), PCA(), StandardScaler(), "a text", None, ONE.coef_])
+def test_what_is_near_nothing_names_what_is_supported(thing: Any) -> None:
+    with pytest.raises(UnsupportedModelError, match=rf"Got {type(thing).__name__} instead\.$"):
+        hermetic.compile(thing, X)
+
+
+def test_a_class_is_not_an_estimator() -> None:
+    with pytest.raises(UnsupportedModelError, match="Got the class LogisticRegression instead: make one and fit it"):
+        hermetic.compile(LogisticRegression, X)
+
+
+@pytest.mark.parametrize(
+    ("estimator", "message"),
+    [
+        (
+            make_pipeline(RobustScaler(), Ridge()),
+            r"StandardScaler or MinMaxScaler\. Step 'robustscaler' is a RobustScaler",
+        ),
+        (make_pipeline(PCA(2), Ridge()), r"Step 'pca' is a PCA instead: apply it before hermetic"),
+        (make_pipeline(StandardScaler(), RandomForestRegressor(2)), "Got RandomForestRegressor instead"),
+        (make_pipeline(MinMaxScaler(clip=True), Ridge()), r"must have clip=False: clipping is not linear"),
+        (make_pipeline(StandardScaler(), MinMaxScaler()), "Got MinMaxScaler instead"),
+        (Pipeline([("scaler", StandardScaler()), ("nothing", "passthrough")]), "Got str instead"),
+    ],
+)
+def test_a_step_of_a_pipeline_that_is_not_supported(estimator: Any, message: str) -> None:
+    with pytest.raises(UnsupportedModelError, match=message):
+        hermetic.compile(fitted(estimator), X)
+
+
+@pytest.mark.parametrize("estimator", [LogisticRegression(), make_pipeline(StandardScaler(), Ridge()), LinearSVC()])
+def test_an_estimator_must_be_fitted(estimator: Any) -> None:
+    with pytest.raises(CompileError, match=f"the {type(estimator).__name__} must be fitted. It is not: call fit first"):
+        hermetic.compile(estimator, X)
+
+
+@pytest.mark.parametrize(
+    ("labels", "got"),
+    [(np.array([b"a", b"b", b"c"]), "dtype |S1"), (np.array(range(3), dtype="M8[D]"), "dtype datetime64")],
+)
+def test_labels_that_a_signature_cannot_carry(labels: np.ndarray, got: str) -> None:
+    estimator = LogisticRegression(max_iter=20).fit(X, Y)
+    estimator.classes_ = labels
+    with pytest.raises(
+        UnsupportedModelError, match="class labels must be numbers, booleans, strings or None"
+    ) as refusal:
+        hermetic.compile(estimator, X)
+    assert f"Got {got}" in str(refusal.value)
+
+
+# Estimators that do not compute what their coefficients say
+
+
+class Doubled(LogisticRegression):
+    def decision_function(self, X: Any) -> Any:
+        return 2 * super().decision_function(X)
+
+
+class Capped(LinearRegression):
+    def predict(self, X: Any) -> Any:
+        return np.minimum(super().predict(X), 1)
+
+
+class Certain(SGDClassifier):
+    def predict_proba(self, X: Any) -> Any:
+        return np.eye(3)[super().predict(X)]
+
+
+class Shifted(StandardScaler):
+    def transform(self, X: Any, copy: Any = None) -> Any:
+        return super().transform(X, copy) + 1
+
+
+class Reversed(Pipeline):
+    def predict(self, X: Any) -> Any:
+        return super().predict(X)[::-1]
+
+
+@pytest.mark.parametrize(
+    ("estimator", "method", "kind"),
+    [
+        (Doubled(), "decision_function", "LogisticRegression"),
+        (Capped(), "predict", "LinearRegression"),
+        (Certain(loss="log_loss"), "predict_proba", "SGDClassifier"),
+        (make_pipeline(Shifted(), Ridge()), "transform", "StandardScaler"),
+        (Reversed([("model", Ridge())]), "predict", "Pipeline"),
+    ],
+)
+@pytest.mark.parametrize("known", [{"X_sample": X}, {"input_range": (0, 8)}], ids=["sample", "no sample"])
+def test_a_subclass_that_overrides_a_method_is_refused(estimator: Any, method: str, kind: str, known: Any) -> None:
+    with pytest.raises(UnsupportedModelError, match=rf"a subclass of {kind} must keep its {method}\. .* overrides it"):
+        hermetic.compile(fitted(estimator), **known)
+
+
+def test_a_method_of_one_object_counts_as_overridden() -> None:
+    estimator = LogisticRegression(max_iter=20).fit(X, Y)
+    estimator.predict = lambda X: np.zeros(len(X), dtype=int)
+    with pytest.raises(UnsupportedModelError, match="must keep its predict"):
+        hermetic.compile(estimator, X)
+
+
+def test_a_subclass_that_overrides_nothing_of_these_is_itself() -> None:
+    class Named(LogisticRegression):
+        def describe(self) -> str:
+            return "mine"
+
+    model = hermetic.compile(Named(max_iter=20).fit(X, Y), X)
+    assert model.signature.name == "named"
+
+
+class SecretlyDoubled(LinearRegression):
+    def _decision_function(self, X: Any) -> Any:
+        return 2 * super()._decision_function(X)
+
+
+class SecretlyCertain(SGDClassifier):
+    def _predict_proba_lr(self, X: Any) -> Any:
+        return np.eye(3)[self.predict(X)]
+
+
+def changed(change: Callable[[Any], None]) -> Any:
+    estimator = LogisticRegression(max_iter=1000).fit(X, Y)
+    change(estimator)
+    return estimator
+
+
+@pytest.mark.parametrize("known", [{"X_sample": X}, {"input_range": (0, 8)}], ids=["sample", "no sample"])
+@pytest.mark.parametrize(
+    ("estimator", "message"),
+    [
+        (fitted(SecretlyDoubled()), "must equal predict within .* It differs by"),
+        (fitted(SecretlyCertain(loss="log_loss")), "predict_proba must be the logistic function of the scores"),
+        (changed(lambda one: setattr(one, "intercept_", one.intercept_[:2])), "outputs, with an intercept each"),
+    ],
+)
+def test_an_estimator_that_computes_otherwise_is_found_out(estimator: Any, message: str, known: Any) -> None:
+    """Its coefficients are read, its methods are asked: about the sample, and about corners and random points."""
+    with pytest.raises(CompileError, match=message):
+        hermetic.compile(estimator, **known)
+
+
+def test_an_estimator_that_differs_on_a_few_samples_only_is_found_out_by_them() -> None:
+    class Exception7(LinearRegression):
+        def _decision_function(self, X: Any) -> Any:
+            return super()._decision_function(X) + 0.5 * (np.abs(X[:, 0] - 7.7) < 1e-9)
+
+    estimator = Exception7().fit(X, Y)
+    hermetic.compile(estimator, X[X[:, 0] < 7.7], input_range=(0, 8))
+    with pytest.raises(CompileError, match=r"It differs by 0\.5"):
+        hermetic.compile(estimator, X)
+
+
+def test_labels_that_do_not_follow_the_scores_are_found_out() -> None:
+    class Argmin(LogisticRegression):
+        """scikit-learn's predict looks classes up by score; ours must look them up in the same order."""
+
+        def __getattribute__(self, name: str) -> Any:
+            if name == "predict":
+                return lambda X: self.classes_[self.decision_function(X).argmin(axis=1)]
+            return super().__getattribute__(name)
+
+    with pytest.raises(CompileError, match="predict must choose labels by the scores"):
+        hermetic.compile(Argmin(max_iter=20).fit(X, Y), X)
+
+
+# Options
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"profile": "slow"}, r"profile must be one of fast, precise\. Got 'slow'"),
+        ({"tolerance": 0}, r"tolerance must be a positive number\. Got 0"),
+        ({"tolerance": -1.5}, r"tolerance must be a positive number\. Got -1\.5"),
+        ({"tolerance": np.nan}, r"tolerance must be a positive number\. Got nan"),
+        ({"tolerance": "1e-3"}, r"tolerance must be a positive number\. Got '1e-3'"),
+        ({"flooding": np.inf}, r"flooding must be a positive number\. Got inf"),
+        ({"flooding": -1}, r"flooding must be a positive number\. Got -1"),
+        ({"name": ""}, "name must not be empty"),
+        ({"name": "x" * 1001}, "must have a signature that clients can read: .* 1000 characters"),
+    ],
+)
+def test_options_that_cannot_be(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(CompileError, match=message):
+        hermetic.compile(ONE, X, **options)
+
+
+def test_options_may_be_numpy_numbers() -> None:
+    one = hermetic.compile(ONE, X, tolerance=np.float32(0.5), flooding=np.int64(30)).signature
+    assert one.error <= 0.5
+    assert one.lambda_bits >= 30
+
+
+def test_the_inputs_range_must_be_known() -> None:
+    with pytest.raises(CompileError, match=r"Pass X_sample or input_range=\(smallest, largest\)"):
+        hermetic.compile(ONE)
+
+
+def test_a_sample_must_have_the_features_of_the_model() -> None:
+    with pytest.raises(CompileError, match=r"X_sample must have shape \(n, 4\)\. Got \(150, 3\)"):
+        hermetic.compile(ONE, X[:, :3])
+
+
+def test_columns_in_another_order_are_refused() -> None:
+    frame = load_iris(as_frame=True).data
+    estimator = LogisticRegression(max_iter=20).fit(frame, Y)
+    assert hermetic.compile(estimator, frame).signature.feature_names == tuple(frame.columns)
+    with pytest.raises(CompileError, match="must have the columns that the estimator was fitted with, in their order"):
+        hermetic.compile(estimator, frame[frame.columns[::-1]])
+
+
+def test_compiling_warns_of_nothing(recwarn: pytest.WarningsRecorder) -> None:
+    frame = load_iris(as_frame=True).data
+    estimator = make_pipeline(StandardScaler(), LogisticRegression()).fit(frame, Y)
+    hermetic.compile(estimator, frame)
+    hermetic.compile(estimator, input_range=(0, 8))
+    hermetic.compile(regression(np.full((2, 3), 1e-310), np.zeros(2)), input_range=(-1, 1))
+    assert not [str(one.message) for one in recwarn]
+
+
+def test_a_model_does_not_depend_on_the_sample_beyond_its_range() -> None:
+    """Rows change the range or nothing: the weights and the signature are a function of estimator and range."""
+    data, target = load_breast_cancer(return_X_y=True)
+    estimator = make_pipeline(StandardScaler(), LogisticRegression()).fit(data, target)
+    extremes = np.concatenate([data.min(axis=0)[None], data.max(axis=0)[None]])
+    one, other = hermetic.compile(estimator, data), hermetic.compile(estimator, extremes)
+    assert one.signature == other.signature
+    assert np.array_equal(one.integers.weights, other.integers.weights)
+
+
+def test_every_stage_raises_only_what_it_documents() -> None:
+    """All of these errors are CompileErrors, and so ValueErrors and HermeticErrors."""
+    assert issubclass(CompileError, hermetic.HermeticError)
+    assert issubclass(CompileError, ValueError)
+    for refused in (lambda: compiled([[1e300]], [0], input_range=(0, 9)), lambda: compiled([[1]], [0], input_range=0)):
+        with pytest.raises(ValueError, match="must"):
+            refused()

@@ -1,0 +1,182 @@
+"""One suite of checks over every supported estimator: what comes out of encryption is what the estimator computes."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+
+import hermetic
+from hermetic import Client, EncryptedModel, Result, Signature
+from hermetic.compiler.sklearn import supported
+from known_weights import answered, client_of
+
+from .estimators import CASES, Case, data
+
+ROWS = 8
+"""How many samples of the data are encrypted, beside those where the bounds are tightest."""
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """A compiled estimator, and its answer to samples of the data and to the worst inputs in range."""
+
+    estimator: Any
+    model: EncryptedModel
+    client: Client
+    X: np.ndarray
+    result: Result
+
+    @property
+    def signature(self) -> Signature:
+        return self.model.signature
+
+    @property
+    def scores(self) -> np.ndarray:
+        """The estimator's own, in float64."""
+        return np.asarray(self.ask(self.signature.method))
+
+    def ask(self, method: str) -> Any:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "X does not have valid feature names")
+            return getattr(self.estimator, method)(self.X)
+
+    @property
+    def decided(self) -> np.ndarray:
+        """The samples whose label is certain: no other score within twice the error."""
+        if self.signature.outputs == 1:
+            return np.abs(self.scores) > self.signature.error
+        largest = np.sort(self.scores, axis=1)
+        return largest[:, -1] - largest[:, -2] > 2 * self.signature.error
+
+
+@cache
+def run(case: Case) -> Run:
+    X = data(case.data)[0]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # few iterations suffice here
+        estimator = case.fit()
+    model = hermetic.compile(estimator, X, **case.options)
+    client = client_of(model)
+    worst = worst_inputs(model)
+    samples = np.concatenate([np.asarray(X, dtype=np.float64)[:: len(X) // ROWS], worst])
+    return Run(estimator, model, client, samples, answered(model, client, samples))
+
+
+def worst_inputs(model: EncryptedModel) -> np.ndarray:
+    """Corners of the range where up to three scores are largest and smallest, and random inputs in between, as far from
+    their grid points as a client accepts, each feature in the direction of its weight.
+    """
+    grid = model.signature.grid
+    top = model.integers.weights[-model.signature.outputs :][:3]
+    away = np.sign(top) * grid.slack * 0.999
+    random = np.random.default_rng(0)
+    inner = random.integers(grid.low, grid.high, (len(top), grid.features), endpoint=True)
+    at_most, at_least = np.where(top > 0, grid.high, grid.low), np.where(top > 0, grid.low, grid.high)
+    positions = [at_most, at_least, inner + away, inner - away]
+    return np.clip(grid.offset + grid.step * np.concatenate(positions), grid.lower, grid.upper)
+
+
+@pytest.fixture(params=CASES, ids=lambda case: case.name)
+def one(request: pytest.FixtureRequest) -> Run:
+    return run(request.param)
+
+
+def test_every_supported_estimator_is_here() -> None:
+    assert sorted({case.kind.__name__ for case in CASES} - {"LogisticRegressionCV"}) == supported()
+
+
+def test_integers_equal_the_reference_bit_for_bit(one: Run) -> None:
+    integers, vector = one.client.quantize(one.X)
+    assert not vector
+    assert np.array_equal(one.client.decrypt_integers(one.result), one.model.integers.apply(integers))
+
+
+def test_scores_equal_the_estimators_within_the_guaranteed_error(one: Run) -> None:
+    scores = one.client.decrypt(one.result)
+    assert scores.shape == one.scores.shape
+    assert scores.dtype == np.float64
+    assert np.abs(scores - one.scores).max() <= one.signature.error
+
+
+def test_the_guaranteed_error_is_small_beside_the_scores(one: Run) -> None:
+    assert one.signature.error < 1e-3 * np.abs(one.scores).max()
+
+
+def test_labels_are_the_estimators_and_of_its_dtype(one: Run) -> None:
+    labels, own = one.client.predict(one.result), one.ask("predict")
+    assert labels.shape == own.shape
+    assert labels.dtype == own.dtype
+    if one.signature.labels is None:
+        assert np.abs(labels - own).max() <= one.signature.error
+    else:
+        assert np.array_equal(labels[one.decided], own[one.decided])
+        assert one.decided.mean() > 0.8
+
+
+def test_probabilities_are_the_estimators_within_a_bound(one: Run) -> None:
+    if not hasattr(one.estimator, "predict_proba"):
+        with pytest.raises(hermetic.InputError, match="must come from a model with probabilities"):
+            one.client.predict_proba(one.result)
+        return
+    found, own = one.client.predict_proba(one.result), one.ask("predict_proba")
+    assert found.shape == own.shape
+    assert (np.abs(found - own) <= probability_error(one.signature, one.scores) + 1e-12).all()
+    assert np.abs(found.sum(axis=1) - 1).max() < 1e-12
+
+
+def probability_error(signature: Signature, scores: np.ndarray) -> np.ndarray:
+    """How far a probability may move when every score moves by the guaranteed error e.
+
+    The logistic function has slope up to 1/4, modified Huber 1/2. A normalised p_i = h_i / (sum of h) moves by
+    p_i times its logarithmic derivatives, which for softmax and the logistic function is at most 2·p_i·(1-p_i) <= 1/2.
+    For modified Huber, h moves by up to e/2, and the fraction by up to (1 + number of classes)·(e/2) / (sum of h).
+    """
+    half = np.full((len(scores), 1), signature.error / 2)
+    if signature.link != "modified_huber" or signature.outputs == 1:
+        return half
+    total = (0.5 + 0.5 * np.clip(scores, -1, 1)).sum(axis=1, keepdims=True)
+    return (1 + signature.outputs) * half / np.maximum(total - signature.outputs * half, 1e-300)
+
+
+def test_one_sample_has_the_shape_of_one(one: Run) -> None:
+    result = answered(one.model, one.client, one.X[0])
+    first = one.client.decrypt(result)
+    assert np.shape(first) == one.scores[0].shape
+    assert np.abs(first - one.scores[0]).max() <= one.signature.error
+    assert one.client.predict(result).shape == np.shape(one.ask("predict")[0])
+    if one.signature.link:
+        assert one.client.predict_proba(result).shape == one.ask("predict_proba")[0].shape
+
+
+def test_a_saved_model_answers_the_same(one: Run, tmp_path: Path) -> None:
+    one.model.save(tmp_path / "one.hermetic")
+    loaded = EncryptedModel.load(tmp_path / "one.hermetic")
+    assert loaded.signature == one.signature
+    integers = one.client.decrypt_integers(answered(loaded, one.client, one.X))
+    assert np.array_equal(integers, one.client.decrypt_integers(one.result))
+
+
+def test_every_form_of_input_is_the_same_input(one: Run) -> None:
+    integers, _ = one.client.quantize(one.X)
+    names = one.signature.feature_names
+    frame = pd.DataFrame(one.X, columns=None if names is None else list(names))
+    for form in (frame, sparse.csr_array(one.X), sparse.coo_array(one.X), one.X.tolist(), one.X.astype(object)):
+        assert np.array_equal(one.client.quantize(form)[0], integers)
+
+
+def test_float32_inputs_are_inputs(one: Run) -> None:
+    """The estimator is asked in float64 about the float32 values: in float32 it would have errors of its own."""
+    rounded = one.X[:5].astype(np.float32)
+    integers, _ = one.client.quantize(rounded)
+    decrypted = one.client.decrypt(answered(one.model, one.client, rounded))
+    own = Run(one.estimator, one.model, one.client, rounded.astype(np.float64), one.result).scores
+    assert integers.shape == rounded.shape
+    assert np.abs(decrypted - own).max() <= one.signature.error

@@ -1,0 +1,111 @@
+"""The affine map that every estimator is read as."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from sklearn.datasets import load_iris, load_wine
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler, StandardScaler
+
+from hermetic import CompileError
+from hermetic.compiler.linear import LinearMap
+from hermetic.compiler.sklearn import read_estimator
+from hermetic.signature import MAX_FEATURES, MAX_OUTPUTS
+
+WEIGHTS, BIAS = np.array([[1.0, -2, 0.5], [0, 3, -1]]), np.array([0.25, -4])
+HEAD = {"link": "logistic", "labels": np.array([0, 1]), "squeeze": True, "feature_names": ("a", "b", "c")}
+
+
+def vectors(*shape: int) -> Any:
+    return arrays(np.float64, shape, elements=st.floats(-1e6, 1e6))
+
+
+@given(vectors(2, 3), vectors(2), vectors(2, 3), vectors(2, 3), vectors(3))
+def test_steps_before_a_map_become_part_of_it(w: Any, b: Any, scales: Any, shifts: Any, x: Any) -> None:
+    """Two steps: x -> first -> second -> map. Rounding stays within the terms that were folded."""
+    one = LinearMap(w, b, "predict").after_affine(scales[1], shifts[1]).after_affine(scales[0], shifts[0])
+    exact = np.vectorize(Fraction, otypes=[object])
+    stepped = exact(x)
+    for scale, shift in zip(scales, shifts, strict=True):
+        stepped = exact(scale) * stepped + exact(shift)
+    expected = exact(w) @ stepped + exact(b)
+    found = exact(one.weights) @ exact(x) + exact(one.bias)
+    terms = np.abs(one.weights) @ np.abs(x) + np.abs(b) + one.folded
+    assert (np.abs(found - expected) <= 20 * 2.0**-53 * terms + 1e-300).all()
+
+
+def test_what_was_folded_adds_up() -> None:
+    one = LinearMap(WEIGHTS, BIAS, "predict").after_affine(np.array([2.0, 1, 1]), np.array([1.0, -1, 0]))
+    assert one.folded.tolist() == [3, 3]
+    two = one.after_affine(np.ones(3), np.array([-1.0, 0, 10]))
+    assert two.folded.tolist() == [3 + 2 + 5, 3 + 10]
+
+
+def test_the_head_stays_when_steps_are_folded() -> None:
+    one = LinearMap(WEIGHTS, BIAS, "decision_function", **HEAD).after_affine(np.ones(3), np.ones(3))
+    assert one.method == "decision_function"
+    assert {name: getattr(one, name) for name in HEAD} == HEAD
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_values_must_be_finite(value: float) -> None:
+    broken = WEIGHTS.copy()
+    broken[1, 2] = value
+    with pytest.raises(CompileError, match=r"coefficients must be finite\. 1 of them"):
+        LinearMap(broken, BIAS, "predict")
+    with pytest.raises(CompileError, match=r"intercepts must be finite\. 1 of them"):
+        LinearMap(WEIGHTS, np.array([0, value]), "predict")
+    with pytest.raises(CompileError, match=r"coefficients must be finite\. 2 of them .* scalers included"):
+        LinearMap(WEIGHTS, BIAS, "predict").after_affine(np.array([1, 1, value]), np.zeros(3))
+
+
+def test_overflow_in_folding_is_not_finite() -> None:
+    with pytest.raises(CompileError, match="must be finite"):
+        LinearMap(WEIGHTS * 1e200, BIAS, "predict").after_affine(np.full(3, 1e200), np.zeros(3))
+
+
+@pytest.mark.parametrize(
+    ("weights", "bias"),
+    [
+        (np.zeros((2, 3)), np.zeros(3)),
+        (np.zeros((2, 0)), np.zeros(2)),
+        (np.zeros((0, 3)), np.zeros(0)),
+        (np.zeros((1, MAX_FEATURES + 1)), np.zeros(1)),
+        (np.zeros((MAX_OUTPUTS + 1, 1)), np.zeros(MAX_OUTPUTS + 1)),
+    ],
+)
+def test_shapes_must_fit(weights: np.ndarray, bias: np.ndarray) -> None:
+    with pytest.raises(CompileError, match="must have 1 to 1048576 features") as refusal:
+        LinearMap(weights, bias, "predict")
+    assert f"coefficients of shape {weights.shape}" in str(refusal.value)
+
+
+def test_steps_must_have_the_models_features() -> None:
+    for scale, shift in ((np.ones(2), np.ones(3)), (np.ones(3), np.ones(4))):
+        with pytest.raises(CompileError, match="must have the model's 3 features"):
+            LinearMap(WEIGHTS, BIAS, "predict").after_affine(scale, shift)
+
+
+def test_a_pipeline_is_read_as_one_map() -> None:
+    X, y = load_wine(return_X_y=True)
+    estimator = make_pipeline(MinMaxScaler((-1, 1)), StandardScaler(), LogisticRegression()).fit(X, y)
+    one = read_estimator(estimator)
+    assert np.allclose(X @ one.weights.T + one.bias, estimator.decision_function(X), rtol=0, atol=1e-12)
+
+
+def test_names_come_from_whichever_step_saw_them() -> None:
+    frame = load_iris(as_frame=True)
+    model = Ridge()
+    first = make_pipeline(StandardScaler(), model).fit(frame.data, frame.target)
+    later = make_pipeline("passthrough", model).fit(frame.data, frame.target)
+    for estimator in (first, later):
+        assert read_estimator(estimator).feature_names == tuple(frame.data.columns)
+    assert read_estimator(first[-1:].fit(frame.data.to_numpy(), frame.target)).feature_names is None
