@@ -1,0 +1,76 @@
+"""``hermetic compile``: a fitted estimator becomes a model file."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ..compiler import compile_model
+from .console import stdout
+from .estimators import load_estimator
+from .report import show_report
+from .samples import read_samples
+
+
+class Profile(StrEnum):
+    """The names of :data:`hermetic.parameters.PROFILES`."""
+
+    FAST = "fast"
+    PRECISE = "precise"
+
+
+def compile_estimator(  # noqa: PLR0913, PLR0917
+    estimator: Annotated[
+        Path, typer.Argument(metavar="ESTIMATOR", help="A fitted scikit-learn estimator, from joblib or pickle.")
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The model file to write.")],
+    trust_pickle: Annotated[
+        bool, typer.Option("--trust-pickle", help="ESTIMATOR may run code while it loads: its source is trusted.")
+    ] = False,
+    sample: Annotated[
+        str | None, typer.Option(help="Inputs as clients will send them (.npy, .csv): their range becomes public.")
+    ] = None,
+    limits: Annotated[
+        tuple[float, float] | None, typer.Option("--range", metavar="LO HI", help="The range of every input.")
+    ] = None,
+    step: Annotated[float | None, typer.Option(help="The step of exact inputs, counted from LO.")] = None,
+    profile: Annotated[
+        Profile | None, typer.Option(help="Ring parameters; by default fast, or what --tolerance needs.")
+    ] = None,
+    tolerance: Annotated[float | None, typer.Option(help="Largest acceptable error of a score.")] = None,
+    flooding: Annotated[float | None, typer.Option(help="Least flooding of answers (lambda), in bits.")] = None,
+    name: Annotated[str | None, typer.Option(help="The public name; by default that of OUTPUT.")] = None,
+) -> None:
+    """Compile a fitted estimator into a model that answers encrypted queries.
+
+    The inputs' range must be known: pass --sample or --range.
+    """
+    if sample is None and limits is None:
+        raise typer.BadParameter("one of them must say what inputs look like.", param_hint="--sample or --range")
+    fitted = load_estimator(estimator, trust_pickle=trust_pickle)
+    model = compile_model(
+        fitted,
+        None if sample is None else read_samples(sample, _names(fitted)),
+        name=name or output.stem,
+        input_range=limits,
+        input_step=step,
+        profile=profile,
+        tolerance=tolerance,
+        flooding=flooding,
+    )
+    model.save(output)
+    console = stdout()
+    show_report(console, model.signature, model, output.stat().st_size)
+    console.print(
+        f"\nWrote {output}. Clients need its signature: hermetic signature {output} -o FILE",
+        markup=False,
+        soft_wrap=True,
+    )
+
+
+def _names(fitted: Any) -> list[str] | None:
+    names = getattr(fitted, "feature_names_in_", None)
+    return None if names is None else [str(one) for one in names]

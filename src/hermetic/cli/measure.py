@@ -1,0 +1,98 @@
+"""Measured times of a model on this machine: real keys, real ciphertexts, a fresh client."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from statistics import median
+from typing import TypeVar
+
+import numpy as np
+from rich.table import Table
+
+from ..client import Client
+from ..model import EncryptedModel
+from ..quantize import Reals
+from ..roundtrip import STEPS, Service, round_trip
+from ..signature import Signature
+from .tables import times
+from .units import size
+
+_REPEATS = 20
+_LEAST_REPEATS = 3
+_BUDGET_SECONDS = 4.0
+
+T = TypeVar("T")
+Seconds = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Median seconds by step, and the bytes that travel; ``repeats`` is how often a query was made.
+
+    The steps are those of :data:`hermetic.roundtrip.STEPS` after ``keys`` and ``weights`` (encoding them, once); a
+    signature alone allows only the client's steps before the service's.
+    """
+
+    samples: int
+    repeats: int
+    seconds: Seconds
+    public_key_bytes: int
+    request_bytes: int
+    response_bytes: int | None
+
+
+def measure(signature: Signature, model: EncryptedModel | None, samples: int) -> Measured:
+    """Make queries of that many random samples with a fresh client, and answer them if there is a model."""
+    keys = _repeat(lambda: _timed("keys", lambda: Client(signature))[0])
+    client = Client(signature)
+    public_key, X = client.public_key.to_bytes(), _random_inputs(signature, samples)
+    sizes: tuple[int, int | None]
+    before: list[Seconds] = [{"keys": median(one["keys"] for one in keys)}]
+    if model is None:
+        measured = _repeat(lambda: _ask(client, X))
+        sizes = len(client.encrypt(X).to_bytes()), None
+    else:
+        service = Service(model, public_key)
+        before.append(_timed("weights", lambda: service.prepare(samples))[0])
+        measured = _repeat(lambda: round_trip(client, service, X).seconds)
+        trip = round_trip(client, service, X)
+        sizes = len(trip.request), len(trip.response)
+    steps = {step: median(one[step] for one in measured) for step in STEPS if step in measured[0]}
+    seconds = {step: value for one in (*before, steps) for step, value in one.items()}
+    return Measured(samples, len(measured), seconds, len(public_key), *sizes)
+
+
+def measured_table(measured: Measured) -> Table:
+    """The times of :func:`measure`."""
+    travels = {"keys": f"{size(measured.public_key_bytes)} up", "request": f"{size(measured.request_bytes)} up"}
+    if measured.response_bytes is not None:
+        travels["response"] = f"{size(measured.response_bytes)} down"
+    return times(measured.seconds, travels)
+
+
+def _ask(client: Client, X: Reals) -> Seconds:
+    encrypted, query = _timed("encrypt", lambda: client.encrypt(X))
+    return encrypted | _timed("request", query.to_bytes)[0]
+
+
+def _repeat(work: Callable[[], Seconds]) -> list[Seconds]:
+    """Some results of work: _REPEATS, or fewer if they take long."""
+    results: list[Seconds] = []
+    end = time.perf_counter() + _BUDGET_SECONDS
+    while len(results) < _LEAST_REPEATS or (len(results) < _REPEATS and time.perf_counter() < end):
+        results.append(work())
+    return results
+
+
+def _timed(step: str, work: Callable[[], T]) -> tuple[Seconds, T]:
+    start = time.perf_counter()
+    done = work()
+    return {step: time.perf_counter() - start}, done
+
+
+def _random_inputs(signature: Signature, samples: int) -> Reals:
+    grid = signature.grid
+    integers = np.random.default_rng(0).integers(grid.low, grid.high, size=(samples, grid.features), endpoint=True)
+    return np.asarray(grid.offset + integers * grid.step)

@@ -1,0 +1,154 @@
+"""What a model makes public and what it guarantees, for people and as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from ..model import EncryptedModel
+from ..parameters import SECURITY_BITS
+from ..quantize import Grid
+from ..signature import Offer, Signature
+from ..wire import PublicKey, Query, Result, signature_to_bytes
+from .tables import facts, section
+from .units import counted, size
+
+_SHOWN = 6
+
+
+def show_report(console: Console, signature: Signature, model: EncryptedModel | None, file_bytes: int) -> None:
+    """Print what is public, what is private, what is guaranteed, and what travels."""
+    section(console, "Public: anyone with the signature learns", facts(_public(signature)))
+    if model is not None:
+        section(console, "Private: stays with the owner", facts(_private(model, file_bytes)))
+    section(console, "Guaranteed, for every input in range", facts(_guaranteed(signature)))
+    section(console, "Bytes", facts(_bytes(signature)))
+
+
+def show_layouts(console: Console, signature: Signature) -> None:
+    """Print what fits a polynomial, and the bytes of a full batch, for every layout that the model answers."""
+    section(console, "Layouts, each with a full batch", _layouts(signature))
+
+
+def as_json(signature: Signature, model: EncryptedModel | None, file_bytes: int) -> dict[str, Any]:
+    """The same facts for programs."""
+    one = signature.parameters
+    return {
+        "kind": "signature" if model is None else "model",
+        "file_bytes": file_bytes,
+        "digest": signature.digest.hex(),
+        "public": json.loads(signature.json),
+        "private": None if model is None else {"weights": model.integers.weights.shape},
+        "guaranteed_error": signature.error,
+        "lambda_bits": signature.lambda_bits,
+        "security_bits": SECURITY_BITS,
+        "parameters": {
+            "profile": one.profile,
+            "ring_degree": one.ring_degree,
+            "data_primes": one.data_primes,
+            "special_prime": one.special_prime,
+        },
+        "public_key_bytes": PublicKey.size(one),
+        "layouts": [_layout(signature, offer) for offer in signature.offers],
+    }
+
+
+def _public(signature: Signature) -> dict[str, str]:
+    one = signature
+    link = f", probabilities by {one.link}" if one.link else ""
+    rows = {
+        "name": one.name,
+        "shape": f"{counted(one.features, 'feature')} -> {counted(one.outputs, 'score')}",
+        "inputs": _inputs(one.grid),
+        "scores": f"of {one.method}{link}",
+    }
+    if one.feature_names is not None:
+        rows["feature names"] = _listed(one.feature_names)
+    if one.labels is not None:
+        rows["labels"] = f"{_listed(map(repr, one.labels.tolist()))} ({one.labels.dtype})"
+    rows["integers"] = f"{one.result_bits} bits, scale 2^-{one.scale_exponent}, {counted(one.limbs, 'limb')}"
+    rows["signature"] = f"{size(len(signature_to_bytes(one)))}, {one.digest.hex()[:32]}…"
+    return rows
+
+
+def _private(model: EncryptedModel, file_bytes: int) -> dict[str, str]:
+    k, d = model.integers.weights.shape
+    return {
+        "weights": f"{k:,} x {d:,} integers, and {k:,} of the bias",
+        "where": f"in the model file ({size(file_bytes)}), in the clear",
+    }
+
+
+def _guaranteed(signature: Signature) -> dict[str, str]:
+    one = signature.parameters
+    modulus = "+".join(str(p.bit_length()) for p in one.data_primes)
+    return {
+        "error of a score": f"<= {signature.error:g}",
+        "flooding of answers": f"lambda >= {signature.lambda_bits:g} bits",
+        "security": f"{SECURITY_BITS} bits: profile {one.profile}, N = {one.ring_degree:,}, q = {modulus} bits",
+    }
+
+
+def _bytes(signature: Signature) -> dict[str, str]:
+    rows = {"public key": f"{size(PublicKey.size(signature.parameters))} up, once"}
+    for samples in (1, max(one.samples for one in signature.layouts)):
+        layout = signature.layout_for(samples)
+        up, down = Query.size(signature, layout, samples), Result.size(signature, layout, samples)
+        each = f", {size((up + down) / samples)} a sample" if samples > 1 else ""
+        rows[counted(samples, "sample")] = f"{size(up)} up, {size(down)} down{each}"
+    return rows
+
+
+def _layouts(signature: Signature) -> Table:
+    table = Table(box=None, pad_edge=False)
+    headings = ("samples", "features", "outputs", "ciphertexts", "request", "response", "a sample", "lambda")
+    for heading in headings:
+        table.add_column(heading, justify="right", header_style="dim")
+    for one in (_layout(signature, offer) for offer in signature.offers):
+        table.add_row(
+            *(f"{one[name]:,}" for name in headings[:3]),
+            f"{one['query_ciphertexts']:,} up, {one['result_ciphertexts']:,} down",
+            size(one["request_bytes"]),
+            size(one["response_bytes"]),
+            size((one["request_bytes"] + one["response_bytes"]) / one["samples"]),
+            f"{one['lambda_bits']:g}",
+        )
+    return table
+
+
+def _layout(signature: Signature, offer: Offer) -> dict[str, Any]:
+    """A layout with its flooding, and the exact counts and bytes of as many samples as one chunk holds."""
+    layout = offer.layout
+    return {
+        "samples": layout.samples,
+        "features": layout.features,
+        "outputs": layout.outputs,
+        "lambda_bits": offer.lambda_bits,
+        "query_ciphertexts": layout.query_polynomials(signature.features),
+        "result_ciphertexts": layout.result_polynomials(signature.integer_outputs),
+        "request_bytes": Query.size(signature, layout, layout.samples),
+        "response_bytes": Result.size(signature, layout, layout.samples),
+    }
+
+
+def _inputs(grid: Grid) -> str:
+    lower, upper, step = grid.lower, grid.upper, grid.step
+    steps = int((grid.high - grid.low).max())
+    kind = "exact" if grid.exact else f"rounded to {steps:,} steps"
+    if np.ptp(lower) == 0 and np.ptp(upper) == 0:
+        kind = f"exact in steps of {step[0]:g}" if grid.exact else kind
+        return f"each from {lower[0]:g} to {upper[0]:g}, {kind}"
+    ranges = [f"{low:g} to {high:g}" for low, high in zip(lower, upper, strict=True)]
+    return f"{kind}; {_listed(ranges)}"
+
+
+def _listed(values: Iterable[str]) -> str:
+    names = list(values)
+    if len(names) <= _SHOWN:
+        return ", ".join(names)
+    return f"{', '.join(names[: _SHOWN - 2])}, … {names[-1]} ({len(names):,} in all)"

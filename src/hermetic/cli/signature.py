@@ -1,0 +1,27 @@
+"""``hermetic signature``: the public half of a model, to hand out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..errors import ModelFileError
+from ..wire import signature_to_bytes
+from .console import stdout
+from .files import load_model
+from .units import size
+
+
+def signature(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A compiled model.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Where to write the signature.")],
+) -> None:
+    """Write the public signature of a model: all that a client needs, and no weight."""
+    data = signature_to_bytes(load_model(model).signature)
+    try:
+        output.write_bytes(data)
+    except OSError as error:
+        raise ModelFileError(f"{output} cannot be written: {error.strerror}.") from error
+    stdout().print(f"Wrote {output} ({size(len(data))}). It holds no weight: give it to clients.", markup=False)

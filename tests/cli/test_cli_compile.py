@@ -1,0 +1,171 @@
+"""hermetic compile."""
+
+from __future__ import annotations
+
+import pickle
+import stat
+from enum import Enum
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pytest
+from command_line import Invoke, Project, Shell
+from sklearn.linear_model import LogisticRegression
+
+from hermetic import EncryptedModel
+from hermetic.cli.compile import Profile
+from hermetic.parameters import PROFILES
+
+
+class Trap:
+    """Creates a file when it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, tuple[str, ...]]:
+        return (open, (str(self.path), "w"))
+
+
+def test_the_profiles_are_those_of_the_library() -> None:
+    assert issubclass(Profile, Enum)
+    assert [one.value for one in Profile] == list(PROFILES)
+
+
+def test_it_prints_what_becomes_public_and_what_is_guaranteed(shell: Shell, iris: Project, tmp_path: Path) -> None:
+    target = tmp_path / "flowers.hermetic"
+    done = shell("compile", iris.estimator_file, "-o", str(target), "--sample", iris.data_file, "--trust-pickle")
+    assert done.returncode == 0, done.stderr
+    signature = EncryptedModel.load(target).signature
+    for fact in (
+        "flowers",
+        "4 features -> 3 scores",
+        "sepal length (cm)",
+        "'setosa', 'versicolor', 'virginica'",
+        f"<= {signature.error:g}",
+        f"lambda >= {signature.lambda_bits:g} bits",
+        "3 x 4 integers",
+        "128 bits: profile fast",
+    ):
+        assert fact in done.stdout
+    assert f"Wrote {target}" in done.stdout
+    assert done.stderr == f"warning: loading {iris.estimator_file} runs any code that is in it (--trust-pickle).\n"
+    assert stat.S_IMODE(target.stat().st_mode) == 0o600
+
+
+def test_a_pickle_is_not_loaded_without_trust(invoke: Invoke, tmp_path: Path) -> None:
+    trap, sprung, target = tmp_path / "model.pkl", tmp_path / "sprung", tmp_path / "m.hermetic"
+    trap.write_bytes(pickle.dumps(Trap(sprung)))
+    arguments = ("compile", str(trap), "-o", str(target), "--range", "0", "1")
+    refused = invoke(*arguments)
+    assert refused.exit_code == 1
+    assert "Pass --trust-pickle" in refused.stderr
+    assert not sprung.exists()
+    invoke(*arguments, "--trust-pickle")
+    assert sprung.exists(), "the trap must work, or this test shows nothing"
+    assert not target.exists()
+
+
+def test_a_plain_pickle_is_read_like_joblibs(invoke: Invoke, digits: Project, tmp_path: Path) -> None:
+    source, target = tmp_path / "digits.pkl", tmp_path / "m.hermetic"
+    source.write_bytes(pickle.dumps(digits.estimator))
+    done = invoke("compile", str(source), "-o", str(target), "--range", "0", "16", "--step", "1", "--trust-pickle")
+    assert done.exit_code == 0, done.stderr
+    assert EncryptedModel.load(target).signature.grid.exact
+
+
+def test_options_reach_the_compiler(invoke: Invoke, digits: Project, tmp_path: Path) -> None:
+    target = tmp_path / "m.hermetic"
+    options = ("--range", "-4", "28", "--step", "0.5", "--profile", "precise", "--flooding", "41", "--name", "tens")
+    done = invoke("compile", digits.estimator_file, "-o", str(target), "--trust-pickle", *options)
+    assert done.exit_code == 0, done.stderr
+    signature = EncryptedModel.load(target).signature
+    assert signature.name == "tens"
+    assert signature.parameters == PROFILES["precise"]
+    assert signature.lambda_bits >= 41
+    assert (signature.grid.lower == -4).all()
+    assert (signature.grid.upper == 28).all()
+    assert (signature.grid.step == 0.5).all()
+
+
+def test_a_tolerance_is_met_or_refused(invoke: Invoke, digits: Project, tmp_path: Path) -> None:
+    target = tmp_path / "m.hermetic"
+    arguments = ("compile", digits.estimator_file, "-o", str(target), "--sample", digits.data_file, "--trust-pickle")
+    assert invoke(*arguments, "--tolerance", "1e-6").exit_code == 0
+    assert EncryptedModel.load(target).signature.error <= 1e-6
+    refused = invoke(*arguments, "--tolerance", "1e-30")
+    assert refused.exit_code == 1
+    assert "tolerance" in refused.stderr.splitlines()[-1]
+
+
+def test_the_range_must_be_known(invoke: Invoke, digits: Project) -> None:
+    done = invoke("compile", digits.estimator_file, "-o", "m.hermetic", "--trust-pickle")
+    assert done.exit_code == 2
+    assert "--sample or --range" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("model.skops", b"PK", "skops files are not read yet"),
+        ("model.onnx", b"", "ONNX files are not read yet"),
+        ("model.hermetic", b"", "It is a compiled model already"),
+        ("model.joblib", b"not a pickle", "does not load"),
+        ("model.joblib", pickle.dumps([1, 2]), "Got list instead"),
+        ("model.joblib", pickle.dumps(LogisticRegression()), "must be fitted"),
+    ],
+)
+def test_what_cannot_be_compiled(invoke: Invoke, tmp_path: Path, name: str, content: bytes, message: str) -> None:
+    source = tmp_path / name
+    source.write_bytes(content)
+    done = invoke("compile", str(source), "-o", str(tmp_path / "m.hermetic"), "--range", "0", "1", "--trust-pickle")
+    assert done.exit_code == 1
+    assert message in done.stderr.splitlines()[-1]
+    assert not (tmp_path / "m.hermetic").exists()
+
+
+def test_a_missing_estimator(invoke: Invoke, tmp_path: Path) -> None:
+    done = invoke("compile", str(tmp_path / "no.joblib"), "-o", "m.hermetic", "--range", "0", "1")
+    assert done.exit_code == 1
+    assert "There is no such file" in done.stderr
+
+
+def test_an_output_that_cannot_be_written(invoke: Invoke, digits: Project, tmp_path: Path) -> None:
+    target = tmp_path / "no" / "m.hermetic"
+    done = invoke("compile", digits.estimator_file, "-o", str(target), "--range", "0", "16", "--trust-pickle")
+    assert done.exit_code == 1
+    assert done.stderr.splitlines()[-1] == f"error: {target} cannot be written: No such file or directory."
+
+
+def test_the_samples_columns_must_be_the_estimators(invoke: Invoke, iris: Project, tmp_path: Path) -> None:
+    sample = tmp_path / "sample.csv"
+    sample.write_text("a,b,c,d\n1,2,3,4\n")
+    target = str(tmp_path / "m.hermetic")
+    done = invoke("compile", iris.estimator_file, "-o", target, "--sample", str(sample), "--trust-pickle")
+    assert done.exit_code == 1
+    assert "Got 'sepal length (cm)', 'sepal width (cm)'" in done.stderr.splitlines()[-1]
+
+
+def test_warnings_of_loading_are_one_line_each(invoke: Invoke, tmp_path: Path) -> None:
+    """An estimator of another scikit-learn version: its own warning is shown, and it is compiled if it still works."""
+    estimator = LogisticRegression().fit(np.array([[0.0], [1.0]]), [0, 1])
+    state = estimator.__getstate__() | {"_sklearn_version": "1.0.2"}
+    source = tmp_path / "old.joblib"
+    joblib.dump(_Pickled(LogisticRegression, state), source)
+    done = invoke("compile", str(source), "-o", str(tmp_path / "m.hermetic"), "--range", "0", "1", "--trust-pickle")
+    assert done.exit_code == 0, done.stderr
+    trusted, *warned = done.stderr.splitlines()
+    assert "--trust-pickle" in trusted
+    assert [line.split()[0] for line in warned] == ["warning:"]
+    assert "version 1.0.2" in warned[0]
+
+
+class _Pickled:
+    """Is pickled as an object of the given kind and state."""
+
+    def __init__(self, kind: type, state: dict[str, object]) -> None:
+        self.kind, self.state = kind, state
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return object.__new__, (self.kind,), self.state
