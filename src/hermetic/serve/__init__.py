@@ -1,0 +1,11 @@
+"""The service: answers encrypted queries over HTTP, and never holds a secret key.
+
+One front process speaks HTTP (``app``), and supervised evaluation processes (``worker``, ``pool``) do the arithmetic,
+because SEAL's Python binding holds the interpreter's lock. A walk through a request:
+
+    protocol    the connection: header bytes, header time, stalled readers
+    access      who calls; 401 comes first
+    bodies      the declared length against the sizes the signature allows, then the bytes, against a clock
+    service     batch header -> model, public key, a place in the queue, the tenant's rate, an evaluation
+    pool        a worker that has the key, or gets it now
+"""

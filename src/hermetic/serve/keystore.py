@@ -1,0 +1,208 @@
+"""Public keys in an object store: created once, never overwritten, each below its tenant.
+
+    <prefix>/keys/<tenant>/<key id>          key id = SHA-256 of the bytes, checked whenever they are read
+
+The store is the operator's own, named in the settings; nothing in a request ever says where to read from.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import os
+import re
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TypeVar
+
+import obstore
+from obstore.exceptions import AlreadyExistsError, BaseError
+from obstore.store import LocalStore
+
+from .logs import log
+from .refusals import RefusalError
+from .stores import Store
+
+KEY_ID = re.compile(r"[0-9a-f]{64}")
+
+_THREADS = 16
+
+T = TypeVar("T")
+
+
+class StoreError(OSError):
+    """The store does not answer, or not as it should."""
+
+
+@contextlib.contextmanager
+def _answering() -> Iterator[None]:
+    """Whatever a store raises becomes :class:`StoreError`, without its text, which may hold addresses and more."""
+    try:
+        yield
+    except (FileNotFoundError, StoreError):
+        raise
+    except (BaseError, OSError) as error:
+        raise StoreError(
+            f"the key store must answer. It does not ({type(error).__name__}): check its URL, the container or bucket, "
+            "and the credentials in the server's environment."
+        ) from None
+
+
+@dataclass(frozen=True)
+class StoredKey:
+    """What a listing says of a key."""
+
+    tenant: str
+    key_id: str
+    size: int
+    modified: datetime
+
+
+class KeyStore:
+    """The keys of all tenants. Every method raises :class:`StoreError` if the store does not answer.
+
+    Parameters
+    ----------
+    store
+        From :func:`hermetic.serve.stores.open_store`.
+    lifetime
+        How long a key is valid after its upload; ``None`` for ever.
+    """
+
+    def __init__(self, store: Store, lifetime: timedelta | None = None) -> None:
+        self._store = store
+        self._lifetime = lifetime
+
+    def check(self) -> None:
+        """Ask the store something, to see that it answers."""
+        self.exists("anonymous", "0" * 64)
+
+    def create(self, tenant: str, key_id: str, data: bytes) -> bool:
+        """Store a key whose hash was checked. True if it is new, False if it was there; durable when this returns."""
+        path = _path(tenant, key_id)
+        with _answering():
+            try:
+                obstore.put(self._store, path, data, mode="create", use_multipart=False)
+            except AlreadyExistsError:
+                if self.read(tenant, key_id) is not None:
+                    self._sync(path)
+                    return False
+                obstore.put(self._store, path, data, use_multipart=False)
+            self._sync(path)
+        return True
+
+    def _sync(self, path: str) -> None:
+        """A directory's file, and its name, reach the disk. Object stores acknowledge only what they keep."""
+        if isinstance(self._store, LocalStore):
+            _fsync(Path(str(self._store.prefix)), path)
+
+    def read(self, tenant: str, key_id: str) -> bytes | None:
+        """A key's bytes; ``None`` if there is none, it expired, or what is stored is damaged (which is logged)."""
+        try:
+            with _answering():
+                found = obstore.get(self._store, _path(tenant, key_id))
+                data = bytes(found.bytes())
+        except FileNotFoundError:
+            return None
+        if self._expired(found.meta["last_modified"]):
+            return None
+        if hashlib.sha256(data).hexdigest() != key_id:
+            log.error("stored key is damaged", extra={"event": "key_damaged", "tenant": tenant})
+            return None
+        return data
+
+    def exists(self, tenant: str, key_id: str) -> bool:
+        """Whether the key is stored and has not expired."""
+        try:
+            with _answering():
+                meta = obstore.head(self._store, _path(tenant, key_id))
+        except FileNotFoundError:
+            return False
+        return not self._expired(meta["last_modified"])
+
+    def delete(self, tenant: str, key_id: str) -> bool:
+        """Delete a key; False if there is none."""
+        path = _path(tenant, key_id)
+        try:
+            with _answering():
+                obstore.head(self._store, path)
+                obstore.delete(self._store, path)
+        except FileNotFoundError:
+            return False
+        return True
+
+    def list(self, tenant: str | None = None) -> list[StoredKey]:
+        """Every key, or every key of a tenant; expired ones too."""
+        with _answering():
+            batches = list(obstore.list(self._store, f"keys/{tenant}/" if tenant else "keys/"))
+        found = []
+        for meta in (one for batch in batches for one in batch):
+            tenant_of_key, key_id = meta["path"].split("/")[-2:]
+            if KEY_ID.fullmatch(key_id):
+                found.append(StoredKey(tenant_of_key, key_id, meta["size"], meta["last_modified"]))
+        return found
+
+    def sweep(self) -> int:
+        """Delete every expired key; gives their number."""
+        expired = [key for key in self.list() if self._expired(key.modified)]
+        for key in expired:
+            self.delete(key.tenant, key.key_id)
+        return len(expired)
+
+    def _expired(self, modified: datetime) -> bool:
+        return self._lifetime is not None and datetime.now(UTC) - modified > self._lifetime
+
+
+def _path(tenant: str, key_id: str) -> str:
+    return f"keys/{tenant}/{key_id}"
+
+
+def _fsync(root: Path, path: str) -> None:
+    file = root / path
+    for target in (file, *file.parents[:3]):
+        descriptor = os.open(target, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+class AsyncKeyStore:
+    """A key store for an event loop: each call on a thread, and a store that does not answer becomes 503.
+
+    Threads, because obstore's own coroutines can abort the process when it ends right after them.
+    """
+
+    def __init__(self, keys: KeyStore) -> None:
+        self._keys = keys
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="keys")
+
+    async def create(self, tenant: str, key_id: str, data: bytes) -> bool:
+        return await self._run(lambda: self._keys.create(tenant, key_id, data))
+
+    async def read(self, tenant: str, key_id: str) -> bytes | None:
+        return await self._run(lambda: self._keys.read(tenant, key_id))
+
+    async def exists(self, tenant: str, key_id: str) -> bool:
+        return await self._run(lambda: self._keys.exists(tenant, key_id))
+
+    async def delete(self, tenant: str, key_id: str) -> bool:
+        return await self._run(lambda: self._keys.delete(tenant, key_id))
+
+    async def count(self, tenant: str) -> int:
+        return len(await self._run(lambda: self._keys.list(tenant)))
+
+    async def sweep(self) -> int:
+        return await self._run(self._keys.sweep)
+
+    async def _run(self, call: Callable[[], T]) -> T:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, call)
+        except StoreError as error:
+            log.error("key store failed", extra={"event": "store_failed", "reason": str(error)})
+            message = "the key store must answer. It does not: try again later."
+            raise RefusalError(503, "store_unavailable", message, retry_after=5) from None

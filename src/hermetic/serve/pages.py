@@ -1,0 +1,228 @@
+"""The start page: which models there are, what their signatures say, and how to call them. No third party is asked.
+
+Everything is rendered here; the page needs one style sheet and one small script, both served by this service.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from html import escape
+from importlib.metadata import version
+from importlib.resources import files
+
+import numpy as np
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+
+from ..signature import Signature
+from .refusals import not_found
+from .repository import ServedModel
+from .routes import OPEN, house_of, route
+
+_STATIC = {"page.css": "text/css", "copy.js": "text/javascript", "icon.svg": "image/svg+xml"}
+_SHOWN_FEATURES = 12
+_SHOWN_LABELS = 12
+_POLICY = "; ".join(
+    f"{name} {value}"
+    for name, value in {
+        "default-src": "'none'",
+        "style-src": "'self'",
+        "script-src": "'self'",
+        "img-src": "'self'",
+        "connect-src": "'self'",
+        "base-uri": "'none'",
+        "form-action": "'none'",
+        "frame-ancestors": "'none'",
+    }.items()
+)
+
+
+def routes() -> list[BaseRoute]:
+    """The pages and what they are made of."""
+    return [route("/developers", start, access=OPEN), route("/static/{file}", static, access=OPEN)]
+
+
+async def static(request: Request) -> Response:
+    name = request.path_params["file"]
+    if name not in _STATIC:
+        raise not_found("the file")
+    data = (files(__package__) / "static" / name).read_bytes()
+    tag = f'"{hashlib.sha256(data).hexdigest()[:16]}"'
+    headers = {"ETag": tag, "Cache-Control": "no-cache"}
+    if request.headers.get("if-none-match") == tag:
+        return Response(status_code=304, headers=headers)
+    return Response(data, media_type=_STATIC[name], headers=headers)
+
+
+async def start(request: Request) -> Response:
+    house = house_of(request)
+    url = house.settings.public_url or str(request.base_url).rstrip("/")
+    shown = house.repository.models if house.gate.is_open or house.public_models else None
+    page = render(shown, url, needs_token=not house.gate.is_open)
+    headers = {"Content-Security-Policy": _POLICY, "Cache-Control": "no-cache"}
+    return Response(page, media_type="text/html", headers=headers)
+
+
+def render(models: list[ServedModel] | None, url: str, *, needs_token: bool) -> str:
+    """The page. ``models`` is ``None`` when only callers with a token may see them."""
+    if models is None:
+        listed = '<p class="empty">Models are shown to callers with a token.</p>'
+        name = "NAME"
+    else:
+        listed = "".join(_model(one, url, needs_token=needs_token) for one in reversed(models))
+        listed = listed or '<p class="empty">No model is served at the moment.</p>'
+        name = models[-1].name if models else "NAME"
+    return _PAGE.format(
+        models=listed,
+        count="" if models is None else f'<span class="count">{len(models)}</span>',
+        access="needs a bearer token" if needs_token else "is open to everyone who reaches it",
+        curl=escape(_curl(url, name, needs_token=needs_token)),
+        version=escape(version("hermetic")),
+    )
+
+
+def _model(one: ServedModel, url: str, *, needs_token: bool) -> str:
+    signature = one.signature
+    return _MODEL.format(
+        name=escape(one.name),
+        version=one.version,
+        anchor=escape(f"{one.name}-{one.version}"),
+        task=escape(_task(signature)),
+        facts=_facts(_facts_of(one)),
+        ranges=_ranges(signature),
+        snippet=escape(_snippet(one, url, needs_token=needs_token)),
+        digest=one.digest,
+    )
+
+
+def _task(signature: Signature) -> str:
+    if signature.labels is None:
+        return f"regression, {_count(signature.outputs, 'value')}"
+    return f"classification, {len(signature.labels)} classes"
+
+
+def _facts_of(one: ServedModel) -> Iterable[tuple[str, str]]:
+    signature = one.signature
+    cost = signature.cost(1)
+    labels = [] if signature.labels is None else [str(label) for label in signature.labels[:_SHOWN_LABELS].tolist()]
+    more = "" if signature.labels is None or len(signature.labels) <= _SHOWN_LABELS else ", …"
+    yield "Input", f"{signature.features} features, {_span(signature)}"
+    if labels:
+        yield "Classes", ", ".join(labels) + more
+    yield "Scores", f"as the estimator's {signature.method}, within {signature.error:.2g}"
+    yield "Probabilities", signature.link or "none"
+    yield "Parameters", str(signature.parameters)
+    yield "Answers flooded by", f"λ = {signature.lambda_bits:.0f} bits"
+    yield "One sample", f"{_kilobytes(cost.request_bytes)} up, {_kilobytes(cost.response_bytes)} down"
+    yield "One request", f"up to {_count(one.max_samples, 'sample')}, {_kilobytes(one.sizes.largest)}"
+
+
+def _facts(facts: Iterable[tuple[str, str]]) -> str:
+    return "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in facts)
+
+
+def _span(signature: Signature) -> str:
+    grid = signature.grid
+    same = all(bool((values == values[0]).all()) for values in (grid.lower, grid.upper))
+    if not same:
+        return "each with a range of its own"
+    exact = f" in steps of {grid.step[0]:.6g}" if grid.exact else ""
+    return f"{grid.lower[0]:.6g} to {grid.upper[0]:.6g}{exact}"
+
+
+def _ranges(signature: Signature) -> str:
+    """A table of features, unless they are all alike and have no names."""
+    grid = signature.grid
+    alike = all(bool(np.all(values == values[0])) for values in (grid.lower, grid.upper, grid.step))
+    if alike and signature.feature_names is None:
+        return ""
+    names = signature.feature_names or tuple(str(i) for i in range(signature.features))
+    rows = "".join(
+        f"<tr><td>{escape(name)}</td><td>{low:.6g}</td><td>{high:.6g}</td><td>{step:.3g}</td></tr>"
+        for name, low, high, step in list(zip(names, grid.lower, grid.upper, grid.step, strict=True))[:_SHOWN_FEATURES]
+    )
+    rest = signature.features - _SHOWN_FEATURES
+    note = f"<p>and {_count(rest, 'more feature')}; the signature has them all.</p>" if rest > 0 else ""
+    return _RANGES.format(rows=rows, note=note)
+
+
+def _snippet(one: ServedModel, url: str, *, needs_token: bool) -> str:
+    token = ', token="TOKEN"' if needs_token else ""
+    methods = ["remote.predict(X)"]
+    if one.signature.link:
+        methods.append("remote.predict_proba(X)")
+    if one.signature.labels is not None:
+        methods.append("remote.decision_function(X)")
+    calls = "\n".join(methods)
+    return (
+        f"import hermetic\n\nremote = hermetic.connect({json.dumps(url)}, model={json.dumps(one.name)}{token})\n{calls}"
+    )
+
+
+def _curl(url: str, name: str, *, needs_token: bool) -> str:
+    token = "-H 'Authorization: Bearer TOKEN' " if needs_token else ""
+    return f"curl -s {token}{url}/v2/models/{name}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def _kilobytes(size: int) -> str:
+    return f"{size / 1e6:.1f} MB" if size >= 1_000_000 else f"{size / 1e3:.1f} kB"
+
+
+_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Hermetic</title>
+<link rel="icon" href="static/icon.svg" type="image/svg+xml">
+<link rel="stylesheet" href="static/page.css">
+<script src="static/copy.js" defer></script>
+</head>
+<body>
+<header>
+<h1><img src="static/icon.svg" alt="" width="40" height="40">Hermetic</h1>
+<p>Models that answer on data they never see. This service {access}.</p>
+</header>
+<main>
+<section class="roles" aria-label="Who sees what">
+<div><h2>You</h2><p>keep the secret key, encrypt inputs and decrypt scores.</p></div>
+<div><h2>The wire</h2><p>carries ciphertexts and your public key. It shows how many samples there are.</p></div>
+<div><h2>This service</h2><p>computes on ciphertexts. It sees neither your input nor the result.</p></div>
+</section>
+<section>
+<h2>Models {count}</h2>
+{models}
+</section>
+<section>
+<h2>Protocol</h2>
+<p>Open Inference Protocol (KServe V2) under <code>/v2</code>, with the binary tensor extension; the query and the
+result are UINT8 tensors. Public keys are stored under <code>/keys</code>. Everything is described in the
+<a href="openapi.json">OpenAPI document</a>.</p>
+<div class="code"><pre><code>{curl}</code></pre><button type="button">Copy</button></div>
+</section>
+</main>
+<footer>Hermetic {version} · <a href="healthz">health</a> · <a href="openapi.json">OpenAPI</a></footer>
+</body>
+</html>
+"""
+
+_MODEL = """<article id="{anchor}">
+<h3>{name} <span class="version">version {version}</span></h3>
+<p class="task">{task}</p>
+<dl>{facts}</dl>
+{ranges}
+<div class="code"><pre><code>{snippet}</code></pre><button type="button">Copy</button></div>
+<p class="digest">Signature <a href="models/{name}/versions/{version}/signature"><code>{digest}</code></a></p>
+</article>
+"""
+
+_RANGES = """<details><summary>Features and their ranges</summary>
+<table><thead><tr><th>Feature</th><th>Smallest</th><th>Largest</th><th>Step</th></tr></thead><tbody>{rows}</tbody></table>
+{note}</details>"""

@@ -1,0 +1,168 @@
+"""The service's own endpoints: models and signatures, public keys, ``/score``, health and metrics."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute
+
+from ..errors import WireError
+from ..parameters import PROFILES
+from ..wire import PublicKey
+from .keystore import KEY_ID
+from .metrics import CONTENT_TYPE
+from .refusals import malformed, not_found, too_large
+from .repository import ServedModel
+from .routes import OPEN, PUBLIC, Access, Endpoint, house_of, route
+
+KEY_SIZES = sorted({PublicKey.size(parameters) for parameters in PROFILES.values()})
+MAX_QUERIES = 64
+_SCORE_OVERHEAD = 16 << 10
+_BINARY = "application/octet-stream"
+
+
+def routes() -> list[BaseRoute]:
+    """Every address but the protocol's and the pages."""
+    return [
+        route("/healthz", health, access=OPEN),
+        route("/metrics", metrics, access=Access.METRICS),
+        route("/models", models, access=PUBLIC),
+        route("/models/{model}/signature", signature, access=PUBLIC),
+        route("/models/{model}/versions/{version}/signature", signature, access=PUBLIC),
+        route("/keys/{key_id}", put_key, methods=("PUT",)),
+        route("/keys/{key_id}", get_key, methods=("GET", "HEAD")),
+        route("/keys/{key_id}", delete_key, methods=("DELETE",)),
+        route("/score", score, methods=("POST",)),
+    ]
+
+
+async def health(request: Request) -> Response:
+    """Whether the front process lives; never waits for an evaluation process."""
+    house = house_of(request)
+    return JSONResponse({"status": "ok", "ready": house.ready, "workers": house.pool.alive})
+
+
+async def metrics(request: Request) -> Response:
+    return Response(house_of(request).metrics.text(), media_type=CONTENT_TYPE)
+
+
+async def models(request: Request) -> Response:
+    listed: dict[str, dict[str, Any]] = {}
+    for one in house_of(request).repository.models:  # by version: the highest comes last
+        entry = listed.setdefault(one.name, {"name": one.name, "versions": []})
+        entry["versions"].append(one.version)
+        entry["signature_digest"] = one.digest
+    return JSONResponse(list(listed.values()))
+
+
+async def signature(request: Request) -> Response:
+    params = request.path_params
+    one = house_of(request).service.model(params["model"], params.get("version"))
+    headers = {
+        "ETag": f'"{one.digest}"',
+        "Cache-Control": "no-cache",
+        "Vary": "Accept",
+        "X-Model-Version": str(one.version),
+    }
+    if request.headers.get("if-none-match") == headers["ETag"]:
+        return Response(status_code=304, headers=headers)
+    if "application/json" in request.headers.get("accept", ""):
+        return Response(one.signature.json, media_type="application/json", headers=headers)
+    return Response(one.envelope, media_type=_BINARY, headers=headers)
+
+
+def _key_id(request: Request) -> str:
+    key_id: str = request.path_params["key_id"]
+    if not KEY_ID.fullmatch(key_id):
+        raise malformed("a key id must be 64 lower-case hexadecimal digits.")
+    return key_id
+
+
+async def put_key(request: Request) -> Response:
+    house, endpoint = house_of(request), Endpoint.of(request)
+    key_id, tenant = _key_id(request), endpoint.caller.tenant
+
+    def check(length: int) -> None:
+        if length not in KEY_SIZES:
+            sizes = " or ".join(map(str, KEY_SIZES))
+            raise too_large(f"a public key must have {sizes} bytes. Got {length} instead.")
+
+    async with house.bodies.read(request, tenant, check) as body:
+        endpoint.trace.bytes_in = len(body)
+        if hashlib.sha256(body).hexdigest() != key_id:
+            raise malformed("the key id must be the SHA-256 of the key's bytes. It is not.")
+        try:
+            PublicKey.from_bytes(body)
+        except WireError as error:
+            raise malformed(str(error)) from None
+        await house.quota.check(tenant, key_id)
+        created = await house.keys.create(tenant, key_id, body)
+    return JSONResponse({"key_id": key_id}, status_code=201 if created else 200)
+
+
+async def get_key(request: Request) -> Response:
+    key_id = _key_id(request)
+    data = await house_of(request).keys.read(Endpoint.of(request).caller.tenant, key_id)
+    if data is None:
+        raise not_found("the public key")
+    return Response(data, media_type=_BINARY, headers={"ETag": f'"{key_id}"'})
+
+
+async def delete_key(request: Request) -> Response:
+    house, key_id, tenant = house_of(request), _key_id(request), Endpoint.of(request).caller.tenant
+    if not await house.forget_key(tenant, key_id):
+        raise not_found("the public key")
+    return Response(status_code=204)
+
+
+async def score(request: Request) -> Response:
+    """The form ``{"data": [base64, …], "key_id": …}``: several queries, answered in their order."""
+    house, endpoint = house_of(request), Endpoint.of(request)
+    house.service.check_rate(endpoint.caller)
+    largest = max((one.sizes.largest for one in house.repository.models), default=0)
+
+    def check(length: int) -> None:
+        limit = 4 * (largest + 2) // 3 + _SCORE_OVERHEAD
+        if length > limit:
+            raise too_large(f"the body must have at most {limit} bytes. Got {length} instead: send fewer samples.")
+
+    async with house.bodies.read(request, endpoint.caller.tenant, check) as body:
+        endpoint.trace.bytes_in = len(body)
+        queries, name, key_id = _read_score(body)
+        answers = []
+        for query in queries:
+            model = _model_for(request, name, query)
+            answer = await house.service.evaluate(endpoint.caller, model, query, endpoint.trace, key_id)
+            answers.append(base64.b64encode(answer.data).decode())
+    return JSONResponse(answers)
+
+
+def _model_for(request: Request, name: str | None, query: bytes) -> ServedModel:
+    service = house_of(request).service
+    return service.model_of_query(query) if name is None else service.model(name, None)
+
+
+def _read_score(body: bytes) -> tuple[list[bytes], str | None, str]:
+    try:
+        document: Any = json.loads(body)
+    except (ValueError, RecursionError):
+        raise malformed("the body must be JSON. It does not parse.") from None
+    if not isinstance(document, dict):
+        raise malformed("the body must be a JSON object.")
+    data, key_id, name = (document.get(one) for one in ("data", "key_id", "model"))
+    if not isinstance(data, list) or not 1 <= len(data) <= MAX_QUERIES:
+        raise malformed(f"data must be a list of 1 to {MAX_QUERIES} base64 strings.")
+    if not isinstance(key_id, str) or not KEY_ID.fullmatch(key_id):
+        raise malformed("key_id must be 64 lower-case hexadecimal digits.")
+    if name is not None and not isinstance(name, str):
+        raise malformed("model must be a string.")
+    try:
+        return [base64.b64decode(one, validate=True) for one in data], name, key_id
+    except (TypeError, ValueError, binascii.Error):
+        raise malformed("data must be base64 strings.") from None

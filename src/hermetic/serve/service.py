@@ -1,0 +1,186 @@
+"""The way of a query, whichever door it came through: model, key, queue, rate, evaluation."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+
+from ..errors import MismatchError, WireError
+from ..wire import OVERHEAD_BYTES, Batch, PublicKey
+from .access import Caller
+from .keycache import KeyCache
+from .limits import Meter, Rate, predictions
+from .logs import log
+from .metrics import Metrics
+from .pool import Answer, Data, EvaluationError, FaultError, Pool, QueueFullError, WorkerLostError
+from .refusals import RefusalError, busy, malformed, not_found, signature_changed, too_large, unknown_key
+from .repository import Repository, ServedModel
+
+_CHECKSUM_BYTES = 32
+_BODY_START = OVERHEAD_BYTES - _CHECKSUM_BYTES
+_DIGEST_BYTES = 32
+BATCH_END = _BODY_START + _DIGEST_BYTES
+
+
+@dataclass
+class Trace:
+    """What the log says about a request, gathered on its way."""
+
+    tenant: str | None = None
+    model: str | None = None
+    version: int | None = None
+    samples: int | None = None
+    bytes_in: int | None = None
+    queue_ms: float | None = None
+    evaluation_ms: float | None = None
+
+    def note(self, model: ServedModel) -> None:
+        self.model, self.version = model.name, model.version
+
+
+def check_digest(model: ServedModel, head: bytes) -> None:
+    """Raise :class:`RefusalError` 409 if the start of a query names another signature than the model's."""
+    if len(head) >= BATCH_END and digest_of(head) != model.digest:
+        raise signature_changed(
+            f"the query must be made for the current signature of model {model.name!r}. It was made for another: fetch "
+            "the signature again.",
+            model.digest,
+        )
+
+
+def digest_of(query: Data) -> str:
+    """The signature digest that a query names, hexadecimal; empty for bytes that are too short."""
+    return query[_BODY_START : _BODY_START + _DIGEST_BYTES].hex()
+
+
+class Service:
+    """Answers queries.
+
+    Parameters
+    ----------
+    repository, keys, pool, meter, metrics
+        The parts it connects.
+    rate, quota
+        Limits of tenants whose tokens state none.
+    """
+
+    def __init__(
+        self,
+        repository: Repository,
+        keys: KeyCache,
+        pool: Pool,
+        meter: Meter,
+        metrics: Metrics,
+        *,
+        rate: Rate | None,
+        quota: Rate | None,
+    ) -> None:
+        self._repository = repository
+        self._keys = keys
+        self._pool = pool
+        self._meter = meter
+        self._metrics = metrics
+        self._rate = rate
+        self._quota = quota
+
+    def model(self, name: str, version: str | None) -> ServedModel:
+        """The model of a path. Raises :class:`RefusalError` 404."""
+        found = self._repository.find(name, version)
+        if found is None:
+            raise not_found("the model" if version is None else "the model version")
+        return found
+
+    def model_of_query(self, query: Data) -> ServedModel:
+        """The model that a query was made for, by the signature it names. Raises :class:`RefusalError` 404 or 409."""
+        found = self._repository.find_by_digest(digest_of(query))
+        if found:
+            return found
+        models = self._repository.models
+        if len({one.name for one in models}) == 1:
+            return models[-1]  # evaluating it says which signature is the current one
+        raise not_found("a model with the signature that the query names")
+
+    def check_rate(self, caller: Caller) -> None:
+        """Raise :class:`RefusalError` 429 if the tenant could not ask for a single prediction now."""
+        self._refuse_over_limit(self._meter.wait(caller.tenant, self._limits(caller), 1), 1)
+
+    async def evaluate(
+        self, caller: Caller, model: ServedModel, query: Data, trace: Trace, expected_key: str | None = None
+    ) -> Answer:
+        """Answer a query, which must name the expected key if there is one.
+
+        Raises
+        ------
+        RefusalError
+            409 for another signature, 422 for bytes that are no query, 424 for a key that is not stored, 429 over a
+            limit, 503 when there is no room or the evaluation was lost.
+        """
+        trace.note(model)
+        batch = self._read_batch(model, query)
+        trace.samples = (trace.samples or 0) + batch.samples
+        key_id = batch.key.hex()
+        if key_id != (expected_key or key_id):
+            raise malformed("key_id must be the key that the queries name. It is another.")
+        key = await self._keys.get(caller.tenant, key_id)
+        if key is None:
+            raise unknown_key(key_id)
+        if len(key) != PublicKey.size(model.signature.parameters):
+            raise malformed(f"the public key must use the parameters of model {model.name!r}. It uses others.")
+        started = time.perf_counter()
+        try:
+            async with self._pool.worker_for(caller.tenant, key_id) as worker:
+                trace.queue_ms = (trace.queue_ms or 0) + (time.perf_counter() - started) * 1e3
+                self._check_still_served(model)
+                self._charge(caller, predictions(batch))
+                answer = await worker.evaluate(model.content, key_id, key, query)
+        except (QueueFullError, WorkerLostError) as error:
+            raise busy(f"{error}.") from None
+        except EvaluationError as error:
+            raise malformed(str(error)) from None
+        except FaultError as error:
+            log.error("evaluation failed", extra={"event": "fault", "reason": str(error)})
+            raise RefusalError(500, "internal", "the evaluation failed. The operator's log says where.") from None
+        trace.evaluation_ms = (trace.evaluation_ms or 0) + answer.ms
+        self._metrics.evaluated(model.name, batch.samples, answer.ms)
+        return answer
+
+    def _read_batch(self, model: ServedModel, query: Data) -> Batch:
+        try:
+            batch = Batch.unpack(memoryview(query)[_BODY_START:-_CHECKSUM_BYTES], model.signature)
+        except MismatchError as error:
+            raise signature_changed(str(error), model.digest) from None
+        except WireError as error:
+            raise malformed(str(error)) from None
+        if not model.sizes.allow(len(query)):
+            raise wrong_size(model, len(query))
+        return batch
+
+    def _check_still_served(self, model: ServedModel) -> None:
+        """Raise :class:`RefusalError` if the model was replaced or removed since the request came in."""
+        current = self._repository.find(model.name, str(model.version))
+        if current is None:
+            raise not_found("the model version")
+        if current.content != model.content:
+            message = f"model {model.name!r} was replaced meanwhile: fetch the signature again."
+            raise signature_changed(message, current.digest)
+
+    def _limits(self, caller: Caller) -> tuple[Rate, ...]:
+        return tuple(one for one in (caller.rate or self._rate, caller.quota or self._quota) if one)
+
+    def _charge(self, caller: Caller, cost: int) -> None:
+        self._refuse_over_limit(self._meter.charge(caller.tenant, self._limits(caller), cost), cost)
+
+    def _refuse_over_limit(self, wait: float, cost: int) -> None:
+        if math.isinf(wait):
+            raise too_large(f"this request counts as {cost} predictions, more than your limit ever allows: send fewer.")
+        if wait > 0:
+            raise RefusalError(429, "over_limit", "your limit of predictions is used up for now.", retry_after=wait)
+
+
+def wrong_size(model: ServedModel, size: int) -> RefusalError:
+    """413 or 422: no query for the model has this many bytes."""
+    largest = model.sizes.largest
+    if size > largest:
+        return too_large(f"a query for model {model.name!r} may have {largest} bytes. Got {size}: send fewer samples.")
+    return malformed(f"a query for model {model.name!r} must have a size that its signature allows. Got {size} bytes.")

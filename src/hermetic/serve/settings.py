@@ -1,0 +1,251 @@
+"""Every setting of the service, once: flags, environment, TOML and ``docs/settings.md`` all come from here."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import NoneType
+from typing import Any, ClassVar, Literal, get_args
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from ..errors import SettingsError
+from .limits import Rate
+
+ENV_PREFIX = "HERMETIC_"
+MIB = 1 << 20
+_ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-fA-F:]+\](:[0-9]{1,5})?")
+
+
+def default_store() -> str:
+    """A directory below the user's state directory (``$XDG_STATE_HOME`` or ``~/.local/state``)."""
+    state = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
+    return str(Path(state) / "hermetic" / "keys")
+
+
+_COMPUTED_DEFAULTS = {"workers": "the number of cores", "store": "~/.local/state/hermetic/keys"}
+
+
+class Settings(BaseSettings):
+    """What an operator can set. A flag beats the environment, the environment beats the TOML file."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX, extra="forbid", frozen=True, hide_input_in_errors=True, env_ignore_empty=True
+    )
+
+    # What is served, and where.
+    models: tuple[Path, ...] = Field((), description="Model files, and directories of `name/version/model.hermetic`.")
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    public_url: str | None = Field(
+        None, description="The URL that clients see, for the start page, when a proxy stands before the service."
+    )
+    workers: int = Field(
+        default_factory=lambda: os.cpu_count() or 1,
+        ge=1,
+        le=1024,
+        description="Evaluation processes.",
+    )
+
+    # Who may call.
+    tokens: Path | None = Field(None, description="File of tenants and hashed tokens (`hermetic token new`).")
+    public_models: bool = Field(False, description="Show models and signatures without a token, on the start page too.")
+    cors_origin: str | None = Field(
+        None, description="Other web origins whose pages may call, such as `https://app.example.com`, with commas."
+    )
+    tls_certificate: Path | None = Field(None, description="Certificate chain, PEM.")
+    tls_key: Path | None = Field(None, description="Private key of the certificate, PEM.")
+    tls_client_ca: Path | None = Field(None, description="Accept only clients with a certificate from here, PEM.")
+    insecure_no_tokens: bool = Field(
+        False, description="Listen beyond this machine without tokens: anyone who reaches the port may call."
+    )
+    insecure_no_tls: bool = Field(
+        False, description="Listen beyond this machine without TLS: only behind a proxy that speaks TLS."
+    )
+    rate: Rate | None = Field(None, description="Predictions a tenant may ask for, such as `600/minute`.")
+    quota: Rate | None = Field(None, description="A second, longer limit of the same kind, such as `20000/day`.")
+
+    # Public keys.
+    store: str = Field(
+        default_factory=default_store,
+        description="Where public keys live: a directory, `memory://`, `az://container/prefix`, `s3://bucket/prefix` "
+        "or `gs://bucket/prefix`.",
+    )
+    key_days: float | None = Field(None, gt=0, description="Days after which an uploaded key expires.")
+    max_keys: int = Field(1000, ge=1, description="Keys that one tenant may store.")
+    key_recheck: float = Field(
+        60,
+        ge=0,
+        description="Seconds until a cached key is looked up again, so that deletions take effect.",
+    )
+    key_cache: int = Field(64, ge=1, description="Memory for keys in the front process, MiB.")
+    worker_key_memory: int = Field(64, ge=1, description="Memory for parsed keys in each evaluation process, MiB.")
+    zeros_ahead: int = Field(32, ge=0, description="Encryptions of zero made ahead for each key in use, when idle.")
+    zero_memory: int = Field(48, ge=0, description="Memory for them in each evaluation process, MiB.")
+
+    # Limits.
+    max_samples: int = Field(
+        4096,
+        ge=1,
+        description="Predictions that one request may ask for. Layouts count in full; one always passes.",
+    )
+    max_json_body: int = Field(
+        2, ge=1, description="Largest body of the JSON form of `infer`, MiB; the binary form has no such limit."
+    )
+    body_memory: int = Field(
+        256, ge=1, description="Memory for request bodies in flight, MiB; one tenant may have half of it."
+    )
+    queue: int = Field(
+        128, ge=0, description="Requests that may wait for an evaluation process; one tenant may have half of them."
+    )
+    queue_timeout: float = Field(5, gt=0, description="Seconds they may wait before they are told to come back.")
+    evaluation_timeout: float = Field(60, gt=0, description="Seconds until an evaluation is given up.")
+    header_timeout: float = Field(10, gt=0, description="Seconds a client has to send its headers.")
+    idle_timeout: float = Field(60, gt=0, description="Seconds a connection may stay open between requests.")
+    body_timeout: float = Field(
+        10, gt=0, description="Seconds a client has to send its body, besides what its size allows."
+    )
+    min_upload_rate: int = Field(125, ge=1, description="Thousands of bytes of a body that take a second more.")
+    write_timeout: float = Field(30, gt=0, description="Seconds a client may refuse to read its answer.")
+    max_header_bytes: int = Field(16384, ge=1024, description="Bytes of the request line and headers.")
+    max_connections: int = Field(1000, ge=1, description="Connections at once.")
+    shutdown_timeout: int = Field(60, ge=1, description="Seconds to finish accepted requests after SIGTERM.")
+
+    # Operations.
+    rescan: float = Field(10, gt=0, description="Seconds between looks at the model files besides change notices.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
+    telemetry: bool = Field(
+        False, description="Export OpenTelemetry traces as the `OTEL_…` variables say (needs the extra `otel`)."
+    )
+
+    toml_file: ClassVar[Path | None] = None
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        toml = TomlConfigSettingsSource(settings_cls, toml_file=cls.toml_file)
+        return init_settings, env_settings, toml
+
+    @field_validator("rate", "quota", mode="before")
+    @classmethod
+    def _read_rate(cls, value: Any) -> Any:
+        return Rate.parse(value) if isinstance(value, str) else value
+
+    @field_validator("cors_origin")
+    @classmethod
+    def _check_origins(cls, value: str | None) -> str | None:
+        for origin in (value or "").split(","):
+            if value and not _ORIGIN.fullmatch(origin.strip()):
+                raise ValueError(f"every origin must be like https://app.example.com, without a path. Got {origin!r}")
+        return value
+
+    @model_validator(mode="after")
+    def _check_tls(self) -> Settings:
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("tls_certificate and tls_key must be given together")
+        if self.tls_client_ca and not self.tls_certificate:
+            raise ValueError("tls_client_ca needs tls_certificate and tls_key")
+        return self
+
+    @property
+    def cors_origins(self) -> tuple[str, ...]:
+        """The other web origins whose pages may call."""
+        return tuple(one.strip() for one in self.cors_origin.split(",")) if self.cors_origin else ()
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can reach the service."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+    def check_exposure(self) -> None:
+        """Raise :class:`SettingsError` when other machines could reach a service without tokens or TLS."""
+        if self.is_loopback:
+            return
+        missing = []
+        if self.tokens is None and not self.insecure_no_tokens:
+            missing.append("--tokens FILE (or --insecure-no-tokens: anyone may then call)")
+        if self.tls_certificate is None and not self.insecure_no_tls:
+            missing.append(
+                "--tls-certificate FILE --tls-key FILE (or --insecure-no-tls: only behind a proxy that speaks TLS)"
+            )
+        if missing:
+            raise SettingsError(f"listening on {self.host} needs {' and '.join(missing)}.")
+
+
+def load_settings(flags: dict[str, Any], toml_file: Path | None = None) -> Settings:
+    """Settings from flags (``None`` means not given), the environment and a TOML file.
+
+    Raises
+    ------
+    SettingsError
+        If the file cannot be read, a name is unknown, or a value is out of range.
+    """
+    if toml_file is not None and not toml_file.is_file():
+        raise SettingsError(f"the settings file must exist. There is no {toml_file}.")
+    bound = type("Settings", (Settings,), {"toml_file": toml_file, "__module__": __name__})
+    given = {name: value for name, value in flags.items() if value not in (None, ())}
+    try:
+        settings: Settings = bound(**given)
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{'.'.join(map(str, one['loc'])) or 'settings'}: {one['msg']}" for one in error.errors(include_input=False)
+        )
+        raise SettingsError(f"the settings are not valid: {problems}.") from None
+    except ValueError as error:
+        raise SettingsError(f"the settings cannot be read: {error}.") from None
+    return settings
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What the command line and the documentation say about a setting.
+
+    Attributes
+    ----------
+    name
+        In TOML; the flag has dashes, the environment variable capitals and :data:`ENV_PREFIX`.
+    kind
+        ``bool``, ``int``, ``float``, ``Path`` or ``str``, which stands for everything else.
+    default
+        As it is written; empty for none.
+    description
+        One sentence.
+    """
+
+    name: str
+    kind: type
+    default: str
+    description: str
+
+    @property
+    def flag(self) -> str:
+        return f"--{self.name.replace('_', '-')}"
+
+    @property
+    def variable(self) -> str:
+        return f"{ENV_PREFIX}{self.name.upper()}"
+
+
+def all_settings() -> Iterator[Setting]:
+    """Every setting, in the order of the documentation."""
+    for name, field in Settings.model_fields.items():
+        kinds = [one for one in get_args(field.annotation) if one is not NoneType] or [field.annotation]
+        kind = kinds[0] if kinds[0] in (bool, int, float, Path) else str
+        default = _COMPUTED_DEFAULTS.get(name, "" if field.default in (None, False, ()) else str(field.default))
+        yield Setting(name, kind, default, field.description or "")

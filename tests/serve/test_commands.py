@@ -1,0 +1,135 @@
+"""``hermetic keys`` and ``hermetic token``, beside a running service."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+from asking import Caller
+
+from fitted import petals
+from hermetic.serve.access import Gatekeeper
+from hermetic.serve.keystore import KeyStore
+from hermetic.serve.stores import open_store
+from live import serving
+
+HERMETIC = str(Path(sys.executable).parent / "hermetic")
+
+
+def run(*arguments: str, status: int = 0) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "COLUMNS": "200", "NO_COLOR": "1"}
+    done = subprocess.run([HERMETIC, *arguments], capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == status, done.stderr
+    return done
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> str:
+    return str(tmp_path / "keys")
+
+
+def fill(store: str, tenant: str, count: int) -> list[str]:
+    keys, ids = KeyStore(open_store(store)), [f"{i:02x}" * 32 for i in range(count)]
+    for i, key_id in enumerate(ids):
+        keys.create(tenant, key_id, bytes(10 + i))
+    return ids
+
+
+class TestKeys:
+    """Listing and deleting."""
+
+    def test_list(self, store: str) -> None:
+        ids = fill(store, "acme", 2)
+        fill(store, "other", 1)
+        text = run("keys", "list", "--store", store).stdout
+        assert all(one in text for one in (*ids, "acme", "other"))
+        listed = json.loads(run("keys", "list", "--store", store, "--tenant", "acme", "--json").stdout)
+        assert [(one["tenant"], one["key_id"], one["bytes"]) for one in listed] == [
+            ("acme", ids[0], 10),
+            ("acme", ids[1], 11),
+        ]
+
+    def test_delete(self, store: str) -> None:
+        ids = fill(store, "acme", 3)
+        run("keys", "delete", *ids[:2], "--tenant", "acme", "--store", store)
+        listed = json.loads(run("keys", "list", "--store", store, "--json").stdout)
+        assert [one["key_id"] for one in listed] == [ids[2]]
+        done = run("keys", "delete", ids[0], "--tenant", "acme", "--store", store, status=1)
+        assert "There is no" in done.stderr
+
+    def test_delete_what_expired(self, store: str, tmp_path: Path) -> None:
+        fill(store, "acme", 2)
+        settings = tmp_path / "hermetic.toml"
+        settings.write_text(f"store = '{store}'\nkey_days = 0.00001\n")
+        time.sleep(1)
+        assert run("keys", "delete", "--expired", "--config", str(settings)).stdout == "2 keys deleted\n"
+        assert json.loads(run("keys", "list", "--config", str(settings), "--json").stdout) == []
+
+    def test_delete_needs_to_know_what(self, store: str) -> None:
+        assert "either keys or --expired" in run("keys", "delete", "--store", store, status=1).stderr
+        done = run("keys", "delete", "00" * 32, "--expired", "--store", store, status=1)
+        assert "either keys or --expired" in done.stderr
+
+    def test_a_running_service_forgets_a_deleted_key(self, tmp_path: Path, store: str) -> None:
+        options = ("--store", store, "--key-recheck", "0.2")
+        with serving(tmp_path, {"petals": petals().model}, *options) as live:
+            caller = Caller(live.url, petals())
+            caller.put_key()
+            assert caller.works()
+            run("keys", "delete", caller.key_id, "--store", store)
+            time.sleep(0.3)
+            assert caller.infer(caller.query()).status_code == 424
+
+
+class TestToken:
+    """Making tokens."""
+
+    def test_the_token_goes_to_stdout_and_its_hash_to_the_file(self, tmp_path: Path) -> None:
+        file = tmp_path / "tokens"
+        token = run("token", "new", "acme", "--file", str(file)).stdout.strip()
+        other = run("token", "new", "other", "--file", str(file), "--rate", "5/second", "--days", "1").stdout.strip()
+        assert token not in file.read_text()
+        gate = Gatekeeper(file)
+        assert gate.caller(f"Bearer {token}").tenant == "acme"
+        assert gate.caller(f"Bearer {other}").tenant == "other"
+        assert str(gate.caller(f"Bearer {other}").rate) == "5/second"
+        assert file.stat().st_mode & 0o077 == 0
+
+    def test_without_a_file_the_line_is_shown(self, tmp_path: Path) -> None:
+        done = run("token", "new", "ops", "--role", "metrics")
+        (tmp_path / "tokens").write_text(done.stderr.splitlines()[-1])
+        assert Gatekeeper(tmp_path / "tokens").caller(f"Bearer {done.stdout.strip()}", "metrics").tenant == "ops"
+
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            (["Acme"], "a tenant must be"),
+            (["acme", "--role", "admin"], "role must be"),
+            (["acme", "--rate", "fast"], "600/minute"),
+        ],
+    )
+    def test_what_the_file_would_not_take_is_refused(self, arguments: list[str], message: str) -> None:
+        done = run("token", "new", *arguments, status=1)
+        assert message in done.stderr
+        assert not done.stdout
+
+    def test_a_file_that_is_not_one_of_tokens_stays_as_it_is(self, tmp_path: Path) -> None:
+        file = tmp_path / "important.txt"
+        file.write_text("shopping list")
+        assert "a line must be" in run("token", "new", "acme", "--file", str(file), status=1).stderr
+        assert file.read_text() == "shopping list"
+
+    def test_a_token_lets_its_owner_in(self, tmp_path: Path) -> None:
+        file = tmp_path / "tokens"
+        token = run("token", "new", "acme", "--file", str(file)).stdout.strip()
+        with serving(tmp_path, {"petals": petals().model}, "--tokens", str(file)) as live:
+            assert httpx.get(f"{live.url}/models").status_code == 401
+            caller = Caller(live.url, petals(), token=token)
+            caller.put_key()
+            assert caller.works()

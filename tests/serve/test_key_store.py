@@ -1,0 +1,249 @@
+"""Public keys in every kind of store: created once, whole, checked, listed, expired."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+import obstore
+import pytest
+from stores import StoreAt, azurite, free_port, s3
+
+from hermetic.errors import SettingsError
+from hermetic.serve.keycache import KeyCache
+from hermetic.serve.keystore import AsyncKeyStore, KeyStore, StoreError
+from hermetic.serve.refusals import RefusalError
+from hermetic.serve.stores import Store, open_store
+
+T = TypeVar("T")
+
+KINDS = ("memory", "directory", "az", "s3")
+
+
+def run(coroutine: Coroutine[Any, Any, T]) -> T:
+    return asyncio.run(coroutine)
+
+
+@pytest.fixture(scope="module")
+def az() -> Iterator[StoreAt]:
+    with azurite() as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def s3_store() -> Iterator[StoreAt]:
+    with s3() as one:
+        yield one
+
+
+@pytest.fixture(params=KINDS)
+def store(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+    """An empty store; the cloud ones get a prefix of their own for every test."""
+    if request.param == "memory":
+        return open_store("memory://")
+    if request.param == "directory":
+        return open_store(str(tmp_path / "keys"))
+    at: StoreAt = request.getfixturevalue("az" if request.param == "az" else "s3_store")
+    for name, value in at.environment.items():
+        monkeypatch.setenv(name, value)
+    return open_store(f"{at.url}/{request.node.name}")
+
+
+def made(size: int = 55_904) -> tuple[str, bytes]:
+    """Bytes of a key's size, and their id. The store does not look into them."""
+    data = random.randbytes(size)
+    return hashlib.sha256(data).hexdigest(), data
+
+
+def test_a_key_is_created_once_and_read_back(store: Store) -> None:
+    keys, (key_id, data) = KeyStore(store), made()
+    assert keys.read("acme", key_id) is None
+    assert not keys.exists("acme", key_id)
+    assert keys.create("acme", key_id, data)
+    assert not keys.create("acme", key_id, data)
+    assert keys.read("acme", key_id) == data
+    assert keys.exists("acme", key_id)
+
+
+def test_tenants_do_not_see_each_other(store: Store) -> None:
+    keys, (key_id, data) = KeyStore(store), made()
+    keys.create("acme", key_id, data)
+    assert keys.read("other", key_id) is None
+    assert not keys.delete("other", key_id)
+    assert keys.create("other", key_id, data)
+    assert keys.delete("other", key_id)
+    assert keys.read("acme", key_id) == data
+
+
+def test_deleting(store: Store) -> None:
+    keys, (key_id, data) = KeyStore(store), made()
+    keys.create("acme", key_id, data)
+    assert keys.delete("acme", key_id)
+    assert not keys.delete("acme", key_id)
+    assert keys.read("acme", key_id) is None
+
+
+def test_many_at_once_create_one_key_once(store: Store) -> None:
+    keys, (key_id, data) = KeyStore(store), made()
+    with ThreadPoolExecutor(8) as threads:
+        created = list(threads.map(lambda _: keys.create("acme", key_id, data), range(8)))
+    assert created.count(True) == 1
+    assert keys.read("acme", key_id) == data
+
+
+def test_listing(store: Store) -> None:
+    keys, several = KeyStore(store), [made(100 + i) for i in range(5)]
+    for i, (key_id, data) in enumerate(several):
+        keys.create("acme" if i < 3 else "other", key_id, data)
+    listed = keys.list()
+    assert {(one.key_id, one.size) for one in listed} == {(key_id, len(data)) for key_id, data in several}
+    assert {one.key_id for one in keys.list("acme")} == {key_id for key_id, _ in several[:3]}
+
+
+def test_a_damaged_key_is_never_served_and_can_be_uploaded_again(store: Store) -> None:
+    keys, (key_id, data) = KeyStore(store), made()
+    obstore.put(store, f"keys/acme/{key_id}", data[: len(data) // 2])
+    assert keys.read("acme", key_id) is None
+    assert keys.create("acme", key_id, data)
+    assert keys.read("acme", key_id) == data
+
+
+def test_keys_expire(store: Store) -> None:
+    lasting, short = KeyStore(store), KeyStore(store, timedelta(seconds=1))
+    key_id, data = made()
+    lasting.create("acme", key_id, data)
+    assert short.sweep() == 0
+    time.sleep(2.1)  # object stores keep whole seconds
+    assert short.read("acme", key_id) is None
+    assert not short.exists("acme", key_id)
+    assert lasting.read("acme", key_id) == data
+    assert short.sweep() == 1
+    assert lasting.read("acme", key_id) is None
+
+
+def test_an_expired_key_that_is_uploaded_again_lives_again(store: Store) -> None:
+    keys, (key_id, data) = KeyStore(store, timedelta(seconds=2)), made()
+    keys.create("acme", key_id, data)
+    time.sleep(3.1)
+    assert keys.read("acme", key_id) is None
+    assert keys.create("acme", key_id, data)
+    assert keys.read("acme", key_id) == data
+
+
+def test_the_directory_is_for_its_owner_alone(tmp_path: Path) -> None:
+    open_store(str(tmp_path / "new" / "keys"))
+    assert (tmp_path / "new" / "keys").stat().st_mode & 0o077 == 0
+
+
+def test_an_upload_reaches_the_disk_before_it_is_acknowledged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file and every directory that names it are synchronised when ``create`` returns."""
+    synced: set[str] = set()
+    fsync = os.fsync
+
+    def noted(descriptor: int) -> None:
+        synced.add(str(Path(f"/proc/self/fd/{descriptor}").readlink()))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    key_id, data = made()
+    root = tmp_path.resolve()
+    KeyStore(open_store(str(root))).create("acme", key_id, data)
+    assert synced == {str(root / part) for part in (f"keys/acme/{key_id}", "keys/acme", "keys", ".")}
+
+
+@pytest.mark.parametrize("url", ["http://host/keys", "ftp://host", "https://account.blob.core.windows.net/keys"])
+def test_other_kinds_of_store_are_refused(url: str) -> None:
+    with pytest.raises(SettingsError, match="the store must be a directory"):
+        open_store(url)
+
+
+def test_a_connection_string_must_be_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", "AccountName=acme;SharedAccessSignature=secret")
+    with pytest.raises(SettingsError, match="must hold AccountName and AccountKey") as caught:
+        open_store("az://keys")
+    assert "secret" not in str(caught.value)
+
+
+def test_a_store_that_is_gone_is_refused_at_the_start_and_503_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    endpoint = f"http://127.0.0.1:{free_port()}/acme"
+    secret = "c2VjcmV0LWtleQ=="
+    text = f"AccountName=acme;AccountKey={secret};BlobEndpoint={endpoint}"
+    monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", text)
+    keys, (key_id, data) = KeyStore(open_store("az://keys")), made()
+    with pytest.raises(StoreError, match="the key store must answer") as caught:
+        keys.check()
+    assert secret not in str(caught.value)
+    slow = AsyncKeyStore(keys)
+    for attempt in (slow.create("acme", key_id, data), slow.read("acme", key_id), slow.delete("acme", key_id)):
+        with pytest.raises(RefusalError) as refused:
+            run(attempt)
+        assert (refused.value.status, refused.value.code) == (503, "store_unavailable")
+        assert "Retry-After" in refused.value.headers
+
+
+def test_a_process_that_ends_right_after_the_store_answered_ends_well(tmp_path: Path) -> None:
+    """obstore's coroutines abort one in ten such processes."""
+    code = (
+        "import asyncio, sys\n"
+        "from hermetic.serve.keystore import AsyncKeyStore, KeyStore\n"
+        "from hermetic.serve.stores import open_store\n"
+        "keys = AsyncKeyStore(KeyStore(open_store(sys.argv[1])))\n"
+        "async def main():\n"
+        "    await keys.create('acme', '0' * 64, b'x')\n"
+        "    await asyncio.gather(*(keys.count('acme') for _ in range(4)))\n"
+        "asyncio.run(main())"
+    )
+    for _ in range(10):
+        subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True)
+
+
+class TestCache:
+    """What the front process keeps in memory."""
+
+    def test_its_memory_is_bounded(self) -> None:
+        async def check() -> None:
+            keys = AsyncKeyStore(KeyStore(open_store("memory://")))
+            cache, several = KeyCache(keys, memory=1000, recheck=60), [made(300) for _ in range(10)]
+            for key_id, data in several:
+                await keys.create("acme", key_id, data)
+                assert await cache.get("acme", key_id) == data
+            assert len(cache) == 3
+            for key_id, data in several:  # what was dropped is read again
+                assert await cache.get("acme", key_id) == data
+            assert len(cache) == 3
+
+        run(check())
+
+    def test_a_deletion_elsewhere_takes_effect(self) -> None:
+        async def check() -> None:
+            keys, (key_id, data) = AsyncKeyStore(KeyStore(open_store("memory://"))), made()
+            cache = KeyCache(keys, memory=1 << 20, recheck=0.2)
+            await keys.create("acme", key_id, data)
+            assert await cache.get("acme", key_id) == data
+            await keys.delete("acme", key_id)
+            assert await cache.get("acme", key_id) == data
+            await asyncio.sleep(0.25)
+            assert await cache.get("acme", key_id) is None
+            assert len(cache) == 0
+
+        run(check())
+
+    def test_tenants_are_kept_apart(self) -> None:
+        async def check() -> None:
+            keys, (key_id, data) = AsyncKeyStore(KeyStore(open_store("memory://"))), made()
+            cache = KeyCache(keys, memory=1 << 20, recheck=60)
+            await keys.create("acme", key_id, data)
+            assert await cache.get("acme", key_id) == data
+            assert await cache.get("other", key_id) is None
+
+        run(check())

@@ -1,0 +1,280 @@
+"""Rates, quotas, sizes and queues: what one caller may take from the others, and what it is told."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+from asking import Caller, binary_request, metric, until
+from hypothesis import given
+from hypothesis import strategies as st
+from raw import Raw
+
+from fitted import Fitted, digits, petals, progression, tumours
+from hermetic import Query
+from hermetic.serve.access import new_token, token_line
+from hermetic.serve.limits import BodySizes, MemoryBudget, Meter, Rate, predictions
+from hermetic.wire import Batch
+from live import Live, serving
+
+SECOND, DAY = Rate(10, 1), Rate(100, 86400)
+
+
+class Clock:
+    """Time that tests move."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class TestMeter:
+    """Rates over time."""
+
+    def test_an_amount_may_be_spent_at_once_and_comes_back_evenly(self) -> None:
+        clock = Clock()
+        meter = Meter(clock)
+        assert meter.charge("acme", (SECOND,), 10) == 0
+        assert meter.charge("acme", (SECOND,), 1) == pytest.approx(0.1)
+        clock.now += 0.11
+        assert meter.charge("acme", (SECOND,), 1) == 0
+        assert meter.charge("acme", (SECOND,), 5) == pytest.approx(0.49)
+
+    def test_the_told_wait_is_exactly_long_enough(self) -> None:
+        clock = Clock()
+        meter = Meter(clock)
+        meter.charge("acme", (SECOND, DAY), 10)
+        wait = meter.wait("acme", (SECOND, DAY), 7)
+        clock.now += wait - 0.001
+        assert meter.charge("acme", (SECOND, DAY), 7) > 0
+        clock.now += 0.002
+        assert meter.charge("acme", (SECOND, DAY), 7) == 0
+
+    def test_every_limit_counts_and_a_refused_request_is_not_charged(self) -> None:
+        clock = Clock()
+        meter = Meter(clock)
+        for _ in range(10):
+            assert meter.charge("acme", (SECOND, DAY), 10) == 0
+            clock.now += 1
+        assert meter.charge("acme", (SECOND, DAY), 10) == pytest.approx(10 * 864, abs=20)
+        assert meter.charge("acme", (SECOND,), 10) == 0  # the refusal above took nothing from this one
+
+    def test_tenants_do_not_share(self) -> None:
+        meter = Meter(Clock())
+        assert meter.charge("acme", (SECOND,), 10) == 0
+        assert meter.charge("other", (SECOND,), 10) == 0
+
+    def test_what_never_fits_waits_for_ever(self) -> None:
+        assert math.isinf(Meter(Clock()).charge("acme", (SECOND,), 11))
+
+    @given(st.lists(st.tuples(st.floats(0, 3), st.integers(1, 10)), max_size=60))
+    def test_no_period_gets_more_than_twice_the_amount(self, steps: list[tuple[float, int]]) -> None:
+        clock = Clock()
+        meter, spent = Meter(clock), []
+        for pause, cost in steps:
+            clock.now += pause
+            if meter.charge("acme", (SECOND,), cost) <= 0:
+                spent.append((clock.now, cost))
+        for start, _ in spent:
+            assert sum(cost for at, cost in spent if start <= at < start + 1) <= 20
+
+
+class TestSizes:
+    """Exact body sizes from a signature."""
+
+    @pytest.mark.parametrize("fitted", [petals, digits, tumours, progression])
+    def test_what_clients_send_is_allowed(self, fitted: Callable[[], Fitted]) -> None:
+        signature = fitted().signature
+        sizes = BodySizes.of(signature, 4096)
+        for samples in (1, 2, 3, 7, 16, 100, 1000, 4095, 4096):
+            size = Query.size(signature, signature.layout_for(samples), samples)
+            assert sizes.allow(size), samples
+            assert size <= sizes.largest
+            assert not sizes.allow(size - 1)
+            assert not sizes.allow(size + 1)
+
+    @pytest.mark.parametrize("fitted", [petals, digits, tumours, progression])
+    def test_no_allowed_size_costs_more_than_the_largest_batch(self, fitted: Callable[[], Fitted]) -> None:
+        """Nobody may send thousands of samples one ciphertext each."""
+        signature = fitted().signature
+        budget = signature.cost(4096).estimated_ms
+        single = signature.layout_for(1)
+        worst = max(count for unit, count in BodySizes.of(signature, 4096).units)
+        assert worst * signature.cost(1).estimated_ms <= budget + signature.cost(1).estimated_ms
+        assert not BodySizes.of(signature, 4096).allow(Query.size(signature, single, 4096))
+
+    def test_the_largest_is_a_size(self) -> None:
+        sizes = BodySizes.of(digits().signature, 4096)
+        assert sizes.allow(sizes.largest)
+        assert not sizes.allow(0)
+        assert not sizes.allow(-1)
+        assert not sizes.allow(sizes.fixed)
+
+    def test_a_layout_counts_in_full(self) -> None:
+        """A client can use every place of a layout, whatever number of samples it declares."""
+        layout = digits().signature.layouts[-1]
+        batch = Batch(bytes(32), bytes(32), bytes(32), 1, layout, False)
+        assert layout.samples > 1
+        assert predictions(batch) == layout.samples
+
+
+def test_the_memory_for_bodies_is_bounded_and_shared_fairly() -> None:
+    budget = MemoryBudget(100)
+    assert budget.take("acme", 50)
+    assert not budget.take("acme", 1)
+    assert budget.take("other", 50)
+    assert not budget.take("third", 1)
+    budget.give_back("acme", 50)
+    assert budget.take("third", 30)
+    assert budget.used == 80
+
+
+class TestOverHttp:
+    """The same over a socket."""
+
+    def test_a_rate_is_kept_and_the_wait_is_told(self, tmp_path: Path) -> None:
+        with serving(tmp_path, {"petals": petals().model}, "--rate", "5/second", "--quota", "1000/day") as live:
+            caller = Caller(live.url, petals())
+            caller.put_key()
+            answers = [caller.infer(caller.query()) for _ in range(12)]
+            refused = [one for one in answers if one.status_code == 429]
+            assert sum(one.status_code == 200 for one in answers) >= 5
+            assert refused
+            assert refused[0].json()["code"] == "over_limit"
+            time.sleep(int(refused[0].headers["retry-after"]))
+            assert caller.works()
+
+    def test_a_daily_quota_counts_whole_layouts(self, tmp_path: Path) -> None:
+        with serving(tmp_path, {"petals": petals().model}, "--quota", "100/day") as live:
+            caller = Caller(live.url, petals())
+            caller.put_key()
+            batch = caller.query(60)
+            cost = predictions(batch.batch)
+            assert caller.works(60)
+            answer = caller.infer(caller.query(60))
+            assert (answer.status_code, answer.json()["code"]) == (429, "over_limit")
+            missing = 2 * cost - 100
+            assert int(answer.headers["retry-after"]) == pytest.approx(missing * 864, abs=30)
+
+    def test_what_a_limit_never_allows_is_too_large(self, tmp_path: Path) -> None:
+        with serving(tmp_path, {"petals": petals().model}, "--rate", "5/second") as live:
+            caller = Caller(live.url, petals())
+            caller.put_key()
+            answer = caller.infer(caller.query(64))
+            assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
+            assert "retry-after" not in answer.headers
+
+    def test_a_token_may_state_its_own_limits(self, tmp_path: Path) -> None:
+        small, large = new_token(), new_token()
+        lines = [token_line("small", small, quota="2/day"), token_line("large", large, quota="1000/day")]
+        (tmp_path / "tokens").write_text("\n".join(lines))
+        options = ("--tokens", str(tmp_path / "tokens"), "--quota", "1/day")
+        with serving(tmp_path, {"petals": petals().model}, *options) as live:
+            statuses = {}
+            for token in (small, large):
+                caller = Caller(live.url, petals(), token=token)
+                caller.put_key()
+                statuses[token] = [caller.infer(caller.query()).status_code for _ in range(4)]
+            assert statuses[small] == [200, 200, 429, 429]
+            assert statuses[large] == [200] * 4
+
+    @pytest.mark.parametrize(("change", "status"), [(1, 422), (-1, 422), (1 << 40, 413), (1 << 70, 400)])
+    def test_other_sizes_are_refused_by_their_declared_length(
+        self, known: Caller, service: Live, change: int, status: int
+    ) -> None:
+        """All but the start of the body is never sent here, and the answer comes all the same."""
+        body, headers = binary_request(known.query().to_bytes())
+        length = {"Content-Length": str(len(body) + change)}
+        with Raw(service.port) as raw:
+            raw.send_head("POST", "/v2/models/digits/infer", {**headers, **length})
+            raw.send(body[:1000])
+            assert raw.read_answer().status == status
+
+    def test_a_json_body_may_not_be_large(self, known: Caller) -> None:
+        answer = known.http.post("/v2/models/digits/infer", content=b"[" + b"0," * (2 << 20))
+        assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
+        assert "binary tensor" in answer.json()["error"]
+
+    def test_a_body_without_a_length_is_refused(self, known: Caller) -> None:
+        for address in ("/v2/models/digits/infer", "/score"):
+            answer = known.http.post(address, content=iter([b"abc", b"def"]))
+            assert (answer.status_code, answer.json()["code"]) == (411, "length_required")
+
+
+class TestBackPressure:
+    """More requests than evaluation processes."""
+
+    def test_the_queue_is_short_then_503(self, tmp_path: Path) -> None:
+        """Heavy requests fill the only process; light ones find the queue full and are told to come back."""
+        options = ("--workers", "1", "--queue", "2", "--queue-timeout", "30")
+        with serving(tmp_path, {"digits": digits().model}, *options) as live:
+            caller = Caller(live.url, digits())
+            caller.put_key()
+            heavy = caller.query(1000).to_bytes()
+            with ThreadPoolExecutor(24) as threads:
+                answers = list(threads.map(lambda _: caller.infer(heavy), range(24)))
+            statuses = {one.status_code for one in answers}
+            assert statuses == {200, 503}
+            busy = next(one for one in answers if one.status_code == 503)
+            assert busy.json()["code"] == "busy"
+            assert int(busy.headers["retry-after"]) >= 1
+            assert all(caller.is_right(one, 1000) for one in answers if one.status_code == 200)
+            assert caller.works()
+
+    def test_who_waits_too_long_is_told_so(self, tmp_path: Path) -> None:
+        options = ("--workers", "1", "--queue", "100", "--queue-timeout", "0.05")
+        with serving(tmp_path, {"digits": digits().model}, *options) as live:
+            caller = Caller(live.url, digits())
+            caller.put_key()
+            heavy = caller.query(1000).to_bytes()
+            with ThreadPoolExecutor(16) as threads:
+                answers = list(threads.map(lambda _: caller.infer(heavy), range(16)))
+            assert {one.status_code for one in answers} == {200, 503}
+            assert any("became free in time" in one.text for one in answers)
+
+    def test_tenants_take_turns(self, tmp_path: Path) -> None:
+        """One tenant's flood does not lock another out: its queries overtake most of the flood."""
+        noisy, quiet, watching = new_token(), new_token(), new_token()
+        lines = token_line("noisy", noisy), token_line("quiet", quiet), token_line("ops", watching, role="metrics")
+        (tmp_path / "tokens").write_text("\n".join(lines))
+        options = ("--tokens", str(tmp_path / "tokens"), "--workers", "1", "--queue", "64", "--queue-timeout", "60")
+        with serving(tmp_path, {"digits": digits().model}, *options) as live:
+            flood, lone = (Caller(live.url, digits(), token=one) for one in (noisy, quiet))
+            flood.put_key()
+            lone.put_key()
+            heavy, light = flood.query(1000).to_bytes(), lone.query().to_bytes()
+            finished: list[float] = []
+            (worker,) = psutil.Process(live.process.pid).children()
+            worker.suspend()
+            with ThreadPoolExecutor(24) as threads:
+                for _ in range(24):
+                    threads.submit(lambda: finished.append((flood.infer(heavy), time.monotonic())[1]))
+                until(lambda: metric(live.url, "hermetic_queue", watching) >= 15, pause=0.01)
+                worker.resume()
+                assert lone.is_right(lone.infer(light))
+                answered = time.monotonic()
+            assert sum(one > answered for one in finished) >= 10
+
+    def test_health_never_waits_for_an_evaluation(self, tmp_path: Path) -> None:
+        """The only evaluation process stands still in the middle of its work."""
+        with serving(tmp_path, {"petals": petals().model}, "--workers", "1") as live:
+            caller = Caller(live.url, petals())
+            caller.put_key()
+            (worker,) = psutil.Process(live.process.pid).children()
+            worker.suspend()
+            with ThreadPoolExecutor(1) as threads:
+                pending = threads.submit(caller.infer, caller.query())
+                until(lambda: metric(live.url, "hermetic_running"))
+                for address in ("/healthz", "/v2/health/live", "/v2/health/ready", "/models", "/metrics"):
+                    assert httpx.get(live.url + address, timeout=5).status_code == 200
+                assert not pending.done()
+                worker.resume()
+                assert caller.is_right(pending.result())
