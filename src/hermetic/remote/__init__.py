@@ -1,0 +1,180 @@
+"""The client of a service: one model over HTTP, like an estimator in this process.
+
+    settings             what a connection is told
+    batches              any number of samples in pieces of a sensible size
+    flow                 work without input or output, as generators
+    exchange             one request, sent again where that is safe
+    service              what can be asked, and how answers read
+    session              one model's signature and keys, and how a batch is answered
+    driver               carries flows out with threads              -> remote_model
+    async_driver         carries flows out on an event loop          -> async_remote_model
+
+The secret key stays in this process, inside :class:`hermetic.Client`.
+"""
+
+from __future__ import annotations
+
+import ssl
+
+try:
+    import httpx
+except ImportError:
+    raise ImportError("hermetic.connect needs httpx. Install it with: pip install 'hermetic[remote]'") from None
+
+from ..errors import SettingsError
+from ..secret_key import SecretKey
+from .async_driver import AsyncDriver
+from .async_remote_model import AsyncRemoteModel
+from .driver import Driver
+from .remote_model import RemoteModel
+from .session import Session
+from .settings import Progress, Settings, Token
+
+__all__ = ["AsyncRemoteModel", "RemoteModel", "aconnect", "connect"]
+
+Verify = str | ssl.SSLContext | None
+
+
+def connect(  # noqa: PLR0913 - every option by its name, for help() and completion
+    url: str,
+    *,
+    model: str,
+    version: str | int | None = None,
+    token: Token | None = None,
+    secret_key: SecretKey | None = None,
+    clip: bool = False,
+    round_inputs: bool = False,
+    accept_changes: bool = False,
+    progress: Progress | bool = False,
+    batch_size: int | None = None,
+    in_flight: int = 4,
+    timeout: float = 60.0,
+    retries: int = 4,
+    verify: Verify = None,
+    allow_http: bool = False,
+    transport: httpx.BaseTransport | None = None,
+) -> RemoteModel:
+    """Connect to a model at a service: fetch its signature and make keys. The public key goes up with the first query.
+
+    Parameters
+    ----------
+    url
+        The service, such as ``https://models.example.com``, with its path if it has one.
+    model, version
+        The model's name there; by default its highest version.
+    token
+        The bearer token, or a function that gives the current one and is called for every request.
+    secret_key
+        A key to use again, from :meth:`hermetic.SecretKey.load`; by default a fresh one. It stays in this process.
+    clip, round_inputs
+        As for :class:`hermetic.Client`.
+    accept_changes
+        When the service replaces the model: ``False`` raises :class:`SignatureChangedError`, which says what changed;
+        ``True`` takes the new one and starts the call again with it. No call ever mixes two models.
+    progress
+        A callback (done, total), in samples, or ``True`` for a bar on stderr (needs rich).
+    batch_size
+        The most samples in one request; by default what costs least, see :mod:`hermetic.remote.batches`. Halved by
+        itself when the service finds it too large.
+    in_flight
+        How many batches of a large X are under way at a time. Memory grows with it.
+    timeout
+        Seconds for each request, all its attempts and pauses included.
+    retries
+        Further attempts after a lost connection, or an answer 429, 502 or 503; ``Retry-After`` is respected. A query
+        that is sent again tells the service nothing new, and counts against the quota once more.
+    verify
+        A file of the certificate authorities to trust, or an SSL context (which may hold a client certificate); by
+        default the public authorities. Verification cannot be turned off here.
+    allow_http
+        Send the token over ``http://`` to another machine, in the clear.
+    transport
+        An httpx transport instead of the network, for tests. ``verify`` is then without effect.
+
+    Raises
+    ------
+    SettingsError
+        If an option cannot be used.
+    ModelNotFoundError
+        If there is no such model; the message names those that there are.
+    AuthenticationError, BusyError, UnreachableError, TLSError, RemoteTimeoutError, ProtocolError
+        If the service does not answer, or not as one.
+    MismatchError
+        If the secret key has other parameters than the model.
+    """
+    settings = Settings(
+        url=url,
+        model=model,
+        version=version,
+        token=token,
+        secret_key=secret_key,
+        clip=clip,
+        round_inputs=round_inputs,
+        accept_changes=accept_changes,
+        progress=progress,
+        batch_size=batch_size,
+        in_flight=in_flight,
+        timeout=timeout,
+        retries=retries,
+        allow_http=allow_http,
+    )
+    http = httpx.Client(transport=transport, verify=_trust(verify), timeout=timeout)
+    remote = RemoteModel(Session(settings), Driver(http))
+    try:
+        return remote.connect()
+    except BaseException:
+        remote.close()
+        raise
+
+
+def aconnect(  # noqa: PLR0913 - the options of connect
+    url: str,
+    *,
+    model: str,
+    version: str | int | None = None,
+    token: Token | None = None,
+    secret_key: SecretKey | None = None,
+    clip: bool = False,
+    round_inputs: bool = False,
+    accept_changes: bool = False,
+    progress: Progress | bool = False,
+    batch_size: int | None = None,
+    in_flight: int = 4,
+    timeout: float = 60.0,
+    retries: int = 4,
+    verify: Verify = None,
+    allow_http: bool = False,
+    transport: httpx.AsyncBaseTransport | None = None,
+) -> AsyncRemoteModel:
+    """:func:`connect` for asyncio, with the same options, but an asynchronous transport.
+
+    The model connects when it is awaited, or entered: ``remote = await hermetic.aconnect(…)``, or
+    ``async with hermetic.aconnect(…) as remote``. That is also when it raises what :func:`connect` raises.
+    """
+    settings = Settings(
+        url=url,
+        model=model,
+        version=version,
+        token=token,
+        secret_key=secret_key,
+        clip=clip,
+        round_inputs=round_inputs,
+        accept_changes=accept_changes,
+        progress=progress,
+        batch_size=batch_size,
+        in_flight=in_flight,
+        timeout=timeout,
+        retries=retries,
+        allow_http=allow_http,
+    )
+    http = httpx.AsyncClient(transport=transport, verify=_trust(verify), timeout=timeout)
+    return AsyncRemoteModel(Session(settings), AsyncDriver(http))
+
+
+def _trust(verify: Verify) -> ssl.SSLContext | bool:
+    if not isinstance(verify, str):
+        return True if verify is None else verify
+    try:
+        return ssl.create_default_context(cafile=verify)
+    except OSError as error:
+        raise SettingsError(f"verify must be a file of certificates, PEM. {verify} cannot be used: {error}.") from None

@@ -1,0 +1,92 @@
+"""The asynchronous twin of :class:`~hermetic.remote.RemoteModel`."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import aclosing
+from types import TracebackType
+from typing import Any, Self
+
+import numpy.typing as npt
+
+from ..client import Client
+from ..errors import SignatureChangedError, TooLargeError
+from ..quantize import Reals
+from .async_driver import AsyncDriver
+from .batches import Batches
+from .predictor import Predictor, joined, score_of
+from .progress import reporting
+from .session import Session
+
+
+class AsyncRemoteModel(Predictor):
+    """A model at a service, for asyncio. Made by :func:`hermetic.aconnect`; await it, or use it with ``async with``.
+
+    The methods are those of :class:`~hermetic.remote.RemoteModel`, with the same arguments, answers and errors, and are
+    awaited. Checking, encryption and decryption run in threads, so that the event loop stays free. Any number of calls
+    may run at the same time.
+    """
+
+    def __init__(self, session: Session, driver: AsyncDriver) -> None:
+        super().__init__(session)
+        self._driver = driver
+
+    async def connect(self) -> Self:
+        """Fetch the model's signature and make keys, if that is still to be done."""
+        await self._driver.connect(self._session)
+        return self
+
+    async def predict(self, X: npt.ArrayLike) -> npt.NDArray[Any]:
+        """The estimator's ``predict``: labels (n,) of a classifier, values (n,) or (n, k) of a regression."""
+        client, scores = await self._scores(X)
+        return client.scores_to_labels(scores)
+
+    async def decision_function(self, X: npt.ArrayLike) -> Reals:
+        """The scores (n,) or (n, k); what a regression predicts."""
+        return (await self._scores(X))[1]
+
+    async def predict_proba(self, X: npt.ArrayLike) -> Reals:
+        """The estimator's ``predict_proba``: (n, classes). Raises InputError if it has none."""
+        client, scores = await self._scores(X)
+        return client.scores_to_probabilities(scores)
+
+    async def score(self, X: npt.ArrayLike, y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None) -> float:
+        """Accuracy of a classifier, R^2 of a regression, on (weighted) samples whose true y is known."""
+        client, scores = await self._scores(X)
+        return score_of(client, scores, y, sample_weight)
+
+    async def close(self) -> None:
+        """Close the connection."""
+        await self._driver.close()
+
+    def __await__(self) -> Generator[Any, Any, Self]:
+        return self.connect().__await__()
+
+    async def __aenter__(self) -> Self:
+        return await self.connect()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def _scores(self, X: Any) -> tuple[Client, Reals]:
+        """The client that decrypted them, and the scores."""
+        session, attempt = self._session, 0
+        while True:
+            client = await self._driver.prepare(session)
+            batches = await self._driver.run(session.plan(client, X))
+            try:
+                return client, await self._ask(session, client, batches)
+            except (SignatureChangedError, TooLargeError) as error:
+                session.recover(error, batches, attempt)
+            attempt += 1
+
+    async def _ask(self, session: Session, client: Client, batches: Batches) -> Reals:
+        parts: list[Reals] = []
+        with reporting(session.settings.progress, batches) as report:
+            async with aclosing(self._driver.answers(session, client, batches)) as answers:
+                async for scores in answers:
+                    parts.append(scores)
+                    report(len(parts))
+        return joined(parts)
