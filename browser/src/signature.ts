@@ -1,0 +1,289 @@
+/**
+ * The public description of a model: all that a client needs, and all that it learns before it asks.
+ *
+ * The bytes of its canonical JSON are kept: their SHA-256 is the digest that queries and results carry.
+ */
+import { MIN_LAMBDA_BITS, delta, floodBits, layoutAllowed, resultNoise } from "./bounds.ts";
+import { type Bytes, fromHex, sha256, toHex } from "./bytes.ts";
+import { UnsupportedError, WireError } from "./errors.ts";
+import { type Layout, layout } from "./packing.ts";
+import { type Parameters, parametersFor } from "./parameters.ts";
+import { cheapest } from "./plan.ts";
+import { Grid } from "./quantize.ts";
+
+const FORMAT = 1;
+const MAX_FEATURES = 1 << 20;
+const MAX_OUTPUTS = 1 << 20;
+const MAX_LAYOUTS = 64;
+const MAX_RESULT_BITS = 62;
+const LINKS = ["logistic", "softmax", "modified_huber"] as const;
+const METHODS = ["decision_function", "predict"] as const;
+const FIELDS = [
+  "error",
+  "feature_names",
+  "features",
+  "format",
+  "grid",
+  "labels",
+  "layouts",
+  "limb_bits",
+  "limbs",
+  "link",
+  "method",
+  "name",
+  "outputs",
+  "parameters",
+  "profile",
+  "result_bits",
+  "scale_exponent",
+  "squeeze",
+];
+
+/** A class, as the estimator was fitted with it. */
+export type Label = string | number | boolean | null;
+export type Link = (typeof LINKS)[number];
+export type Method = (typeof METHODS)[number];
+
+/** What is public about a model. */
+export interface Signature {
+  /** The canonical JSON. */
+  readonly json: Bytes;
+  /** The SHA-256 of {@link json}, in hexadecimal. */
+  readonly digest: string;
+  readonly name: string;
+  readonly parameters: Parameters;
+  /** The public integer grid of the d input features. */
+  readonly grid: Grid;
+  /** d. */
+  readonly features: number;
+  /** k, the number of scores of one sample. */
+  readonly outputs: number;
+  /** The estimator's method that decrypted scores equal. */
+  readonly method: Method;
+  /** The public function that turns scores into probabilities; null when the estimator has none. */
+  readonly link: Link | null;
+  /** The classes; null for a regression. */
+  readonly labels: readonly Label[] | null;
+  /** Whether the estimator gives one number, not a vector of one, for a sample. */
+  readonly squeeze: boolean;
+  readonly featureNames: readonly string[] | null;
+  /** T: integer results are below 2^(T-1) in absolute value. */
+  readonly resultBits: number;
+  readonly scaleExponent: number;
+  readonly limbs: number;
+  readonly limbBits: number;
+  /** Guaranteed bound on |decrypted score - estimator's score|, for every input in range. */
+  readonly error: number;
+  readonly layouts: readonly Layout[];
+  /** F: answers are flooded with uniform integers in [-2^(F-1), 2^(F-1)). */
+  readonly floodBits: number;
+  /** The least flooding of any answer, in bits above the worst-case noise that depends on the weights. */
+  readonly lambdaBits: number;
+  /** k times the number of limbs. */
+  readonly integerOutputs: number;
+  /** The scale of integer results modulo q'. */
+  readonly delta: bigint;
+  /** Largest |noise| of an honest answer. */
+  readonly resultNoise: bigint;
+}
+
+/** The layouts in which a batch is answered; some are for large batches alone. */
+export function layoutsFor(one: Signature, samples: number): Layout[] {
+  return one.layouts.filter((layout) => layoutAllowed(one.parameters, layout, one.features, one.floodBits, samples));
+}
+
+/** The cheapest layout for a batch. */
+export function layoutFor(one: Signature, samples: number): Layout {
+  return cheapest(one.parameters, layoutsFor(one, samples), one.features, one.integerOutputs, samples);
+}
+
+/**
+ * Read and check a signature's JSON.
+ *
+ * Throws WireError if a field is missing, unknown, of the wrong type or inconsistent with the others, and
+ * UnsupportedError for whole numbers that JavaScript does not hold.
+ */
+export async function signatureFromJson(json: Bytes): Promise<Signature> {
+  let document: unknown;
+  try {
+    document = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(json));
+  } catch {
+    throw new WireError("a signature must be JSON. It does not parse.");
+  }
+  return read(document, json, toHex(await sha256(json)));
+}
+
+function read(value: unknown, json: Bytes, digest: string): Signature {
+  const document = object(value, FIELDS, "a signature");
+  demand(document["format"] === FORMAT, `the signature's format must be ${FORMAT}`);
+  const code = text(document["parameters"], "parameters");
+  demand(/^[0-9a-f]{32}$/.test(code), "parameters must be 32 hexadecimal digits");
+  const parameters = parametersFor(fromHex(code));
+  demand(document["profile"] === parameters.profile, "profile must name the parameters");
+  const features = whole(document["features"], 1, MAX_FEATURES, "features");
+  const outputs = whole(document["outputs"], 1, MAX_OUTPUTS, "outputs");
+  const limbs = whole(document["limbs"], 1, 8, "limbs");
+  const resultBits = whole(document["result_bits"], 2, MAX_RESULT_BITS, "result_bits");
+  const flood = floodBits(parameters, resultBits);
+  demand(flood >= MIN_LAMBDA_BITS, "result_bits must leave room for flooding");
+  const [layouts, lambdaBits] = readLayouts(document["layouts"], parameters, flood);
+  const small = layouts.some((one) => layoutAllowed(parameters, one, features, flood, 1));
+  demand(small, "a layout for batches of every size must be offered");
+  const labels = readLabels(document["labels"]);
+  demand(labels === null || labels.length === (outputs === 1 ? 2 : outputs), "labels must match outputs");
+  const link = document["link"] === null ? null : readLink(document["link"]);
+  demand(link !== "softmax" || outputs > 1, "a softmax needs more than one output");
+  const error = number(document["error"], "error");
+  demand(error >= 0, "error must not be negative");
+  const squeeze = document["squeeze"];
+  demand(typeof squeeze === "boolean", "squeeze must be true or false");
+  return {
+    json,
+    digest,
+    name: text(document["name"], "name"),
+    parameters,
+    grid: readGrid(document["grid"], features),
+    features,
+    outputs,
+    method: oneOf(document["method"], METHODS, "method"),
+    link,
+    labels,
+    squeeze,
+    featureNames: readNames(document["feature_names"], features),
+    resultBits,
+    scaleExponent: whole(document["scale_exponent"], -1000, 1000, "scale_exponent"),
+    limbs,
+    limbBits: whole(document["limb_bits"], 0, MAX_RESULT_BITS, "limb_bits"),
+    error,
+    layouts,
+    floodBits: flood,
+    lambdaBits,
+    integerOutputs: outputs * limbs,
+    delta: delta(parameters, resultBits),
+    resultNoise: resultNoise(parameters, flood, lambdaBits),
+  };
+}
+
+function demand(condition: boolean, message: string): asserts condition {
+  if (!condition) throw new WireError(`the signature is not valid: ${message}.`);
+}
+
+function object(value: unknown, fields: readonly string[], name: string): Record<string, unknown> {
+  demand(typeof value === "object" && value !== null && !Array.isArray(value), `${name} must be a JSON object`);
+  const found = Object.keys(value).sort();
+  const same = found.length === fields.length && found.every((field, i) => field === fields[i]);
+  demand(same, `${name} must have the fields ${fields.join(", ")}, and no others`);
+  return value as Record<string, unknown>;
+}
+
+function number(value: unknown, name: string): number {
+  demand(typeof value === "number" && Number.isFinite(value), `${name} must be a finite number`);
+  return value;
+}
+
+function whole(value: unknown, low: number, high: number, name: string): number {
+  const found = number(value, name);
+  demand(Number.isInteger(found) && low <= found && found <= high, `${name} must be a whole number, ${low} to ${high}`);
+  return found;
+}
+
+function text(value: unknown, name: string): string {
+  demand(typeof value === "string" && value.length <= 1000, `${name} must be a string of at most 1000 characters`);
+  return value;
+}
+
+function oneOf<T extends string>(value: unknown, allowed: readonly T[], name: string): T {
+  const found = allowed.find((one) => one === value);
+  demand(found !== undefined, `${name} must be one of ${allowed.join(", ")}`);
+  return found;
+}
+
+function readLink(value: unknown): Link {
+  const name = text(value, "link");
+  const found = LINKS.find((one) => one === name);
+  if (found === undefined) {
+    throw new UnsupportedError(
+      `the model's link must be one of ${LINKS.join(", ")}. Got ${name} instead: update @hermetic/client.`,
+    );
+  }
+  return found;
+}
+
+function readNames(value: unknown, features: number): readonly string[] | null {
+  if (value === null) return null;
+  demand(Array.isArray(value) && value.length === features, "feature_names must match features");
+  return value.map((name) => text(name, "feature_names"));
+}
+
+function readLayouts(value: unknown, parameters: Parameters, flood: number): [Layout[], number] {
+  const fits = Array.isArray(value) && value.length >= 1 && value.length <= MAX_LAYOUTS;
+  demand(fits, `layouts must be 1 to ${MAX_LAYOUTS}`);
+  let least = flood;
+  const layouts = value.map((entry: unknown) => {
+    demand(Array.isArray(entry) && entry.length === 4, "every layout must have four numbers");
+    const n = parameters.ringDegree;
+    const [b, f, r] = [0, 1, 2].map((i) => whole(entry[i], 1, n, "layouts")) as [number, number, number];
+    const lambda = number(entry[3], "layouts");
+    const floods = MIN_LAMBDA_BITS <= lambda && lambda <= flood;
+    demand(floods, `answers must be flooded by ${MIN_LAMBDA_BITS} to ${flood} bits`);
+    least = Math.min(least, lambda);
+    return layout(n, b, f, r);
+  });
+  return [layouts, least];
+}
+
+function readGrid(value: unknown, features: number): Grid {
+  const document = object(value, ["exact", "high", "low", "offset", "step"], "grid");
+  const column = (name: string): Float64Array => {
+    const raw = document[name];
+    if (!Array.isArray(raw)) return new Float64Array(features).fill(number(raw, `grid.${name}`));
+    demand(raw.length === features, `grid.${name} must match features`);
+    return Float64Array.from(raw, (one) => number(one, `grid.${name}`));
+  };
+  const integers = (name: string): Float64Array => {
+    const found = column(name);
+    demand(found.every(Number.isInteger), `grid.${name} must be whole numbers`);
+    if (!found.every(Number.isSafeInteger)) {
+      throw new UnsupportedError(
+        `the integers of the model's inputs must stay below 2^53 to be exact in JavaScript. Those of grid.${name} ` +
+          "do not: compile the model with fewer input bits, or use the Python client.",
+      );
+    }
+    return found;
+  };
+  const exact = document["exact"];
+  demand(typeof exact === "boolean", "grid.exact must be true or false");
+  const grid = new Grid(column("offset"), column("step"), integers("low"), integers("high"), exact);
+  const increasing = grid.step.every((step) => step > 0) && grid.low.every((low, i) => low <= grid.high[i]!);
+  demand(increasing, "the grid must be increasing");
+  return grid;
+}
+
+const LABEL_TYPES: Readonly<Record<string, readonly string[]>> = {
+  b: ["boolean"],
+  i: ["number"],
+  u: ["number"],
+  f: ["number"],
+  U: ["string"],
+  O: ["string", "number", "boolean"],
+};
+
+function readLabels(value: unknown): readonly Label[] | null {
+  if (value === null) return null;
+  const { dtype, values } = object(value, ["dtype", "values"], "labels");
+  const code = text(dtype, "labels.dtype");
+  demand(/^[<>|][a-zA-Z][0-9]{0,6}$/.test(code), "labels.dtype must be a NumPy type code");
+  const kind = code[1]!;
+  const types = LABEL_TYPES[kind];
+  demand(types !== undefined, "labels must be numbers, booleans or strings");
+  demand(Array.isArray(values) && values.length >= 1 && values.length <= MAX_OUTPUTS, "labels must be a list");
+  for (const label of values as unknown[]) {
+    demand(types.includes(typeof label) || (kind === "O" && label === null), "labels must be of their dtype");
+    if (Number.isInteger(label) && !Number.isSafeInteger(label)) {
+      throw new UnsupportedError(
+        `whole-number labels must stay below 2^53 in JavaScript. Got ${String(label)} instead.`,
+      );
+    }
+  }
+  return values as Label[];
+}

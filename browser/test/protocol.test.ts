@@ -1,0 +1,281 @@
+/** The protocol, byte for byte and word for word, against the Python package in both directions. */
+import assert from "node:assert/strict";
+import { after, test } from "node:test";
+import fc from "fast-check";
+
+import { type Bytes, toHex } from "../src/bytes.ts";
+import { Client } from "../src/client.ts";
+import { samplesOf } from "../src/samples.ts";
+import { DecryptionError, HermeticError, InputError, MismatchError, WireError } from "../src/errors.ts";
+import { applyLink, chooseLabel } from "../src/links.ts";
+import { FAST, PRECISE, PROFILES } from "../src/parameters.ts";
+import { SecretKey } from "../src/secret-key.ts";
+import { PUBLIC_KEY_DOMAIN, QUERY_DOMAIN, expand } from "../src/seeds.ts";
+import { type Signature, layoutFor } from "../src/signature.ts";
+import * as wire from "../src/wire.ts";
+import { type Answer, Oracle, base64, bytes } from "./oracle.ts";
+
+const oracle = new Oracle();
+after(() => oracle.close());
+
+const keys = new Map<string, SecretKey>();
+
+/** A model of the oracle's, and a client for it; keys are made once a parameter set. */
+async function made(options: object): Promise<{ model: Answer; signature: Signature; client: Client }> {
+  const model = await oracle.call("make", options);
+  assert.equal(model["message"], undefined);
+  const signature = await wire.signatureFromBytes(bytes(model["signature"]));
+  const { profile } = signature.parameters;
+  const key = keys.get(profile) ?? (await SecretKey.generate(signature.parameters));
+  keys.set(profile, key);
+  return { model, signature, client: new Client(signature, key) };
+}
+
+async function answer(client: Client, X: number[] | number[][]): Promise<wire.Result> {
+  const query = await wire.queryToBytes(await client.encrypt(samplesOf(X, client.signature.features)));
+  const answered = await oracle.call("evaluate", { query: base64(query), key: base64(client.secretKey.publicKey) });
+  assert.equal(answered["message"], undefined);
+  const result = bytes(answered["result"]);
+  assert.ok(wire.sameBatch(query, result));
+  return wire.resultFromBytes(result, client.signature);
+}
+
+test("seeds expand to the same residues", async () => {
+  for (const parameters of PROFILES) {
+    for (const [domain, index] of [
+      [QUERY_DOMAIN, 0],
+      [QUERY_DOMAIN, 70_000],
+      [PUBLIC_KEY_DOMAIN, 0],
+    ] as const) {
+      const seed = Uint8Array.from({ length: 32 }, (_, i) => (17 * i + index) % 256);
+      const mine = await expand(domain, seed, index, parameters, parameters.keyPrimes);
+      const { rows } = await oracle.call("expand", { domain, seed: toHex(seed), index, profile: parameters.profile });
+      assert.deepEqual(
+        mine.map((row) => Array.from(row)),
+        rows,
+      );
+    }
+  }
+});
+
+const MODELS: readonly { kind: string; profile?: string; tolerance?: number }[] = [
+  { kind: "digits" },
+  { kind: "cancer" },
+  { kind: "huber" },
+  { kind: "diabetes" },
+  { kind: "multi" },
+  { kind: "digits", profile: "precise" },
+  { kind: "diabetes", tolerance: 1e-9 },
+];
+
+for (const options of MODELS) {
+  test(`${JSON.stringify(options)}: what Python answers decrypts to the integer reference, bit for bit`, async () => {
+    const { model, signature, client } = await made(options);
+    assert.equal(signature.digest, model["digest"]);
+    assert.equal(String(signature.delta), model["delta"]);
+    assert.equal(String(signature.resultNoise), model["result_noise"]);
+    for (const [samples, size] of Object.entries(model["sizes"])) {
+      assert.equal(wire.queryBytes(signature, layoutFor(signature, Number(samples)), Number(samples)), size);
+    }
+    const X = model["X"] as number[][];
+    for (const input of [X[0]!, X.slice(0, 1), X.slice(0, 3), X.slice(0, 50)]) {
+      const reference = await oracle.call("reference", { X: input });
+      const result = await answer(client, input);
+      assert.equal(result.batch.vector, typeof input[0] === "number");
+      assert.deepEqual(Array.from(client.decryptIntegers(result), String), reference["integers"]);
+      checkScores(signature, client.decrypt(result), reference);
+    }
+  });
+}
+
+/** Scores within the guaranteed error; labels, and probabilities to match, as the estimator's own. */
+function checkScores(signature: Signature, scores: Float64Array, reference: Answer): void {
+  const k = signature.outputs;
+  (reference["scores"] as number[][]).forEach((expected, i) => {
+    const mine = scores.subarray(i * k, (i + 1) * k);
+    expected.forEach((score, v) => assert.ok(Math.abs(mine[v]! - score) <= signature.error));
+    if (signature.labels !== null) assert.equal(chooseLabel(mine, signature.labels), reference["labels"][i]);
+    if (signature.link !== null) {
+      const expectedProba = reference["proba"][i] as number[];
+      applyLink(signature.link, mine).forEach((one, v) =>
+        assert.ok(Math.abs(one - expectedProba[v]!) <= signature.error + 1e-12),
+      );
+    }
+  });
+}
+
+test("inputs of any value in range, and batches of any size, are answered exactly", async () => {
+  const { signature, client } = await made({ kind: "cancer" });
+  const { grid, features } = signature;
+  const sample = fc
+    .array(fc.double({ min: 0, max: 1, noNaN: true }), { minLength: features, maxLength: features })
+    .map((shares) => shares.map((share, u) => grid.lower(u) + share * (grid.upper(u) - grid.lower(u))));
+  await fc.assert(
+    fc.asyncProperty(fc.array(sample, { minLength: 1, maxLength: 40 }), async (X) => {
+      const reference = await oracle.call("reference", { X });
+      const mine = grid.quantize(samplesOf(X, features).values);
+      assert.deepEqual(
+        Array.from(mine, (one) => one + 0),
+        reference["quantized"].flat(),
+      );
+      assert.deepEqual(Array.from(client.decryptIntegers(await answer(client, X)), String), reference["integers"]);
+    }),
+    { numRuns: 15 },
+  );
+});
+
+test("links give the probabilities of Python's", async () => {
+  const scores = fc.double({ min: -800, max: 800, noNaN: true });
+  for (const link of ["logistic", "softmax", "modified_huber"] as const) {
+    for (const width of link === "softmax" ? [3] : [1, 4]) {
+      const rows = fc.sample(fc.array(scores, { minLength: width, maxLength: width }), 50);
+      const given = width === 1 ? rows.flat() : rows;
+      const { proba } = await oracle.call("link", { link, scores: given, binary: width === 1 });
+      rows.forEach((row, i) => {
+        const mine = applyLink(link, Float64Array.from(row));
+        mine.forEach((one, v) =>
+          assert.ok(Math.abs(one - proba[i][v]) <= 1e-13 * Math.max(1e-290, proba[i][v]) + 1e-300),
+        );
+      });
+    }
+  }
+});
+
+for (const profile of ["fast", "precise"]) {
+  test(`${profile}: Python's objects have the same words here, and are written back as the same bytes`, async () => {
+    const { model, signature } = await made({ kind: "digits", profile });
+    const made_ = await oracle.call("encrypt", { X: model["X"].slice(0, 20) });
+    const every97th = (rows: Float64Array[]): number[] =>
+      rows.flatMap((row) => Array.from(row)).filter((_, i) => i % 97 === 0);
+
+    const signatureBytes = bytes(model["signature"]);
+    assert.deepEqual(await wire.signatureToBytes(signature), signatureBytes);
+    const key = await wire.publicKeyFromBytes(bytes(made_["key"]));
+    assert.deepEqual(every97th([...key.b]), made_["words"].key);
+    assert.deepEqual(await wire.publicKeyToBytes(key), bytes(made_["key"]));
+    assert.equal(wire.publicKeyBytes(signature.parameters), bytes(made_["key"]).length);
+    const query = await wire.queryFromBytes(bytes(made_["query"]), signature);
+    assert.deepEqual(every97th(query.c0.flat()), made_["words"].query);
+    assert.deepEqual(await wire.queryToBytes(query), bytes(made_["query"]));
+    const result = await wire.resultFromBytes(bytes(made_["result"]), signature);
+    assert.deepEqual(every97th(result.c1.flat()), made_["c1"]);
+    assert.deepEqual(every97th([...result.words]), made_["words"].result);
+    assert.deepEqual(await wire.resultToBytes(result), bytes(made_["result"]));
+  });
+}
+
+test("encrypting twice gives different bytes of the same length", async () => {
+  const { model, client } = await made({ kind: "digits" });
+  const samples = samplesOf(model["X"][0], 64);
+  const [first, second] = await Promise.all(
+    [client.encrypt(samples), client.encrypt(samples)].map(async (one) => wire.queryToBytes(await one)),
+  );
+  assert.equal(first!.length, second!.length);
+  const same = first!.filter((byte, i) => byte === second![i]).length;
+  assert.ok(same < first!.length / 50, `${same} of ${first!.length} bytes are the same`);
+});
+
+test("a result of another key or model is refused", async () => {
+  const { model, signature, client } = await made({ kind: "digits" });
+  const result = await answer(client, model["X"][0]);
+  const stranger = new Client(signature, await SecretKey.generate(FAST));
+  assert.throws(() => stranger.decrypt(result), MismatchError);
+  const other = await made({ kind: "huber" });
+  assert.throws(() => other.client.decrypt(result), MismatchError);
+  await assert.rejects(wire.resultFromBytes(await wire.resultToBytes(result), other.signature), MismatchError);
+  assert.throws(() => new Client(other.signature, keys.get(PRECISE.profile)!), MismatchError);
+});
+
+test("a phase within the noise bound decrypts, and one beyond it or beyond the result bits is refused", async () => {
+  const { model, signature, client } = await made({ kind: "digits" });
+  const result = await answer(client, model["X"][0]);
+  const c1 = result.c1.map((polynomial) => polynomial.map((row) => new Float64Array(row.length)));
+  const prime = BigInt(FAST.keptPrimes[0]!);
+  const integers = (phase: bigint): BigInt64Array => {
+    const word = Number((phase + prime) % prime);
+    return client.decryptIntegers({ ...result, c1, words: [new Float64Array(10).fill(word)] });
+  };
+  const { delta, resultNoise, resultBits } = signature;
+  const limit = 2n ** BigInt(resultBits - 1);
+  for (const y of [0n, 5n, -7n, limit - 1n, 1n - limit]) {
+    assert.deepEqual(integers(delta * y + resultNoise), new BigInt64Array(10).fill(y));
+    assert.deepEqual(integers(delta * y - resultNoise), new BigInt64Array(10).fill(y));
+    assert.throws(() => integers(delta * y + resultNoise + 1n), DecryptionError);
+    assert.throws(() => integers(delta * y - resultNoise - 1n), DecryptionError);
+  }
+  assert.throws(() => integers(delta * limit), DecryptionError);
+  assert.throws(() => integers(-delta * limit), DecryptionError);
+});
+
+test("damaged, cut and lengthened objects are refused as such, and never otherwise", async () => {
+  const { model, signature } = await made({ kind: "digits" });
+  const made_ = await oracle.call("encrypt", { X: model["X"][0] });
+  const readers: readonly [string, (data: Bytes) => Promise<unknown>][] = [
+    ["key", (data) => wire.publicKeyFromBytes(data)],
+    ["query", (data) => wire.queryFromBytes(data, signature)],
+    ["result", (data) => wire.resultFromBytes(data, signature)],
+  ];
+  for (const [name, read] of readers) {
+    const data = bytes(made_[name]);
+    await fc.assert(
+      fc.asyncProperty(fc.nat(data.length - 1), fc.integer({ min: 1, max: 255 }), async (at, change) => {
+        const damaged = data.slice();
+        damaged[at]! ^= change;
+        await assert.rejects(read(damaged), WireError);
+        await assert.rejects(read(data.slice(0, at)), WireError);
+      }),
+      { numRuns: 60 },
+    );
+    await assert.rejects(read(new Uint8Array([...data, 0])), WireError);
+  }
+});
+
+test("a well-formed envelope with a word that is no residue is refused", async () => {
+  const key = await wire.publicKeyFromBytes(keys.get("fast")!.publicKey);
+  const b = key.b.map((row, i) => (i === 1 ? row.map((word, j) => (j === 5 ? FAST.keyPrimes[1]! : word)) : row));
+  await assert.rejects(
+    async () => wire.publicKeyFromBytes(await wire.publicKeyToBytes({ ...key, b })),
+    /below its prime/,
+  );
+});
+
+test("a signature that is not consistent is refused", async () => {
+  const { signature } = await made({ kind: "digits" });
+  const document = JSON.parse(new TextDecoder().decode(signature.json)) as Record<string, unknown>;
+  const changes: readonly Record<string, unknown>[] = [
+    { features: 0 },
+    { outputs: 11 },
+    { link: "probit" },
+    { method: "transform" },
+    { result_bits: 45 },
+    { layouts: [[3, 1, 1, 20]] },
+    { layouts: [[1, 64, 10, 5]] },
+    { layouts: [] },
+    { labels: { dtype: "<i8", values: ["a"] } },
+    { labels: { dtype: "<c8", values: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9] } },
+    { labels: { dtype: "<i8", values: [0, 1, 2, 3, 4, 5, 6, 7, 8, 2 ** 60] } },
+    { grid: { ...(document["grid"] as object), step: 0 } },
+    { grid: { ...(document["grid"] as object), high: 2 ** 60 } },
+    { grid: { ...(document["grid"] as object), low: 0.5 } },
+    { error: -1 },
+    { extra: 1 },
+    { profile: "precise" },
+  ];
+  for (const change of changes) {
+    const json = new TextEncoder().encode(JSON.stringify({ ...document, ...change }));
+    await assert.rejects(
+      async () => wire.signatureFromBytes(await wire.signatureToBytes({ ...signature, json })),
+      (error) => error instanceof HermeticError && ["WireError", "UnsupportedError"].includes(error.name),
+      JSON.stringify(change),
+    );
+  }
+});
+
+test("inputs of another shape or type are refused", () => {
+  assert.throws(() => samplesOf([1, 2, 3], 4), /must have 4 features. Got 3 features in sample 0/);
+  assert.throws(() => samplesOf([], 4), InputError);
+  assert.throws(() => samplesOf([[1, 2], [1]], 2), /1 features in sample 1/);
+  assert.throws(() => samplesOf([1, "2"] as unknown as number[], 2), /must be numbers. Got 2 \(sample 0, feature 1\)/);
+  assert.throws(() => samplesOf([[1, 2], null] as unknown as number[][], 2), InputError);
+  assert.deepEqual(samplesOf(Float32Array.of(1, 2), 2).values, Float64Array.of(1, 2));
+});
