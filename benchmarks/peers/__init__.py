@@ -1,0 +1,1 @@
+"""Peer libraries that the benchmarks compare with, each in an environment of its own."""

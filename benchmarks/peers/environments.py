@@ -1,0 +1,128 @@
+"""Run a peer library in a virtual environment of its own, made once under ``benchmarks/.peers``.
+
+Peers pin what they were measured with, and must not meet one another's or this project's dependencies.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypedDict, cast
+
+SCRIPTS = Path(__file__).resolve().parent
+ENVIRONMENTS = SCRIPTS.parent / ".peers"
+STDERR_LINES = 20
+
+
+class PeerError(RuntimeError):
+    """A peer's environment could not be made, or its script failed."""
+
+
+class PeerReport(TypedDict):
+    """What a peer's script prints. Times are medians in milliseconds."""
+
+    name: str
+    version: str
+    parameters: str
+    key_bytes: int
+    key_ms: float
+    key_load_ms: float | None
+    encrypt_ms: float
+    request_bytes: int
+    server_ms: float
+    response_bytes: int
+    decrypt_ms: float
+    max_error: float
+    repeat: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A script, the environment that it runs in, and the arguments that make it this peer."""
+
+    environment: str
+    requirements: tuple[str, ...]
+    script: str
+    arguments: tuple[str, ...] = ()
+
+
+_TENSEAL = ("tenseal==0.3.18", "numpy==2.4.6")
+
+PEERS: dict[str, Peer] = {
+    "encrypted-inference": Peer(
+        "encrypted-inference", ("encrypted-inference==0.9", "numpy==2.4.6"), "encrypted_inference_09.py"
+    ),
+    "tenseal-matmul": Peer("tenseal", _TENSEAL, "tenseal_ckks.py", ("--method", "matmul")),
+    "tenseal-dot": Peer("tenseal", _TENSEAL, "tenseal_ckks.py", ("--method", "dot")),
+    "tenseal-packed": Peer("tenseal", _TENSEAL, "tenseal_ckks.py", ("--method", "packed")),
+}
+
+
+def _run(command: Sequence[str], what: str, timeout: float | None = None) -> str:
+    """The standard output of ``command``; if it fails, :class:`PeerError` with its standard error's end."""
+    try:
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            timeout=timeout,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise PeerError(f"{what} took longer than {timeout} s") from error
+    if done.returncode != 0:
+        tail = "\n".join(done.stderr.splitlines()[-STDERR_LINES:])
+        raise PeerError(f"{what} failed with exit status {done.returncode}:\n{tail}")
+    return done.stdout
+
+
+def peer_python(name: str, requirements: tuple[str, ...]) -> Path:
+    """The Python of ``benchmarks/.peers/NAME``, which is made, or made anew if ``requirements`` changed."""
+    folder = ENVIRONMENTS / name
+    python = folder / "bin" / "python"
+    stamp = folder / "requirements.txt"
+    wanted = "".join(f"{requirement}\n" for requirement in requirements)
+    if python.exists() and stamp.exists() and stamp.read_text(encoding="utf-8") == wanted:
+        return python
+    ENVIRONMENTS.mkdir(exist_ok=True)
+    (ENVIRONMENTS / ".gitignore").write_text("*\n", encoding="utf-8")
+    _run([sys.executable, "-m", "venv", "--clear", str(folder)], f"making the environment {name}")
+    pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    _run([*pip, "--only-binary", ":all:", *requirements], f"installing {', '.join(requirements)}")
+    stamp.write_text(wanted, encoding="utf-8")
+    return python
+
+
+def run_peer(
+    name: str,
+    data: Path,
+    *,
+    repeat: int = 20,
+    repeat_server: int | None = None,
+    arguments: Sequence[str] = (),
+    timeout: float | None = None,
+) -> PeerReport:
+    """Measure the peer ``name`` of :data:`PEERS` on ``data`` (an npz file of coef, intercept and x).
+
+    ``repeat_server`` is the script's own default if None; ``arguments`` are appended to the peer's own.
+    Raises :class:`PeerError` if the environment, the script or its report is not as it should be.
+    """
+    peer = PEERS[name]
+    python = peer_python(peer.environment, peer.requirements)
+    command = [str(python), "-I", "-W", "ignore", str(SCRIPTS / peer.script), "--input", str(data)]
+    command += ["--repeat", str(repeat)]
+    if repeat_server is not None:
+        command += ["--repeat-server", str(repeat_server)]
+    output = _run([*command, *peer.arguments, *arguments], f"peer {name}", timeout)
+    try:
+        report = json.loads(output)
+    except ValueError as error:
+        raise PeerError(f"peer {name} printed no JSON object") from error
+    if not isinstance(report, dict) or set(report) != set(PeerReport.__annotations__):
+        raise PeerError(f"peer {name} printed a report that is not a PeerReport")
+    return cast(PeerReport, report)
