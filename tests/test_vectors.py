@@ -1,0 +1,163 @@
+"""Objects that earlier versions wrote, and what they must give: every version must still read them.
+
+The vectors are in ``tests/vectors``, one directory a version of the formats; ``make.py`` there wrote them, and writes
+those of the next version.
+"""
+
+import hashlib
+import importlib.util
+import json
+import shutil
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from hermetic import Client, EncryptedModel, PublicKey, Query, Result, SecretKey, Signature, modular, wire
+from hermetic.bitpacking import pack, unpack
+from hermetic.parameters import PROFILES
+from hermetic.ring import Ring
+from hermetic.seeds import PUBLIC_KEY_DOMAIN, QUERY_DOMAIN, expand
+
+VECTORS = Path(__file__).parent / "vectors"
+MODELS = sorted(path.parent for path in VECTORS.glob("version-*/*/expected.json"))
+PRIMITIVES = sorted(VECTORS.glob("version-*/primitives.json"))
+
+each_model = pytest.mark.parametrize("home", MODELS, ids=lambda path: f"{path.parent.name}, {path.name}")
+each_version = pytest.mark.parametrize("path", PRIMITIVES, ids=lambda path: path.parent.name)
+
+
+@cache
+def expected(home: Path) -> dict[str, Any]:
+    return json.loads((home / "expected.json").read_text())
+
+
+@cache
+def secret_key(home: Path) -> SecretKey:
+    return SecretKey.load(home / "secret_key.bin", expected(home)["passphrase"])
+
+
+def signature_of(home: Path) -> Signature:
+    return wire.signature_from_bytes((home / "signature.bin").read_bytes())
+
+
+def client_of(home: Path) -> Client:
+    return Client(signature_of(home), secret_key(home))
+
+
+def test_no_vector_is_lost() -> None:
+    assert [path.relative_to(VECTORS).as_posix() for path in MODELS] == ["version-1/fast", "version-1/precise"]
+    assert [path.parent.name for path in PRIMITIVES] == ["version-1"]
+
+
+@each_model
+def test_the_signature_is_read(home: Path) -> None:
+    signature = signature_of(home)
+    assert signature.parameters.profile == home.name
+    assert signature.digest.hex() == expected(home)["signature"]
+    assert wire.signature_to_bytes(signature) == (home / "signature.bin").read_bytes()
+
+
+@each_model
+def test_the_secret_key_is_read_with_its_public_key(home: Path) -> None:
+    key = secret_key(home).public_key
+    assert key.id == expected(home)["public_key"]
+    if (home / "public_key.bin").exists():
+        data = (home / "public_key.bin").read_bytes()
+        assert key.to_bytes() == data
+        assert PublicKey.from_bytes(data).id == key.id
+
+
+@each_model
+def test_inputs_become_the_same_integers(home: Path) -> None:
+    integers, vector = client_of(home).quantize(expected(home)["inputs"])
+    assert integers.tolist() == expected(home)["integer_inputs"]
+    assert vector == (home.name == "precise")
+
+
+@each_model
+def test_the_result_decrypts_to_the_same_scores(home: Path) -> None:
+    client, data = client_of(home), (home / "result.bin").read_bytes()
+    result = Result.from_bytes(data, client.signature)
+    assert client.decrypt_integers(result).tolist() == expected(home)["integers"]
+    assert client.decrypt(result).tolist() == expected(home)["scores"]
+    assert client.predict(result).tolist() == expected(home)["predictions"]
+    assert result.to_bytes() == data
+
+
+@each_model
+def test_the_query_is_answered(home: Path) -> None:
+    """An old client's query by a new service with the old model, and the new answer by the old key."""
+    client, data = client_of(home), (home / "query.bin").read_bytes()
+    query = Query.from_bytes(data, client.signature)
+    model = EncryptedModel.load(home / "model.hermetic")
+    result = Result.from_bytes(model.evaluate(query, client.public_key).to_bytes(), client.signature)
+    assert client.decrypt(result).tolist() == expected(home)["scores"]
+    assert query.to_bytes() == data
+
+
+@each_model
+def test_the_model_is_the_reference(home: Path) -> None:
+    model = EncryptedModel.load(home / "model.hermetic")
+    assert model.signature == signature_of(home)
+    integers = np.array(expected(home)["integer_inputs"])
+    assert model.integers.apply(integers).tolist() == expected(home)["integers"]
+
+
+def sha256(words: np.ndarray) -> str:
+    return hashlib.sha256(np.ascontiguousarray(words, dtype="<i8").tobytes()).hexdigest()
+
+
+@each_version
+def test_parameters_keep_their_digests(path: Path) -> None:
+    assert json.loads(path.read_text())["parameters"] == {name: one.digest.hex() for name, one in PROFILES.items()}
+
+
+@each_version
+def test_seeds_expand_to_the_same_words(path: Path) -> None:
+    domains = {QUERY_DOMAIN, PUBLIC_KEY_DOMAIN}
+    for case in json.loads(path.read_text())["expand"]:
+        domain, parameters = case["domain"].encode(), PROFILES[case["profile"]]
+        primes = parameters.key_primes[: len(case["first"])]
+        words = expand(domain, bytes.fromhex(case["seed"]), case["index"], parameters, primes)
+        assert words[:, :4].tolist() == case["first"]
+        assert sha256(words) == case["sha256"]
+        domains.discard(domain)
+    assert not domains
+
+
+@each_version
+def test_transforms_give_the_same_values(path: Path) -> None:
+    for case in json.loads(path.read_text())["ntt"]:
+        parameters = PROFILES[case["profile"]]
+        squares = modular.from_integers(np.arange(parameters.ring_degree)[None] ** 2, parameters.data_primes)
+        values = Ring.of(parameters).ntt(squares)[0]
+        assert values[:, :4].tolist() == case["first"]
+        assert sha256(values) == case["sha256"]
+
+
+@each_version
+def test_words_pack_to_the_same_bytes(path: Path) -> None:
+    for case in json.loads(path.read_text())["pack"]:
+        data = bytes.fromhex(case["bytes"])
+        assert pack(np.array(case["words"]), case["width"]) == data
+        assert unpack(data, len(case["words"]), case["width"]).tolist() == case["words"]
+
+
+def test_the_script_writes_such_vectors(tmp_path: Path) -> None:
+    """Run as it is, into another directory; only what is random may differ."""
+    spec = importlib.util.spec_from_file_location("make", VECTORS / "make.py")
+    make = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(make)
+    make.main(tmp_path)
+    newest = PRIMITIVES[-1].parent
+    names = sorted(path.relative_to(tmp_path) for path in tmp_path.rglob("*.*"))
+    assert names == sorted(path.relative_to(newest) for path in newest.rglob("*.*"))
+    for name in names:
+        if name.suffix == ".bin" and name.stem != "signature":
+            assert (tmp_path / name).stat().st_size == (newest / name).stat().st_size
+            assert (tmp_path / name).read_bytes() != (newest / name).read_bytes()
+    assert (tmp_path / "primitives.json").read_text() == (newest / "primitives.json").read_text()
+    shutil.rmtree(tmp_path)
