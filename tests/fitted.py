@@ -1,0 +1,76 @@
+"""Real estimators, fitted on data that scikit-learn ships, and compiled. Each is made once in a test process."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_iris
+from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+import hermetic
+from hermetic import EncryptedModel, Signature
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """An estimator, the data it was fitted on, and what Hermetic made of it."""
+
+    estimator: Any
+    X: Any
+    y: npt.NDArray[Any]
+    model: EncryptedModel
+
+    @property
+    def signature(self) -> Signature:
+        return self.model.signature
+
+    @property
+    def scores(self) -> npt.NDArray[np.float64]:
+        """What decryption must give for X, within ``signature.error``."""
+        return np.asarray(getattr(self.estimator, self.signature.method)(self.X))
+
+
+def _fitted(estimator: Any, X: Any, y: Any, **options: Any) -> Fitted:
+    estimator.fit(X, y)
+    return Fitted(estimator, X, np.asarray(y), hermetic.compile(estimator, X, **options))
+
+
+@cache
+def petals() -> Fitted:
+    """2 features, 3 classes named by strings: six weights in all."""
+    data = load_iris()
+    return _fitted(LogisticRegression(), data.data[:, 2:], data.target_names[data.target], name="petals")
+
+
+@cache
+def digits() -> Fitted:
+    """64 whole-number features, 10 classes named by integers."""
+    X, y = load_digits(return_X_y=True)
+    return _fitted(LogisticRegression(tol=0.1), X, y, name="digits", input_range=(0, 16), flooding=20)
+
+
+@cache
+def tumours() -> Fitted:
+    """30 real features, scaled by a pipeline; two classes and one score."""
+    X, y = load_breast_cancer(return_X_y=True)
+    return _fitted(make_pipeline(StandardScaler(), LogisticRegression()), X, y, name="tumours")
+
+
+@cache
+def progression() -> Fitted:
+    """A regression on a DataFrame of 10 named columns, in the precise profile with two limbs."""
+    X, y = load_diabetes(return_X_y=True, as_frame=True)
+    return _fitted(Ridge(alpha=0.1), X, y, name="progression", tolerance=5e-7)
+
+
+@cache
+def sepals() -> Fitted:
+    """Two regressions at once: 2 features, 2 outputs, no labels."""
+    X, _ = load_iris(return_X_y=True)
+    return _fitted(LinearRegression(), X[:, 2:], X[:, :2], name="sepals")

@@ -1,0 +1,222 @@
+"""Imports go one way. This file says which, and checks it by reading the source: nothing is imported here.
+
+A *room* is a module or a package directly under `hermetic`: `ring`, `compile`, `cli`. Imports inside one room
+are its own affair. Imports inside functions and under `TYPE_CHECKING` count like any other.
+
+To change the order, change the tables below. A row may only name rows above it: no cycle can be written down.
+The last three tests look at the running program instead, each in an interpreter of its own.
+"""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+# Which room may import which. SHARED is every row above the first that says so; ANYTHING has no limit.
+HOUSE = """
+    room         may import
+    ----------   ----------------------------------------------------
+    errors       -
+    files        -
+    parameters   errors
+    modular      -
+    bitpacking   errors
+    seeds        parameters modular
+    ring         errors parameters modular
+    packing      errors
+    bounds       parameters packing
+    plan         parameters packing bitpacking
+    quantize     errors
+    links        -
+    signature    errors parameters packing bounds plan quantize
+    wire         errors parameters packing signature modular bitpacking seeds
+
+    # The data owner: has the secret key, never a weight.
+    secret_key   SHARED
+    client       SHARED secret_key
+    remote       SHARED secret_key client
+
+    # The model owner: has the weights, never a secret key.
+    evaluate     SHARED
+    model        SHARED evaluate
+    compiler     SHARED evaluate model
+    serve        SHARED evaluate model
+
+    # Doors: they may use both sides.
+    roundtrip    SHARED secret_key client evaluate model
+    demo         ANYTHING
+    cli          ANYTHING
+    __main__     ANYTHING
+    __init__     ANYTHING
+"""
+
+DATA_OWNER = {"secret_key", "client", "remote"}
+MODEL_OWNER = {"evaluate", "model", "compiler", "serve"}
+
+# Which rooms may import a library that the others must do without.
+FENCED = {
+    "seal": {"ring"},
+    "sklearn": {"compiler", "demo", "remote"},
+    "typer": {"cli"},
+    "rich": {"cli", "remote"},
+    "httpx": {"remote"},
+    "starlette": {"serve"},
+    "uvicorn": {"serve"},
+    "obstore": {"serve"},
+    "pydantic": {"serve"},
+    "PIL": {"cli"},
+    "matplotlib": {"demo"},
+    "pureml": {"demo"},
+    "zarr": {"demo"},
+    "joblib": {"cli"},
+}
+
+# What `import hermetic` must not load.
+HEAVY = {*FENCED, "pandas", "scipy"}
+
+PACKAGE = Path(__file__).parent.parent / "src" / "hermetic"
+MODULES = {
+    ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__"): path
+    for path in sorted(PACKAGE.rglob("*.py"))
+}
+
+
+def read_house(table: str) -> dict[str, set[str] | None]:
+    """Room -> the rooms it may import, or None for no limit. Refuses a row that names one below it."""
+    house: dict[str, set[str] | None] = {}
+    shared: set[str] = set()
+    rows = [line.split() for line in table.splitlines() if line.strip() and not line.strip().startswith("#")]
+    for room, *allowed in rows[2:]:
+        if "SHARED" in allowed and not shared:
+            shared = set(house)
+        names = {name for name in allowed if name not in ("-", "SHARED", "ANYTHING")}
+        if "SHARED" in allowed:
+            names |= shared
+        if below := names - set(house):
+            raise ValueError(f"The row {room!r} must only name rows above it. Got {sorted(below)} instead.")
+        house[room] = None if "ANYTHING" in allowed else names
+    return house
+
+
+def room_of(module: str) -> str:
+    """The room of a module: `hermetic.compile.planner` -> `compile`, `hermetic` itself -> `__init__`."""
+    return module.split(".")[1] if "." in module else "__init__"
+
+
+def imports(source: str, module: str, *, is_package: bool, modules: set[str]) -> set[str]:
+    """Every module that `source`, the text of `module`, imports anywhere, by its full name."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                parts = module.split(".") + [""] * is_package
+                base = ".".join([*parts[: len(parts) - node.level], *filter(None, [node.module])])
+            submodules = {f"{base}.{alias.name}" for alias in node.names} & modules
+            found |= submodules
+            if len(submodules) < len(node.names):
+                found.add(base)
+    return found
+
+
+def imports_of(module: str) -> set[str]:
+    path = MODULES[module]
+    source = path.read_text(encoding="utf-8")
+    return imports(source, module, is_package=path.name == "__init__.py", modules=set(MODULES))
+
+
+def loaded_by(module: str) -> set[str]:
+    """Every module that a fresh interpreter has loaded after importing `module`."""
+    code = f"import sys, {module}; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return set(done.stdout.split())
+
+
+MAY_IMPORT = read_house(HOUSE)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_every_module_has_a_row(module: str) -> None:
+    room = room_of(module)
+    assert room in MAY_IMPORT, f"{module} has no row: add {room!r} to HOUSE in {Path(__file__).name}"
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_go_one_way(module: str) -> None:
+    room = room_of(module)
+    allowed = MAY_IMPORT.get(room)
+    if allowed is None:  # no limit, or no row: the test above says so
+        return
+    rooms = {room_of(name) for name in imports_of(module) if name.split(".")[0] == "hermetic"}
+    wrong = rooms - allowed - {room}
+    assert not wrong, f"{module} must only import {sorted(allowed)}. Got {sorted(wrong)} as well."
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_fenced_libraries_stay_behind_their_fence(module: str) -> None:
+    libraries = {name.split(".")[0] for name in imports_of(module)}
+    for library, rooms in FENCED.items():
+        assert library not in libraries or room_of(module) in rooms, (
+            f"{module} must not import {library}: only {sorted(rooms)} may"
+        )
+
+
+def test_the_two_owners_never_import_each_other() -> None:
+    for owner, other in ((DATA_OWNER, MODEL_OWNER), (MODEL_OWNER, DATA_OWNER)):
+        for room in owner:
+            assert not (MAY_IMPORT[room] or set()) & other, f"the row {room!r} crosses to the other owner"
+
+
+def test_a_row_must_not_name_one_below_it() -> None:
+    with pytest.raises(ValueError, match="must only name rows above it"):
+        read_house("room may import\n----\nlow high\nhigh -")
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("import seal", {"seal"}),
+        ("import sklearn.linear_model as lm", {"sklearn.linear_model"}),
+        ("from hermetic.model import EncryptedModel", {"hermetic.model"}),
+        ("from hermetic import model", {"hermetic.model"}),
+        ("from hermetic import model, Client", {"hermetic.model", "hermetic"}),
+        ("from . import model", {"hermetic.model"}),
+        ("from .model import EncryptedModel", {"hermetic.model"}),
+        ("from .compile import planner", {"hermetic.compile.planner"}),
+        ("def f():\n    from .model import EncryptedModel", {"hermetic.model"}),
+        ("if TYPE_CHECKING:\n    import hermetic.model", {"hermetic.model"}),
+    ],
+)
+def test_every_way_to_import_is_seen(source: str, expected: set[str]) -> None:
+    modules = {"hermetic.client", "hermetic.model", "hermetic.compile", "hermetic.compile.planner"}
+    assert imports(source, "hermetic.client", is_package=False, modules=modules) == expected
+
+
+def test_relative_imports_inside_a_package_are_seen() -> None:
+    modules = {"hermetic.model", "hermetic.compile", "hermetic.compile.planner"}
+    source = "from ..model import EncryptedModel\nfrom .planner import plan"
+    expected = {"hermetic.model", "hermetic.compile.planner"}
+    assert imports(source, "hermetic.compile.sklearn", is_package=False, modules=modules) == expected
+    source = "from ..model import EncryptedModel\nfrom . import planner"
+    assert imports(source, "hermetic.compile", is_package=True, modules=modules) == expected
+
+
+def test_importing_hermetic_loads_nothing_heavy() -> None:
+    assert not loaded_by("hermetic") & HEAVY
+
+
+@pytest.mark.parametrize("module", [m for m in MODULES if room_of(m) in DATA_OWNER])
+def test_the_data_owner_never_loads_a_model(module: str) -> None:
+    rooms = {room_of(name) for name in loaded_by(module) if name.startswith("hermetic.")}
+    assert not rooms & MODEL_OWNER
+
+
+@pytest.mark.parametrize("module", [m for m in MODULES if room_of(m) in MODEL_OWNER])
+def test_the_model_owner_never_loads_a_secret_key(module: str) -> None:
+    rooms = {room_of(name) for name in loaded_by(module) if name.startswith("hermetic.")}
+    assert not rooms & DATA_OWNER
