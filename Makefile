@@ -10,12 +10,13 @@ LOCKED    := $(VENV)/.locked
 INSTALLED := $(VENV)/.installed
 BROWSER   := browser/node_modules/.installed
 AZURITE   := tests/azurite/node_modules/.installed
+HOSTS     := $(patsubst %/requirements.lock,%/.venv/.installed,$(wildcard tests/hosts/*/requirements.lock))
 PIP       := $(BIN)/python -m pip --disable-pip-version-check
 SUDO      := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 APT       := $(SUDO) sh -c 'apt-get update -qq && apt-get install -y -qq --no-install-recommends "$$@"' apt
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test browser azurite page bench lint types lock clean
+.PHONY: help venv demo test browser azurite hosts page bench lint types lock clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,7 +42,7 @@ $(INSTALLED): $(LOCKED) pyproject.toml
 demo: venv  ## Run the demo; pass options as in: make demo ARGS="--images 5"
 	$(BIN)/hermetic demo $(ARGS)
 
-test: venv browser azurite  ## Run the whole test suite on two processes; ARGS go to pytest
+test: venv browser azurite hosts  ## Run the whole test suite on two processes; ARGS go to pytest
 	HERMETIC_BROWSER=required OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 browser: $(BROWSER)  ## Install what the browser's client is built and tested with: Node packages and Chromium
@@ -58,6 +59,13 @@ azurite: $(AZURITE)  ## Install Azurite, the blob store that the tests of the ke
 $(AZURITE): tests/azurite/package-lock.json
 	@command -v npm >/dev/null || $(APT) npm
 	cd tests/azurite && npm ci --no-audit --no-fund
+	@touch $@
+
+hosts: $(HOSTS)  ## Install the programs of others that scoring scripts and old clients run in, each in its own environment
+
+tests/hosts/%/.venv/.installed: tests/hosts/%/requirements.lock
+	$(PYTHON) -m venv --clear $(@D)
+	$(@D)/bin/python -m pip --disable-pip-version-check install --quiet --require-hashes -r $<
 	@touch $@
 
 page: browser  ## Build the page that the service shows at / into src/hermetic/serve/assets
@@ -78,6 +86,9 @@ lock:  ## Pin every dependency again in requirements.lock (needs uv; newer versi
 	$(UV) pip compile pyproject.toml --all-extras --group dev --universal --python-version 3.11 \
 	  --fork-strategy fewest --generate-hashes --no-emit-index-url --no-emit-find-links \
 	  --custom-compile-command 'make lock' --quiet --output-file requirements.lock $(ARGS)
+	for host in tests/hosts/*/; do (cd $$host && $(UV) pip compile requirements.in --universal --python-version 3.11 \
+	  --generate-hashes --no-emit-index-url --no-emit-find-links \
+	  --custom-compile-command 'make lock' --quiet --output-file requirements.lock $(ARGS)) || exit 1; done
 
 clean:  ## Remove .venv, caches and builds
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
