@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import platform
 import sys
+import tempfile
 import time
 from collections.abc import Iterable
 from dataclasses import asdict, is_dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,10 +20,11 @@ import hermetic
 from hermetic.demo.classifier import cache_directory, load_or_train
 from hermetic.demo.mnist import features, load_mnist
 
+from .browser import measure_browser
 from .linear import Row, batch_rows, hermetic_row, peer_rows, shape_rows
-from .service import WORKERS, Load, Memory, ServiceReport, measure_service
+from .service import NAME, WORKERS, Load, Memory, ServiceReport, encrypted, measure_service
 
-SECTIONS = ("single", "batches", "shapes", "accuracy", "service")
+SECTIONS = ("single", "batches", "shapes", "accuracy", "service", "browser")
 _MARKDOWN_WIDTH = 400
 
 
@@ -48,6 +51,12 @@ def main() -> None:
         report = measure_service(classifier, X, 5 * options.repeat, options.load_seconds)
         title = f"MNIST through the service on loopback, {WORKERS} workers (memory: front / workers)"
         _show(console, title, _service_lines(report), markdown=options.markdown)
+    if "browser" in options.sections:
+        model = hermetic.compile(classifier, X[:1000], name=NAME)
+        with tempfile.TemporaryDirectory() as folder, encrypted(model, Path(folder)) as (_, url):
+            measured = measure_browser(url, NAME, options.repeat)
+        title = "MNIST in the page that the service shows, in Chromium, on loopback"
+        _show(console, title, _browser_lines(measured), markdown=options.markdown)
 
 
 def _options() -> argparse.Namespace:
@@ -140,6 +149,19 @@ def _load_lines(name: str, load: Load) -> list[list[str]]:
     return [
         [f"{name}: predictions/s", f"{load.per_second:.0f}{refused}", "–", "–"],
         [f"{name}: p50, p99", f"{_time(p50)}, {_time(p99)}", "–", "–"],
+    ]
+
+
+def _browser_lines(measured: dict[str, Any]) -> list[list[str]]:
+    return [
+        ["", "in the browser"],
+        ["page with WebAssembly, gzip", _size(measured["bundleBytes"])],
+        ["page ready: WebAssembly, signature and key", _time(measured["readyMs"])],
+        ["make keys", _time(measured["keyMs"])],
+        ["encrypt, to the worker and back", _time(measured["encryptMs"])],
+        ["request", _size(measured["requestBytes"])],
+        ["decrypt, to the worker and back", _time(measured["decryptMs"])],
+        ["click to answer", _time(measured["totalMs"])],
     ]
 
 

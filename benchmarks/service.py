@@ -102,7 +102,7 @@ def measure_service(estimator: Any, X: Reals, repeat: int, load_seconds: float) 
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         model = hermetic.compile(estimator, X[:1000], name=NAME)
         plain_url = stack.enter_context(_plain(estimator, Path(folder)))
-        process, url = stack.enter_context(_encrypted(model, Path(folder)))
+        process, url = stack.enter_context(encrypted(model, Path(folder)))
         latency = _latency(estimator, X, url, plain_url, repeat)
         requests = _requests(model, X, url, max(CLIENTS))
         loads = [_load(url, requests[:count], load_seconds / _SHARE) for count in CLIENTS]
@@ -112,7 +112,8 @@ def measure_service(estimator: Any, X: Reals, repeat: int, load_seconds: float) 
 
 
 @contextlib.contextmanager
-def _encrypted(model: EncryptedModel, folder: Path) -> Iterator[tuple[psutil.Process, str]]:
+def encrypted(model: EncryptedModel, folder: Path) -> Iterator[tuple[psutil.Process, str]]:
+    """``hermetic serve`` on a free port: the process and the address."""
     file, log = folder / f"{NAME}.hermetic", folder / "service.log"
     model.save(file)
     command = [str(Path(sys.executable).parent / "hermetic"), "serve", str(file), "--port", "0"]
