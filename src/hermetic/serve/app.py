@@ -16,8 +16,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from . import browser, openapi, pages, plain, v2
-from .house import House
+from . import browser
+from .front import Front
 from .logs import log
 from .refusals import RefusalError, busy
 from .service import Trace
@@ -32,7 +32,7 @@ SECURITY_HEADERS = {
 }
 
 
-def create_app(house: House) -> ASGIApp:
+def create_app(house: Front) -> ASGIApp:
     """The service as an ASGI application. Its lifespan runs the house, for hosts that do not do it themselves."""
 
     @contextlib.asynccontextmanager
@@ -41,7 +41,7 @@ def create_app(house: House) -> ASGIApp:
             yield
 
     app = Starlette(
-        routes=[*v2.routes(), *plain.routes(), *browser.routes(), *pages.routes(), *openapi.routes()],
+        routes=house.routes(),
         lifespan=lifespan,
         exception_handlers={RefusalError: _refuse, HTTPException: _refuse_route, Exception: _fail},
     )
@@ -77,7 +77,7 @@ def _fail(request: Request, _: Exception) -> Response:
 class Envelope:
     """What surrounds every request: its id, security headers, times, one log line, one count. Failures become 500."""
 
-    def __init__(self, app: ASGIApp, house: House) -> None:
+    def __init__(self, app: ASGIApp, house: Front) -> None:
         self._app = app
         self._house = house
 

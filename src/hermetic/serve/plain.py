@@ -124,7 +124,7 @@ async def delete_key(request: Request) -> Response:
 async def score(request: Request) -> Response:
     """The form ``{"data": [base64, …], "key_id": …}``: several queries, answered in their order."""
     house, endpoint = house_of(request), Endpoint.of(request)
-    house.service.check_rate(endpoint.caller)
+    house.allowance.check(endpoint.caller)
     largest = max((one.sizes.largest for one in house.repository.models), default=0)
 
     def check(length: int) -> None:

@@ -10,11 +10,10 @@ import asyncio
 import contextlib
 import itertools
 import json
-import os
 import socket
 import sys
 from collections import OrderedDict, deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from ..errors import SettingsError
@@ -23,9 +22,6 @@ from .frames import Head, encode_head, read_frame
 from .logs import log
 
 Data = bytes | memoryview
-
-DEPTH = 2
-"""Requests in a process at once: one that it evaluates and one that already waits in its socket."""
 
 _READ_AHEAD = 1 << 20
 _LOAD_SECONDS = 600.0
@@ -51,7 +47,6 @@ class FaultError(Exception):
     """The evaluation process failed where it must not; the message says where."""
 
 
-_INHERITED = ("PATH", "HOME", "LANG", "LC_", "LD_LIBRARY_PATH", "PYTHON", "TMPDIR", "VIRTUAL_ENV")
 _LOAD_ERRORS = (EvaluationError, WorkerLostError, FaultError)
 
 
@@ -65,8 +60,6 @@ class PoolOptions:
         Processes.
     key_memory
         Bytes of parsed public keys in each.
-    zeros_ahead, zero_memory
-        Encryptions of zero made ahead for each key, and their bytes in each process.
     timeout
         Seconds until a process that does not answer is killed.
     queue, queue_timeout
@@ -75,11 +68,31 @@ class PoolOptions:
 
     workers: int
     key_memory: int
-    zeros_ahead: int
-    zero_memory: int
     timeout: float
     queue: int
     queue_timeout: float
+
+
+@dataclass(frozen=True)
+class Program:
+    """What an evaluation process runs: ``python -m module SOCKET OPTIONS``, answering :mod:`.frames`.
+
+    Attributes
+    ----------
+    module
+        Its full name.
+    options
+        What it is told, as JSON.
+    environment
+        Its environment variables.
+    depth
+        Requests in a process at once: one that it evaluates, and those that already wait in its socket.
+    """
+
+    module: str
+    options: Head
+    environment: Mapping[str, str]
+    depth: int
 
 
 @dataclass(frozen=True)
@@ -105,10 +118,11 @@ KEY_GROWTH = 4
 class Worker:
     """One evaluation process, and what it holds."""
 
-    def __init__(self, options: PoolOptions) -> None:
+    def __init__(self, options: PoolOptions, program: Program) -> None:
         self.outstanding = 0
         self.models: set[str] = set()
         self._options = options
+        self._program = program
         self._keys: OrderedDict[str, int] = OrderedDict()
         self._waiting: dict[int, asyncio.Future[tuple[Head, bytes]]] = {}
         self._numbers = itertools.count()
@@ -119,13 +133,12 @@ class Worker:
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
         with theirs:
-            options = {"ahead": self._options.zeros_ahead, "memory": self._options.zero_memory}
             self.process = await asyncio.create_subprocess_exec(
                 sys.executable,
-                *("-m", f"{__package__}.worker", str(theirs.fileno()), json.dumps(options)),
+                *("-m", self._program.module, str(theirs.fileno()), json.dumps(self._program.options)),
                 pass_fds=[theirs.fileno()],
                 stdin=asyncio.subprocess.DEVNULL,
-                env=_environment(),
+                env=self._program.environment,
             )
         reader, self._writer = await asyncio.open_unix_connection(sock=ours, limit=_READ_AHEAD)
         self._reading = asyncio.create_task(self._read(reader))
@@ -267,17 +280,12 @@ class FairQueue:
             self._tenants.move_to_end(tenant)
 
 
-def _environment() -> dict[str, str]:
-    """What a process needs of ours: no credentials of stores, and one thread for arithmetic."""
-    kept = {name: value for name, value in os.environ.items() if name.startswith(_INHERITED)}
-    return {**kept, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-
-
 class Pool:
     """All evaluation processes, and the queue before them."""
 
-    def __init__(self, options: PoolOptions) -> None:
+    def __init__(self, options: PoolOptions, program: Program) -> None:
         self.options = options
+        self._program = program
         self.restarts = 0
         self._workers: list[Worker] = []
         self._models: dict[str, LoadedModel] = {}
@@ -346,7 +354,7 @@ class Pool:
                 log.error("evaluation process ended", extra={"event": "worker_lost", "failures": failures})
 
     async def _run_one(self) -> None:
-        worker = Worker(self.options)
+        worker = Worker(self.options, self._program)
         await worker.start()
         ended = asyncio.create_task(worker.ended())
         try:
@@ -435,7 +443,7 @@ class Pool:
             raise
 
     def _take_free(self, key_id: str) -> Worker | None:
-        free = [worker for worker in self._workers if worker.outstanding < DEPTH]
+        free = [worker for worker in self._workers if worker.outstanding < self._program.depth]
         if not free:
             return None
         worker = min(free, key=lambda one: (one.outstanding, not one.has_key(key_id)))

@@ -81,7 +81,7 @@ class Repository:
 
     def __init__(self, sources: tuple[Path, ...], pool: Pool, max_samples: int) -> None:
         if not sources:
-            raise SettingsError("a model file or a directory of models must be named. Got none.")
+            raise SettingsError("a model file, a directory of models, or --entry-script must be named. Got none.")
         for source in sources:
             if not source.exists():
                 raise SettingsError(f"{source} must be a model file or a directory. There is no such path.")

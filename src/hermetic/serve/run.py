@@ -14,6 +14,8 @@ from starlette.types import ASGIApp
 
 from ..errors import SettingsError
 from .app import create_app
+from .entry import ScriptHouse
+from .front import Front
 from .house import House
 from .logs import configure, log
 from .protocol import ConnectionLimits, bounded_protocol
@@ -32,7 +34,7 @@ def serve(settings: Settings) -> None:
     settings.check_exposure()
     configure(settings.log_level)
     tls = _tls(settings)
-    house = House(settings)
+    house: Front = ScriptHouse(settings) if settings.entry_script else House(settings)
     app, flush = create_app(house), None
     if settings.telemetry:
         app, flush = traced(app)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import math
 import time
 from dataclasses import dataclass
 
 from ..errors import MismatchError, WireError
 from ..wire import OVERHEAD_BYTES, Batch, PublicKey
 from .access import Caller
+from .allowance import Allowance
 from .keycache import KeyCache
-from .limits import Meter, Rate, predictions
+from .limits import predictions
 from .logs import log
 from .metrics import Metrics
 from .pool import Answer, Data, EvaluationError, FaultError, Pool, QueueFullError, WorkerLostError
@@ -59,10 +59,8 @@ class Service:
 
     Parameters
     ----------
-    repository, keys, pool, meter, metrics
+    repository, keys, pool, allowance, metrics
         The parts it connects.
-    rate, quota
-        Limits of tenants whose tokens state none.
     """
 
     def __init__(
@@ -70,19 +68,14 @@ class Service:
         repository: Repository,
         keys: KeyCache,
         pool: Pool,
-        meter: Meter,
+        allowance: Allowance,
         metrics: Metrics,
-        *,
-        rate: Rate | None,
-        quota: Rate | None,
     ) -> None:
         self._repository = repository
         self._keys = keys
         self._pool = pool
-        self._meter = meter
+        self._allowance = allowance
         self._metrics = metrics
-        self._rate = rate
-        self._quota = quota
 
     def model(self, name: str, version: str | None) -> ServedModel:
         """The model of a path. Raises :class:`RefusalError` 404."""
@@ -100,10 +93,6 @@ class Service:
         if len({one.name for one in models}) == 1:
             return models[-1]  # evaluating it says which signature is the current one
         raise not_found("a model with the signature that the query names")
-
-    def check_rate(self, caller: Caller) -> None:
-        """Raise :class:`RefusalError` 429 if the tenant could not ask for a single prediction now."""
-        self._refuse_over_limit(self._meter.wait(caller.tenant, self._limits(caller), 1), 1)
 
     async def evaluate(
         self, caller: Caller, model: ServedModel, query: Data, trace: Trace, expected_key: str | None = None
@@ -132,7 +121,7 @@ class Service:
             async with self._pool.worker_for(caller.tenant, key_id) as worker:
                 trace.queue_ms = (trace.queue_ms or 0) + (time.perf_counter() - started) * 1e3
                 self._check_still_served(model)
-                self._charge(caller, predictions(batch))
+                self._allowance.charge(caller, predictions(batch))
                 answer = await worker.evaluate(model.content, key_id, key, query)
         except (QueueFullError, WorkerLostError) as error:
             raise busy(f"{error}.") from None
@@ -164,18 +153,6 @@ class Service:
         if current.content != model.content:
             message = f"model {model.name!r} was replaced meanwhile: fetch the signature again."
             raise signature_changed(message, current.digest)
-
-    def _limits(self, caller: Caller) -> tuple[Rate, ...]:
-        return tuple(one for one in (caller.rate or self._rate, caller.quota or self._quota) if one)
-
-    def _charge(self, caller: Caller, cost: int) -> None:
-        self._refuse_over_limit(self._meter.charge(caller.tenant, self._limits(caller), cost), cost)
-
-    def _refuse_over_limit(self, wait: float, cost: int) -> None:
-        if math.isinf(wait):
-            raise too_large(f"this request counts as {cost} predictions, more than your limit ever allows: send fewer.")
-        if wait > 0:
-            raise RefusalError(429, "over_limit", "your limit of predictions is used up for now.", retry_after=wait)
 
 
 def wrong_size(model: ServedModel, size: int) -> RefusalError:

@@ -40,6 +40,10 @@ class Settings(BaseSettings):
 
     # What is served, and where.
     models: tuple[Path, ...] = Field((), description="Model files, and directories of `name/version/model.hermetic`.")
+    entry_script: Path | None = Field(
+        None, description="Scoring script with `init()` and `run(raw_data)`, to be served instead of models."
+    )
+    model_dir: Path | None = Field(None, description="Directory that the script finds as `AZUREML_MODEL_DIR`.")
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     public_url: str | None = Field(
@@ -156,6 +160,14 @@ class Settings(BaseSettings):
             raise ValueError("tls_certificate and tls_key must be given together")
         if self.tls_client_ca and not self.tls_certificate:
             raise ValueError("tls_client_ca needs tls_certificate and tls_key")
+        return self
+
+    @model_validator(mode="after")
+    def _check_served(self) -> Settings:
+        if self.entry_script and self.models:
+            raise ValueError("a service runs models or an entry_script, not both: start two")
+        if self.model_dir and not self.entry_script:
+            raise ValueError("model_dir needs entry_script: models are named without it")
         return self
 
     @property

@@ -105,7 +105,7 @@ async def infer(request: Request) -> Response:
     house, endpoint = house_of(request), Endpoint.of(request)
     model = _model(request)
     endpoint.trace.note(model)
-    house.service.check_rate(endpoint.caller)
+    house.allowance.check(endpoint.caller)
     json_bytes = _declared_json_bytes(request)
 
     def check(length: int) -> None:

@@ -1,0 +1,42 @@
+"""What a caller may still ask for: its token's limits, or the service's own, held against what it used."""
+
+from __future__ import annotations
+
+import math
+
+from .access import Caller
+from .limits import Meter, Rate
+from .refusals import RefusalError, too_large
+
+
+class Allowance:
+    """Charges predictions to tenants.
+
+    Parameters
+    ----------
+    rate, quota
+        Limits of tenants whose tokens state none.
+    """
+
+    def __init__(self, rate: Rate | None, quota: Rate | None) -> None:
+        self._meter = Meter()
+        self._rate = rate
+        self._quota = quota
+
+    def check(self, caller: Caller) -> None:
+        """Raise :class:`RefusalError` 429 if the tenant could not ask for a single prediction now."""
+        _refuse_over_limit(self._meter.wait(caller.tenant, self._limits(caller), 1), 1)
+
+    def charge(self, caller: Caller, cost: int) -> None:
+        """Take ``cost`` predictions from every limit. Raises :class:`RefusalError` 413 or 429, taking nothing."""
+        _refuse_over_limit(self._meter.charge(caller.tenant, self._limits(caller), cost), cost)
+
+    def _limits(self, caller: Caller) -> tuple[Rate, ...]:
+        return tuple(one for one in (caller.rate or self._rate, caller.quota or self._quota) if one)
+
+
+def _refuse_over_limit(wait: float, cost: int) -> None:
+    if math.isinf(wait):
+        raise too_large(f"this request counts as {cost} predictions, more than your limit ever allows: send fewer.")
+    if wait > 0:
+        raise RefusalError(429, "over_limit", "your limit of predictions is used up for now.", retry_after=wait)

@@ -1,0 +1,148 @@
+"""A service that runs a scoring script: ``init()`` once in each evaluation process, ``run()`` for each ``POST /score``.
+
+The contract is that of Azure Machine Learning's inference server (``azureml-inference-server-http``): a script that
+runs there runs here, unchanged. The script is loaded by :mod:`.script`, in processes of its own, so that nothing that
+it does keeps the front process from answering.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import BaseRoute
+
+from ..errors import SettingsError
+from . import plain, v2
+from .access import Caller
+from .front import Front
+from .logs import log
+from .pool import FaultError, Program, QueueFullError, WorkerLostError
+from .refusals import RefusalError, busy
+from .routes import OPEN, Access, Endpoint, route
+from .service import Trace
+from .settings import Settings
+
+_MODEL_DIR = "AZUREML_MODEL_DIR"
+_ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+_NOT_FOR_SCRIPTS = ("authorization", "cookie")
+
+
+class ScriptHouse(Front):
+    """The parts of a running service of a script.
+
+    Every request counts as one prediction of its tenant's limits, because only the script knows what is in it.
+
+    Raises
+    ------
+    SettingsError
+        If there is no such script or model directory.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings, _program(settings))
+        if settings.entry_script is None or not settings.entry_script.is_file():
+            raise SettingsError(f"--entry-script must be a Python file. There is no {settings.entry_script}.")
+        if settings.model_dir and not settings.model_dir.is_dir():
+            raise SettingsError(f"--model-dir must be a directory. There is no {settings.model_dir}.")
+        self._path = settings.entry_script.resolve()
+        self._contract: dict[str, Any] = {}
+
+    def routes(self) -> list[BaseRoute]:
+        return [
+            route("/", _healthy, access=OPEN),
+            route("/score", _score, methods=("POST",)),
+            route("/healthz", plain.health, access=OPEN),
+            route("/v2/health/live", v2.live, access=OPEN),
+            route("/v2/health/ready", v2.ready, access=OPEN),
+            route("/metrics", plain.metrics, access=Access.METRICS),
+        ]
+
+    async def load(self) -> None:
+        """Import the script and call its ``init()``, in every process.
+
+        Raises
+        ------
+        SettingsError
+            If that fails. The log has the traceback.
+        """
+        must = f"{self._path.name} must import, and its init() must return."
+        try:
+            self._contract = json.loads(await self.pool.load(self._path.stem, str(self._path).encode()))
+        except FaultError as error:
+            log.error("entry script failed", extra={"event": "script_failed", "reason": str(error)})
+            raise SettingsError(f"{must} Got {str(error).strip().splitlines()[-1]}") from None
+        except WorkerLostError as error:
+            raise SettingsError(f"{must} Instead {error}.") from None
+        log.info("entry script loaded", extra={"event": "script_loaded", "model": self._path.stem})
+
+    async def run(self, caller: Caller, request: Request, body: bytes, trace: Trace) -> Response:
+        """What the script answers.
+
+        Raises
+        ------
+        RefusalError
+            400 for a body that is not text where the script takes text, 429 over a limit, 500 when the script fails or
+            its process dies, 503 when every process is busy for too long.
+        """
+        trace.model, trace.samples = self._path.stem, 1
+        head = {"op": "run", **(_http(request) if self._contract["raw"] else _text(body))}
+        try:
+            async with self.pool.worker_for(caller.tenant, "") as worker:
+                self.allowance.charge(caller, 1)
+                reply, data = await worker.ask(head, body)
+        except QueueFullError as error:
+            raise busy(f"{error}.") from None
+        except (FaultError, WorkerLostError) as error:
+            log.error("entry script failed", extra={"event": "script_failed", "reason": str(error)})
+            message = "the entry script failed. The operator's log says where."
+            raise RefusalError(500, "script_failed", message, headers={"x-ms-run-function-failed": "True"}) from None
+        trace.evaluation_ms = reply["ms"]
+        self.metrics.evaluated(self._path.stem, 1, reply["ms"])
+        return _response(reply, data)
+
+
+def _program(settings: Settings) -> Program:
+    """The script's process: it has the whole environment, because its credentials are its own affair."""
+    environment = {**_ONE_THREAD, **os.environ, "PYTHONUNBUFFERED": "1"}
+    if settings.model_dir:
+        environment[_MODEL_DIR] = str(settings.model_dir.resolve())
+    return Program(module=f"{__package__}.script", options={}, environment=environment, depth=1)
+
+
+def _text(body: bytes) -> dict[str, Any]:
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        raise RefusalError(400, "malformed", "the body must be UTF-8 text for this script. It is not.") from None
+    return {}
+
+
+def _http(request: Request) -> dict[str, Any]:
+    """What a script with ``@rawhttp`` sees of a request besides its body; never the caller's token."""
+    headers = [(name, value) for name, value in request.headers.items() if name not in _NOT_FOR_SCRIPTS]
+    return {"headers": headers, "query": request.url.query}
+
+
+def _response(reply: dict[str, Any], data: bytes) -> Response:
+    response = Response(data, reply["status"])
+    for name, value in reply["headers"]:
+        response.headers.append(name, value)
+    response.headers["x-ms-run-fn-exec-ms"] = f"{reply['ms']:.3f}"
+    return response
+
+
+async def _healthy(_: Request) -> Response:
+    return PlainTextResponse("Healthy")
+
+
+async def _score(request: Request) -> Response:
+    house: ScriptHouse = request.app.state.house
+    endpoint = Endpoint.of(request)
+    house.allowance.check(endpoint.caller)
+    async with house.bodies.read(request, endpoint.caller.tenant, lambda length: None) as body:
+        endpoint.trace.bytes_in = len(body)
+        return await house.run(endpoint.caller, request, body, endpoint.trace)

@@ -1,0 +1,109 @@
+"""An evaluation process that runs a scoring script. It sees no network but what the script opens itself.
+
+The script is any Python file with ``init()`` and ``run(raw_data)``. ``run`` gets the body as text and returns what JSON
+can hold; one marked with ``@rawhttp`` gets the request (:mod:`.rawhttp`) and may return a response of its own.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import signal
+import socket
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from . import rawhttp
+from .frames import Channel, Head
+
+_MODULE = "entry_module"
+
+
+class ScriptRunner:
+    """Answers the messages of the front process."""
+
+    _run_function: Callable[[Any], Any]
+
+    def answer(self, head: Head, payload: memoryview) -> tuple[Head, bytes]:
+        """The reply to one message; ``fault`` is the traceback of whatever the script raised."""
+        try:
+            reply, data = getattr(self, f"_{head['op']}")(head, bytes(payload))
+        except (Exception, SystemExit):
+            reply, data = {"fault": _traceback()}, b""
+        return {"id": head["id"], **reply}, data
+
+    def _load(self, _: Head, path: bytes) -> tuple[Head, bytes]:
+        """Import the script at a path and call its ``init()``; the answer says whether it takes raw requests."""
+        module = import_script(Path(path.decode()))
+        module.init()
+        self._run_function = module.run
+        self._raw = rawhttp.is_requested()
+        return {}, json.dumps({"raw": self._raw}).encode()
+
+    def _unload(self, _: Head, __: bytes) -> tuple[Head, bytes]:
+        """Sent when the script failed in another process: the service does not start, and this process ends."""
+        return {}, b""
+
+    def _run(self, head: Head, body: bytes) -> tuple[Head, bytes]:
+        raw_data = rawhttp.request(head["headers"], head["query"], body) if self._raw else body.decode()
+        started = time.perf_counter()
+        answer = self._run_function(raw_data)
+        ms = (time.perf_counter() - started) * 1e3
+        status, headers, data = rawhttp.parts(answer) if rawhttp.is_response(answer) else _json(answer)
+        return {"ms": ms, "status": status, "headers": headers}, data
+
+
+def import_script(path: Path) -> ModuleType:
+    """The script as a module; files beside it can be imported by it.
+
+    Raises
+    ------
+    AttributeError
+        If it lacks ``init()`` or ``run()``.
+    BaseException
+        Whatever it raises when it is imported.
+    """
+    sys.path.append(str(path.parent))
+    spec = importlib.util.spec_from_file_location(_MODULE, path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"the entry script must be a Python file (.py). Got {path.name} instead.")
+    module = sys.modules[_MODULE] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    for name in ("init", "run"):
+        if not callable(getattr(module, name, None)):
+            raise AttributeError(f"the entry script must define {name}(). {path.name} does not.")
+    return module
+
+
+def _json(answer: object) -> tuple[int, list[tuple[str, str]], bytes]:
+    data = {} if answer is None else answer
+    return 200, [("Content-Type", "application/json")], json.dumps(data).encode()
+
+
+def _traceback() -> str:
+    """The exception that is being handled, from the script's own first line on."""
+    kind, error, frames = sys.exc_info()
+    while frames and frames.tb_next and frames.tb_frame.f_globals.get("__name__") in (__name__, "__main__"):
+        frames = frames.tb_next
+    return "".join(traceback.format_exception(kind, error, frames))
+
+
+def main(descriptor: int) -> None:
+    """Serve the front process at the other end of a socket until it closes it."""
+    for number in (signal.SIGINT, signal.SIGTERM):  # sent to the whole group; the front process decides when to stop
+        signal.signal(number, signal.SIG_IGN)
+    channel, runner = Channel(socket.socket(fileno=descriptor)), ScriptRunner()
+    while True:
+        try:
+            channel.send(*runner.answer(*channel.receive()))
+        except (EOFError, BrokenPipeError, ConnectionResetError):
+            return
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))
