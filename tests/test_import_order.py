@@ -47,6 +47,7 @@ HOUSE = """
     # Doors: they may use both sides.
     roundtrip    SHARED secret_key client evaluate model
     demo         ANYTHING
+    workflow     ANYTHING
     cli          ANYTHING
     __main__     ANYTHING
     __init__     ANYTHING
@@ -64,7 +65,7 @@ FENCED = {
     "httpx": {"remote"},
     "starlette": {"serve"},
     "uvicorn": {"serve"},
-    "obstore": {"serve"},
+    "obstore": {"serve", "workflow"},
     "pydantic": {"serve"},
     "PIL": {"cli"},
     "matplotlib": {"demo"},

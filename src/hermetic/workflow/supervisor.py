@@ -1,0 +1,145 @@
+"""Keeps one service running, in a process that outlives the notebook: ``python -m hermetic.workflow.supervisor HOME``.
+
+The service is a process group of its own, with limits that the kernel enforces. When it dies it is started again on the
+same port, after a pause that doubles from 0.2 to 10 s; a service that never came up is given up after three tries. It
+ends with the supervisor, however that ends.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import json
+import logging
+import os
+import random
+import resource
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+
+from .service_home import Plan, ServiceHome, State
+
+_TRIES = 3
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 10.0
+_STEADY = 60.0
+_GRACE = 10.0
+_LOG_BYTES = 5_000_000
+_PR_SET_PDEATHSIG = 1
+
+
+class Supervisor:
+    """Runs a service until it is told to stop (SIGTERM) or gives up."""
+
+    def __init__(self, home: ServiceHome) -> None:
+        self._home = home
+        self._plan = home.plan()
+        self._port = self._plan.port
+        self._state = State("Transitioning", supervisor=os.getpid())
+        self._stop = threading.Event()
+        self._log = _log_to(home.log)
+
+    def run(self) -> None:
+        """Start the service, again and again."""
+        signal.signal(signal.SIGTERM, lambda *_: self._stop.set())
+        pause, tries = _FIRST_PAUSE, 0
+        while not self._stop.is_set():
+            started = time.monotonic()
+            came_up, code = self._once()
+            tries = 0 if came_up or self._state.restarts else tries + 1
+            if self._stop.is_set():
+                return
+            if tries == _TRIES:
+                self._enter("Failed")
+                return
+            pause = _FIRST_PAUSE if time.monotonic() - started > _STEADY else min(2 * pause, _LONGEST_PAUSE)
+            self._log.info(f"the service ended with code {code}: it is started again in {pause:.1f} s")
+            self._enter("Transitioning", restarts=self._state.restarts + came_up)
+            self._stop.wait(pause)
+
+    def _once(self) -> tuple[bool, int]:
+        """One life of the service: whether it came up, and its exit code."""
+        child = subprocess.Popen(
+            [*self._plan.command, "--port", str(self._port)],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            cwd=self._home.path / "source", env=_environment(self._plan), start_new_session=True,
+            preexec_fn=limited(self._plan),  # noqa: PLW1509 (no other thread runs: the last reader has ended)
+        )  # fmt: skip
+        self._enter("Transitioning", child=child.pid)
+        reader = threading.Thread(target=self._read, args=(child,))
+        reader.start()
+        deadline = None
+        while child.poll() is None:
+            if self._stop.is_set() and deadline is None:
+                child.terminate()
+                deadline = time.monotonic() + _GRACE
+            if deadline is not None and time.monotonic() > deadline:
+                child.kill()
+            self._stop.wait(0.1) if deadline is None else time.sleep(0.1)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGKILL)  # its own children hold the pipe
+        reader.join()
+        return self._state.name == "Healthy", child.returncode
+
+    def _read(self, child: subprocess.Popen[bytes]) -> None:
+        for line in child.stdout or ():
+            text = line.decode(errors="replace").rstrip("\n")
+            self._log.info(text)
+            with contextlib.suppress(ValueError):
+                entry = json.loads(text)
+                if isinstance(entry, dict) and entry.get("event") == "listening":
+                    self._port = int(entry["url"].rpartition(":")[2])
+                    self._enter("Healthy", child=child.pid, url=entry["url"])
+
+    def _enter(self, name: str, *, child: int = 0, url: str | None = None, restarts: int | None = None) -> None:
+        count = self._state.restarts if restarts is None else restarts
+        self._state = State(name, os.getpid(), child, url or self._state.url, count)
+        self._home.write_state(self._state)
+
+
+def limited(plan: Plan) -> Callable[[], None]:
+    """What a new process does before it becomes the service: limits that its own children inherit.
+
+    RLIMIT_DATA counts private writable memory, which is what a service allocates; mapped libraries do not count.
+    """
+    allowed = sorted(os.sched_getaffinity(0))
+    cores = random.sample(allowed, min(plan.cores, len(allowed)))
+    prctl = ctypes.CDLL(None).prctl
+
+    def limit() -> None:
+        prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        os.sched_setaffinity(0, cores)
+        resource.setrlimit(resource.RLIMIT_DATA, (plan.memory_bytes, plan.memory_bytes))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+    return limit
+
+
+def _environment(plan: Plan) -> dict[str, str]:
+    """The supervisor's own, which holds a store's credentials; without settings meant for another service."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("HERMETIC_")}
+    return {**kept, **plan.environment}
+
+
+def _log_to(path: Path) -> logging.Logger:
+    log = logging.getLogger("hermetic.workflow.supervisor")
+    log.propagate = False
+    log.setLevel(logging.INFO)
+    log.addHandler(RotatingFileHandler(path, maxBytes=_LOG_BYTES, backupCount=1, encoding="utf-8"))
+    return log
+
+
+def main() -> None:
+    """Supervise the service of a directory; nothing happens if another process does."""
+    home = ServiceHome(Path(sys.argv[1]))
+    with contextlib.suppress(BlockingIOError), home.supervised():
+        Supervisor(home).run()
+
+
+if __name__ == "__main__":
+    main()
