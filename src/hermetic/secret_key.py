@@ -48,7 +48,9 @@ class SecretKey:
     It is masked in ``repr``, refuses to be pickled or copied, and is saved only encrypted under a passphrase.
     """
 
-    def __init__(self, parameters: Parameters = FAST, *, _stored: tuple[Residues, PublicKey] | None = None) -> None:
+    def __init__(
+        self, parameters: Parameters = FAST, *, _stored: tuple[Residues, PublicKey | None] | None = None
+    ) -> None:
         """Make a fresh key with SEAL's key generator."""
         rows, public_key = _stored or (None, None)
         self.parameters = parameters
@@ -113,21 +115,40 @@ class SecretKey:
         except HermeticError as error:
             raise KeyFileError(f"{path} was made by another version of Hermetic: {error}") from error
 
-    def _plaintext(self) -> bytes:
+    def coefficients(self) -> bytes:
+        """The N coefficients of s, each plus 1, in 2 bits: the secret itself, in the clear. Prefer :meth:`save`."""
         first = self.parameters.key_primes[0]
         (coefficients,) = Ring.of(self.parameters).intt(self.ring_key.rows()[None, :1])[0]
-        ternary = np.where(coefficients == first - 1, 0, coefficients + 1)
-        return self.parameters.digest + pack(ternary, _TERNARY_BITS) + self.public_key.to_bytes()
+        return pack(np.where(coefficients == first - 1, 0, coefficients + 1), _TERNARY_BITS)
+
+    @staticmethod
+    def from_coefficients(parameters: Parameters, data: bytes, public_key: PublicKey | None = None) -> SecretKey:
+        """The key that :meth:`coefficients` wrote, with the public key it had, or by default a fresh one.
+
+        Raises
+        ------
+        KeyFileError
+            If the bytes are not as long, or hold a coefficient that is not -1, 0 or 1.
+        """
+        n = parameters.ring_degree
+        if len(data) != packed_bytes(n, _TERNARY_BITS):
+            expected = packed_bytes(n, _TERNARY_BITS)
+            raise KeyFileError(f"a secret key must have {expected} bytes. Got {len(data)} instead.")
+        ternary = unpack(data, n, _TERNARY_BITS)
+        if ternary.max() > 2:
+            raise KeyFileError("the coefficients of a secret key must be -1, 0 or 1. One is not.")
+        coefficients = np.stack([np.where(ternary == 0, prime - 1, ternary - 1) for prime in parameters.key_primes])
+        return SecretKey(parameters, _stored=(Ring.of(parameters).ntt(coefficients[None])[0], public_key))
+
+    def _plaintext(self) -> bytes:
+        return self.parameters.digest + self.coefficients() + self.public_key.to_bytes()
 
     @staticmethod
     def _from_plaintext(plaintext: bytes) -> SecretKey:
         parameters = parameters_for(plaintext[:_DIGEST_BYTES])
-        n = parameters.ring_degree
-        split = _DIGEST_BYTES + packed_bytes(n, _TERNARY_BITS)
-        ternary = unpack(plaintext[_DIGEST_BYTES:split], n, _TERNARY_BITS)
-        coefficients = np.stack([np.where(ternary == 0, prime - 1, ternary - 1) for prime in parameters.key_primes])
+        split = _DIGEST_BYTES + packed_bytes(parameters.ring_degree, _TERNARY_BITS)
         public_key = PublicKey.from_bytes(plaintext[split:])
-        return SecretKey(parameters, _stored=(Ring.of(parameters).ntt(coefficients[None])[0], public_key))
+        return SecretKey.from_coefficients(parameters, plaintext[_DIGEST_BYTES:split], public_key)
 
     def __repr__(self) -> str:
         return f"SecretKey(<hidden>, {self.parameters.profile})"
