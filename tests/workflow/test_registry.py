@@ -14,18 +14,23 @@ from hermetic.demo.mnist import load_mnist
 from hermetic.errors import InputError, ModelFileError, SettingsError
 from hermetic.workflow import MNIST, CondaDependencies, Environment, Model, Workspace, load_data
 from hermetic.workflow.read_access import VARIABLE, BlobServiceClient, read_file
-from serve.stores import ACCOUNT_KEY, azurite
+from serve.stores import ACCOUNT_KEY, StoreAt, azurite
+
+
+@pytest.fixture(scope="module")
+def azure() -> Iterator[StoreAt]:
+    with azurite() as store:
+        yield store
 
 
 @pytest.fixture(params=["directory", "azure"])
-def workspace(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Workspace]:
+def workspace(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
     if request.param == "directory":
-        yield Workspace.create(tmp_path / "house")
-        return
-    with azurite() as store, pytest.MonkeyPatch.context() as patch:
-        for name, value in store.environment.items():
-            patch.setenv(name, value)
-        yield Workspace.create(tmp_path / "house", store=store.url)
+        return Workspace.create(tmp_path / "house")
+    store = request.getfixturevalue("azure")
+    for name, value in store.environment.items():
+        monkeypatch.setenv(name, value)
+    return Workspace.create(tmp_path / "house", store=f"{store.url}/{tmp_path.name}")
 
 
 def write(path: Path, text: str) -> Path:

@@ -14,7 +14,7 @@ from . import packages
 from .configuration import DeployConfiguration, InferenceConfig
 from .models import MODEL_DIR, Model
 from .read_access import VARIABLE
-from .service_home import Plan, ServiceHome, State
+from .service_home import Plan, ServiceHome
 from .shelf import checked_name
 from .webservice import AciWebservice, AksWebservice, LocalWebservice, Webservice
 from .workspace import FOLDER, Workspace
@@ -64,7 +64,8 @@ def deploy(
     try:
         _copy_source(inference_config, home.path / "source")
         steps = packages.plan(inference_config.environment.python.conda_dependencies)
-        print("\n".join(map(str, steps)))
+        for step in steps:
+            print(step)
         python = packages.build(home.path / "environment", steps)
         model_dir = _copy_models(models, home.path / "models")
         entry = inference_config.entry_script if inference_config.source_directory else script.name
@@ -120,7 +121,7 @@ def _write_plan(
     }
     home.write_plan(
         Plan(
-            command=[*command, "--model-dir", str(model_dir)],
+            command=[*command, "--model-dir", str(model_dir), "--workers", str(limits.cores)],
             environment=variables,
             memory_bytes=limits.memory_bytes,
             cores=limits.cores,
@@ -133,14 +134,13 @@ def _write_plan(
 
 
 def _start(home: ServiceHome, limits: DeployConfiguration) -> None:
-    """Start the supervisor in a session of its own, so that it goes on when the caller ends."""
+    """Start the supervisor, in a session of its own; returns once it has the service's lock."""
     available = len(os.sched_getaffinity(0))
     print(
         f"Enforced: {min(limits.cores, available)} of {available} cores for the service, {limits.memory_gb:g} GB of "
         "private memory for each of its processes"
     )
-    home.write_state(State("Transitioning"))
-    subprocess.Popen(
-        [sys.executable, "-m", "hermetic.workflow.supervisor", str(home.path)],
+    subprocess.run(
+        [sys.executable, "-m", "hermetic.workflow.supervisor", str(home.path)], check=True,
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
     )  # fmt: skip

@@ -47,6 +47,7 @@ class Supervisor:
     def run(self) -> None:
         """Start the service, again and again."""
         signal.signal(signal.SIGTERM, lambda *_: self._stop.set())
+        self._enter("Transitioning")
         pause, tries = _FIRST_PAUSE, 0
         while not self._stop.is_set():
             started = time.monotonic()
@@ -135,10 +136,14 @@ def _log_to(path: Path) -> logging.Logger:
 
 
 def main() -> None:
-    """Supervise the service of a directory; nothing happens if another process does."""
+    """Supervise the service of a directory, in a process that nobody waits for; nothing happens if another one does.
+
+    The lock is taken before the fork and stays with the new process, so the caller finds the service supervised.
+    """
     home = ServiceHome(Path(sys.argv[1]))
     with contextlib.suppress(BlockingIOError), home.supervised():
-        Supervisor(home).run()
+        if os.fork() == 0:
+            Supervisor(home).run()
 
 
 if __name__ == "__main__":

@@ -1,0 +1,202 @@
+"""A local service really runs: supervised, limited, found by name, restarted, gone after delete()."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from hermetic.errors import RefusedError, SettingsError, UnreachableError
+from hermetic.workflow import Environment, InferenceConfig, LocalWebservice, Model, Webservice, Workspace
+from hermetic.workflow.service_home import ServiceHome
+from serve.asking import until
+
+SCRIPT = """
+import json, os, resource
+from pathlib import Path
+
+def init():
+    global weights
+    folder = Path(os.environ["AZUREML_MODEL_DIR"])
+    weights = json.loads(next(folder.rglob("weights.json")).read_text())
+    print("weights are", weights)
+
+def run(raw_data):
+    asked = json.loads(raw_data)
+    if asked.get("memory"):
+        return len(bytearray(asked["memory"]))
+    if asked.get("raise"):
+        raise ValueError("a problem of the script")
+    return {
+        "weights": weights, "asked": asked, "pid": os.getpid(), "cores": len(os.sched_getaffinity(0)),
+        "limit": resource.getrlimit(resource.RLIMIT_DATA)[0], "prefix": __import__("sys").prefix,
+    }
+"""
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
+    monkeypatch.chdir(tmp_path)
+    Path("score.py").write_text(SCRIPT)
+    Path("weights.json").write_text("[1, 2]")
+    made = Workspace.create()
+    Model.register(made, "weights.json", "linear")
+    yield made
+    for service in Webservice.list(made):
+        service.delete()
+
+
+def deploy(workspace: Workspace, name: str = "svc", **limits: Any) -> Webservice:
+    config = InferenceConfig(entry_script="score.py", environment=Environment("plain"))
+    described = LocalWebservice.deploy_configuration(**limits)
+    return Model.deploy(workspace, name, [Model(workspace, "linear")], config, described)
+
+
+def processes_of(home: Path) -> list[psutil.Process]:
+    """Every process that has the service's directory in its command or its environment."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            text = " ".join(process.cmdline()) + " ".join(process.environ().values())
+            if str(home) in text and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+    return found
+
+
+def test_it_runs_within_its_limits_and_leaves_nothing(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    service = deploy(workspace, cpu_cores=0.5, memory_gb=1, tags={"a": "b"}, description="words")
+    service.wait_for_deployment(show_output=True)
+    printed = capsys.readouterr().out
+    assert f"1 of {len(os.sched_getaffinity(0))} cores" in printed and "1 GB" in printed
+    assert "svc: Healthy, http://127.0.0.1:" in printed
+    answer = service.run(json.dumps({"x": [1]}))
+    home = workspace.services / "svc"
+    assert answer["weights"] == [1, 2] and answer["asked"] == {"x": [1]}
+    assert (answer["cores"], answer["limit"]) == (1, 10**9)
+    assert answer["prefix"] == str(home / "environment") != sys.prefix
+    assert "weights are [1, 2]" in service.get_logs()
+    assert (service.tags, service.description, service.state) == ({"a": "b"}, "words", "Healthy")
+    with pytest.raises(RefusedError):
+        service.run(json.dumps({"memory": 2 * 10**9}))
+    assert len(processes_of(home)) >= 2
+    service.delete()
+    assert processes_of(home) == [] and not home.exists()
+    with pytest.raises(SettingsError, match="must be deployed"):
+        Webservice(workspace, "svc")
+
+
+def test_it_is_found_by_name_from_another_process(workspace: Workspace) -> None:
+    """A service that one process deployed outlives it, and another one uses and ends it."""
+    first = (
+        "from hermetic.workflow import *\n"
+        "ws = Workspace.from_config()\n"
+        "config = InferenceConfig('score.py', Environment('plain'))\n"
+        "Model.deploy(ws, 'svc', [Model(ws, 'linear')], config).wait_for_deployment()\n"
+    )
+    second = (
+        "from hermetic.workflow import *\n"
+        "service = Webservice(Workspace.from_config(), 'svc')\n"
+        "print(service.run('{}')['weights'])\n"
+        "service.delete()\n"
+    )
+    subprocess.run([sys.executable, "-c", first], check=True, timeout=120, capture_output=True)
+    assert Webservice(workspace, "svc").run(b"{}")["weights"] == [1, 2]
+    done = subprocess.run([sys.executable, "-c", second], check=True, timeout=120, capture_output=True, text=True)
+    assert done.stdout == "[1, 2]\n"
+    assert Webservice.list(workspace) == [] and processes_of(workspace.services) == []
+
+
+def test_it_is_started_again_at_the_same_address_when_it_dies(workspace: Workspace) -> None:
+    service = deploy(workspace)
+    service.wait_for_deployment()
+    address = service.scoring_uri
+    child = ServiceHome(workspace.services / "svc").state().child
+    os.killpg(child, signal.SIGKILL)
+    until(lambda: service.restarts == 1 and service.state == "Healthy")
+    assert service.run("{}")["weights"] == [1, 2]
+    assert service.scoring_uri == address
+    assert "ended with code -9" in service.get_logs()
+
+
+def test_it_ends_with_its_supervisor_even_if_that_is_killed(workspace: Workspace) -> None:
+    service = deploy(workspace)
+    service.wait_for_deployment()
+    os.kill(ServiceHome(workspace.services / "svc").state().supervisor, signal.SIGKILL)
+    until(lambda: processes_of(workspace.services) == [])
+    assert service.state == "Unhealthy"
+    with pytest.raises(UnreachableError, match="Unhealthy"):
+        service.run("{}")
+    service.delete()
+    assert not (workspace.services / "svc").exists()
+
+
+def test_a_script_that_cannot_start_is_given_up_with_its_log(workspace: Workspace) -> None:
+    Path("score.py").write_text("def init():\n    raise ValueError('no weights here')\ndef run(raw_data): ...\n")
+    service = deploy(workspace)
+    with pytest.raises(UnreachableError, match="no weights here"):
+        service.wait_for_deployment()
+    assert service.state == "Failed"
+    until(lambda: processes_of(workspace.services) == [])
+
+
+def test_several_models_are_found_by_name(workspace: Workspace) -> None:
+    Path("score.py").write_text(
+        "from hermetic.workflow import Model\n"
+        "def init(): pass\n"
+        "def run(raw_data): return [open(Model.get_model_path(name)).read() for name in ('linear', 'other')]\n"
+    )
+    Path("weights.json").write_text("[3]")
+    Model.register(workspace, "weights.json", "other")
+    config = InferenceConfig("score.py", Environment("plain"))
+    models = [Model(workspace, "linear"), Model(workspace, "other")]
+    service = Model.deploy(workspace, "svc", models, config)
+    service.wait_for_deployment()
+    assert service.run("") == ["[1, 2]", "[3]"]
+
+
+def test_a_running_service_keeps_its_script_and_its_name(workspace: Workspace) -> None:
+    service = deploy(workspace)
+    service.wait_for_deployment()
+    with pytest.raises(SettingsError, match="overwrite=True"):
+        deploy(workspace)
+    Path("score.py").write_text("def init(): pass\ndef run(raw_data): return 'new'\n")
+    assert service.run("{}")["weights"] == [1, 2]
+    config = InferenceConfig("score.py", Environment("plain"))
+    again = Model.deploy(workspace, "svc", [Model(workspace, "linear")], config, overwrite=True)
+    again.wait_for_deployment()
+    assert again.run("{}") == "new"
+
+
+def test_a_script_that_raises_is_refused_and_the_service_goes_on(workspace: Workspace) -> None:
+    service = deploy(workspace)
+    service.wait_for_deployment()
+    with pytest.raises(RefusedError) as caught:
+        service.run(json.dumps({"raise": True}))
+    assert caught.value.status == 500 and "a problem of the script" not in str(caught.value)
+    assert service.run("{}")["weights"] == [1, 2]
+
+
+@pytest.mark.parametrize("limits", [{"cpu_cores": 0}, {"memory_gb": -1}, {"memory_gb": "1"}, {"port": 70000}])
+def test_limits_that_make_no_sense_are_refused(limits: dict[str, Any]) -> None:
+    with pytest.raises(SettingsError, match=f"{next(iter(limits))} must be"):
+        LocalWebservice.deploy_configuration(**limits)
+
+
+def test_a_failed_deployment_leaves_nothing(workspace: Workspace) -> None:
+    config = InferenceConfig("missing.py", Environment("plain"))
+    with pytest.raises(SettingsError, match=r"missing\.py is not there"):
+        Model.deploy(workspace, "svc", [], config)
+    env = Environment("broken")
+    env.python.conda_dependencies = env.python.conda_dependencies.create(["not a requirement!"])
+    with pytest.raises(SettingsError, match="must be a requirement"):
+        Model.deploy(workspace, "svc", [], InferenceConfig("score.py", env))
+    assert not (workspace.services / "svc").exists()
