@@ -11,6 +11,7 @@ INSTALLED := $(VENV)/.installed
 BROWSER   := browser/node_modules/.installed
 AZURITE   := tests/azurite/node_modules/.installed
 HOSTS     := $(patsubst %/requirements.lock,%/.venv/.installed,$(wildcard tests/hosts/*/requirements.lock))
+AZUREML   := tests/hosts/azureml/.venv
 PIP       := $(BIN)/python -m pip --disable-pip-version-check
 SUDO      := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 APT       := $(SUDO) sh -c 'apt-get update -qq && apt-get install -y -qq --no-install-recommends "$$@"' apt
@@ -61,11 +62,16 @@ $(AZURITE): tests/azurite/package-lock.json
 	cd tests/azurite && npm ci --no-audit --no-fund
 	@touch $@
 
-hosts: $(HOSTS)  ## Install the programs of others that scoring scripts and old clients run in, each in its own environment
+hosts: $(HOSTS) $(AZUREML)/.hermetic  ## Install the programs of others that scoring scripts and old clients run in, each in its own environment
 
 tests/hosts/%/.venv/.installed: tests/hosts/%/requirements.lock
 	$(PYTHON) -m venv --clear $(@D)
 	$(@D)/bin/python -m pip --disable-pip-version-check install --quiet --require-hashes -r $<
+	@touch $@
+
+# Scoring scripts import Hermetic, so their host has it too, editable as in .venv.
+$(AZUREML)/.hermetic: $(AZUREML)/.installed pyproject.toml
+	$(AZUREML)/bin/python -m pip --disable-pip-version-check install --quiet --no-index --no-deps --no-build-isolation -e .
 	@touch $@
 
 page: browser  ## Build the page that the service shows at / into src/hermetic/serve/assets

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -47,10 +47,11 @@ class Live:
         self.process, self.log = again.process, again.log
 
 
-def _start(arguments: list[str]) -> Live:
+def _start(arguments: list[str], command: str = COMMAND, variables: Mapping[str, str] | None = None) -> Live:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("HERMETIC_")}
+    environment |= variables or {}
     process = subprocess.Popen(
-        [COMMAND, "serve", *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
+        [command, "serve", *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
     )
     live = Live(process, "", arguments)
     listening = threading.Event()
@@ -82,8 +83,25 @@ def serving(folder: Path, models: dict[str, EncryptedModel], *options: str) -> I
         publish(repository, name, model)
     live = _start([str(repository), "--workers", "1", "--store", "memory://", *options, "--port", "0"])
     live.arguments = live.arguments[:-2]
-    try:
+    with _ended(live):
         yield live
+
+
+@contextlib.contextmanager
+def serving_script(
+    script: Path, *options: str, command: str = COMMAND, variables: Mapping[str, str] | None = None
+) -> Iterator[Live]:
+    """``hermetic serve --entry-script`` on a free port, with one evaluation process unless the options differ."""
+    live = _start(["--entry-script", str(script), "--workers", "1", *options, "--port", "0"], command, variables)
+    with _ended(live):
+        yield live
+
+
+@contextlib.contextmanager
+def _ended(live: Live) -> Iterator[None]:
+    """End the service with the block."""
+    try:
+        yield
     finally:
         if live.process.poll() is None:
             live.process.terminate()

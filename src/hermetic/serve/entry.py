@@ -1,4 +1,4 @@
-"""A service that runs a scoring script: ``init()`` once in each evaluation process, ``run()`` for each ``POST /score``.
+"""A service that runs a scoring script: ``init()`` once in each evaluation process, ``run()`` for each ``/score``.
 
 The contract is that of Azure Machine Learning's inference server (``azureml-inference-server-http``): a script that
 runs there runs here, unchanged. The script is loaded by :mod:`.script`, in processes of its own, so that nothing that
@@ -18,6 +18,7 @@ from starlette.routing import BaseRoute
 from ..errors import SettingsError
 from . import plain, v2
 from .access import Caller
+from .frames import Head
 from .front import Front
 from .logs import log
 from .pool import FaultError, Program, QueueFullError, WorkerLostError
@@ -54,7 +55,7 @@ class ScriptHouse(Front):
     def routes(self) -> list[BaseRoute]:
         return [
             route("/", _healthy, access=OPEN),
-            route("/score", _score, methods=("POST",)),
+            route("/score", _score, methods=("GET", "POST")),
             route("/healthz", plain.health, access=OPEN),
             route("/v2/health/live", v2.live, access=OPEN),
             route("/v2/health/ready", v2.ready, access=OPEN),
@@ -89,11 +90,12 @@ class ScriptHouse(Front):
             its process dies, 503 when every process is busy for too long.
         """
         trace.model, trace.samples = self._path.stem, 1
-        head = {"op": "run", **(_http(request) if self._contract["raw"] else _text(body))}
+        if not self._contract["raw"]:
+            _check_text(body)
         try:
             async with self.pool.worker_for(caller.tenant, "") as worker:
                 self.allowance.charge(caller, 1)
-                reply, data = await worker.ask(head, body)
+                reply, data = await worker.ask(_head(request), body)
         except QueueFullError as error:
             raise busy(f"{error}.") from None
         except (FaultError, WorkerLostError) as error:
@@ -113,21 +115,20 @@ def _program(settings: Settings) -> Program:
     return Program(module=f"{__package__}.script", options={}, environment=environment, depth=1)
 
 
-def _text(body: bytes) -> dict[str, Any]:
+def _check_text(body: bytes) -> None:
     try:
         body.decode()
     except UnicodeDecodeError:
         raise RefusalError(400, "malformed", "the body must be UTF-8 text for this script. It is not.") from None
-    return {}
 
 
-def _http(request: Request) -> dict[str, Any]:
-    """What a script with ``@rawhttp`` sees of a request besides its body; never the caller's token."""
+def _head(request: Request) -> Head:
+    """What a script may see of a request besides its body; never the caller's token."""
     headers = [(name, value) for name, value in request.headers.items() if name not in _NOT_FOR_SCRIPTS]
-    return {"headers": headers, "query": request.url.query}
+    return {"op": "run", "method": request.method, "query": request.url.query, "headers": headers}
 
 
-def _response(reply: dict[str, Any], data: bytes) -> Response:
+def _response(reply: Head, data: bytes) -> Response:
     response = Response(data, reply["status"])
     for name, value in reply["headers"]:
         response.headers.append(name, value)
@@ -143,6 +144,8 @@ async def _score(request: Request) -> Response:
     house: ScriptHouse = request.app.state.house
     endpoint = Endpoint.of(request)
     house.allowance.check(endpoint.caller)
+    if request.method != "POST":
+        return await house.run(endpoint.caller, request, b"", endpoint.trace)
     async with house.bodies.read(request, endpoint.caller.tenant, lambda length: None) as body:
         endpoint.trace.bytes_in = len(body)
         return await house.run(endpoint.caller, request, body, endpoint.trace)

@@ -10,6 +10,8 @@ import io
 import sys
 from typing import Any
 
+from .frames import Head
+
 _AML_REQUEST = "azureml_inference_server_http.api.aml_request"
 
 Headers = list[tuple[str, str]]
@@ -20,15 +22,15 @@ def is_requested() -> bool:
     return bool(getattr(sys.modules.get(_AML_REQUEST), "_rawHttpRequested", False))
 
 
-def request(headers: Headers, query: str, body: bytes) -> Any:
-    """A ``flask.Request`` of ``POST /score``, as the host gives it to ``run``."""
+def request(head: Head, body: bytes) -> Any:
+    """A ``flask.Request`` for ``/score``, as the host gives it to ``run``."""
     import flask
 
     environ: dict[str, Any] = {
-        "REQUEST_METHOD": "POST",
+        "REQUEST_METHOD": head["method"],
         "SCRIPT_NAME": "",
         "PATH_INFO": "/score",
-        "QUERY_STRING": query,
+        "QUERY_STRING": head["query"],
         "SERVER_NAME": "localhost",
         "SERVER_PORT": "80",
         "SERVER_PROTOCOL": "HTTP/1.1",
@@ -40,7 +42,7 @@ def request(headers: Headers, query: str, body: bytes) -> Any:
         "wsgi.multiprocess": True,
         "wsgi.run_once": False,
     }
-    for name, value in headers:
+    for name, value in head["headers"]:
         environ["HTTP_" + name.upper().replace("-", "_")] = value
     environ["CONTENT_TYPE"] = environ.pop("HTTP_CONTENT_TYPE", "")
     environ["CONTENT_LENGTH"] = str(len(body))

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from urllib.parse import parse_qs
 
 from . import rawhttp
 from .frames import Channel, Head
@@ -50,7 +51,7 @@ class ScriptRunner:
         return {}, b""
 
     def _run(self, head: Head, body: bytes) -> tuple[Head, bytes]:
-        raw_data = rawhttp.request(head["headers"], head["query"], body) if self._raw else body.decode()
+        raw_data = rawhttp.request(head, body) if self._raw else _text(head, body)
         started = time.perf_counter()
         answer = self._run_function(raw_data)
         ms = (time.perf_counter() - started) * 1e3
@@ -78,6 +79,24 @@ def import_script(path: Path) -> ModuleType:
         if not callable(getattr(module, name, None)):
             raise AttributeError(f"the entry script must define {name}(). {path.name} does not.")
     return module
+
+
+def _text(head: Head, body: bytes) -> str:
+    """The body; for another method than POST the query's parameters as a JSON object."""
+    return body.decode() if head["method"] == "POST" else json.dumps(_parameters(head["query"]))
+
+
+def _parameters(query: str) -> dict[str, Any]:
+    """Each parameter read as JSON if it is JSON; a list of all values for one that is repeated."""
+    found = {name: list(map(_value, values)) for name, values in parse_qs(query, keep_blank_values=True).items()}
+    return {name: values[0] if len(values) == 1 else values for name, values in found.items()}
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
 
 
 def _json(answer: object) -> tuple[int, list[tuple[str, str]], bytes]:
