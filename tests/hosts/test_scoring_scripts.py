@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import runpy
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -24,13 +25,13 @@ from encrypted.inference.eiclient import EILinearRegressionClient
 from encrypted.inference.eiserver import EIServer
 from hermetic import Client, EncryptedModel, Result
 from hermetic.demo.mnist import features, load_mnist
-from hermetic.wire import signature_from_bytes
 from serve.stores import ACCOUNT, ACCOUNT_KEY, NAME, azurite
 
 HERE = Path(__file__).parent
 GUIDES = HERE / "guide_score.py"
 GUIDES_SHA256 = "f71b05b0cb39306c988c1c4419e3b61b7b13a2d72aebde5469d86af4b7c2fdd0"
-BETTER = HERE.parent.parent / "examples" / "scoring" / "score.py"
+EXAMPLES = HERE.parent.parent / "examples" / "scoring"
+BETTER = EXAMPLES / "score.py"
 
 both_hosts = pytest.mark.parametrize("host", HOSTS.values(), ids=HOSTS)
 
@@ -113,16 +114,22 @@ def compiled() -> EncryptedModel:
 
 
 @both_hosts
-def test_the_better_script_and_a_client_that_knows_its_address_alone(
+def test_the_better_script_and_its_client(
     host: Host, read_only: str, container: ContainerClient, model_dir: Path
 ) -> None:
-    with host(BETTER, model_dir, {"PUBLIC_KEYS_URL": read_only}) as url, httpx.Client(base_url=url, timeout=60) as http:
-        client = Client(signature_from_bytes(http.get("/score").content))
-        query = client.encrypt(images()).to_bytes()
+    predict = runpy.run_path(str(EXAMPLES / "client.py"))["predict"]
+    with host(BETTER, model_dir, {"PUBLIC_KEYS_URL": read_only}) as url:
+        labels = predict(f"{url}/score", container, images()[:100])
+    assert (labels == classifier().predict(images()[:100])).all()
 
-        early = http.post("/score", content=query)
-        assert early.status_code == 413, "300 samples in one request are too many for the script"
-        query = client.encrypt(images()[:100]).to_bytes()
+
+@both_hosts
+def test_what_the_better_script_answers_and_what_it_refuses(
+    host: Host, read_only: str, container: ContainerClient, model_dir: Path
+) -> None:
+    client = Client(compiled().signature)
+    query = client.encrypt(images()[:100]).to_bytes()
+    with host(BETTER, model_dir, {"PUBLIC_KEYS_URL": read_only}) as url, httpx.Client(base_url=url, timeout=60) as http:
         early = http.post("/score", content=query)
         assert (early.status_code, early.headers["content-type"]) == (424, "application/json")
 
@@ -130,9 +137,9 @@ def test_the_better_script_and_a_client_that_knows_its_address_alone(
         answer = http.post("/score", content=query)
         assert (answer.status_code, answer.headers["content-type"]) == (200, "application/octet-stream")
         scores = client.decrypt(Result.from_bytes(answer.content, client.signature))
-        assert (np.argmax(scores, axis=1) == classifier().predict(images()[:100])).all()
         assert np.abs(scores - classifier().decision_function(images()[:100])).max() <= client.signature.error
 
+        assert http.post("/score", content=client.encrypt(images()).to_bytes()).status_code == 413
         broken = http.post("/score", content=query[:-1])
         assert broken.status_code == 422 and "Traceback" not in broken.text
 
