@@ -6,6 +6,7 @@ can hold; one marked with ``@rawhttp`` gets the request (:mod:`.rawhttp`) and ma
 
 from __future__ import annotations
 
+import ctypes
 import importlib.util
 import json
 import signal
@@ -23,6 +24,7 @@ from . import rawhttp
 from .frames import Channel, Head
 
 _MODULE = "entry_module"
+_PR_SET_PDEATHSIG = 1
 
 
 class ScriptRunner:
@@ -112,10 +114,17 @@ def _traceback() -> str:
     return "".join(traceback.format_exception(kind, error, frames))
 
 
+def _end_with_parent() -> None:
+    """Have the kernel end this process with the front process, even one that is killed while ``run`` never returns."""
+    if ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL):
+        raise OSError(ctypes.get_errno(), "prctl")
+
+
 def main(descriptor: int) -> None:
     """Serve the front process at the other end of a socket until it closes it."""
     for number in (signal.SIGINT, signal.SIGTERM):  # sent to the whole group; the front process decides when to stop
         signal.signal(number, signal.SIG_IGN)
+    _end_with_parent()
     channel, runner = Channel(socket.socket(fileno=descriptor)), ScriptRunner()
     while True:
         try:
