@@ -135,6 +135,15 @@ def test_a_script_that_raises_gives_500_and_its_traceback_stays_in_the_log(
     assert ask(service, do="pid").json() == pid
 
 
+def test_the_log_names_the_request_that_failed(service: Live) -> None:
+    number = ask(service, do="raise").headers["x-request-id"]
+
+    def logged() -> set[str]:
+        return {entry["event"] for entry in service.log if entry.get("request_id") == number}
+
+    until(lambda: logged() == {"script_failed", "request"}, seconds=10)
+
+
 def test_a_script_that_dies_is_started_again(service: Live) -> None:
     before = ask(service, do="pid").json()
     answer = ask(service, do="die")

@@ -88,7 +88,7 @@ class Envelope:
         started, trace, outcome = time.perf_counter(), Trace(), _Outcome()
         asked = Headers(scope=scope).get("x-request-id", "")
         request_id = asked if _REQUEST_ID.fullmatch(asked) else secrets.token_hex(8)
-        scope["hermetic.trace"] = trace
+        scope["hermetic.trace"], scope["hermetic.request_id"] = trace, request_id
 
         async def send_on(message: Message) -> None:
             if message["type"] == "http.response.start":

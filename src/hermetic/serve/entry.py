@@ -99,7 +99,8 @@ class ScriptHouse(Front):
         except QueueFullError as error:
             raise busy(f"{error}.") from None
         except (FaultError, WorkerLostError) as error:
-            log.error("entry script failed", extra={"event": "script_failed", "reason": str(error)})
+            told = {"request_id": request.scope["hermetic.request_id"], "reason": str(error)}
+            log.error("entry script failed", extra={"event": "script_failed", **told})
             message = "the entry script failed. The operator's log says where."
             raise RefusalError(500, "script_failed", message, headers={"x-ms-run-function-failed": "True"}) from None
         trace.evaluation_ms = reply["ms"]
