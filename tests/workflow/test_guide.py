@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import json
+import re
 from pathlib import Path
 
 import nbformat
@@ -10,6 +12,9 @@ import psutil
 import pytest
 from nbclient import NotebookClient
 
+PAGE = Path(__file__).parent.parent.parent / "docs" / "how-to" / "follow-the-guide.md"
+# What a guide to anything uses: its methods need no row.
+OTHERS = {"np", "plt", "os", "json", "glob", "public_keys", "conn_str_template", "X_test", "y_test", "load_data"}
 CELLS = Path(__file__).with_name("guide_of_2020.txt").read_text(encoding="utf-8").split("%%%%%%%%\n")[1:]
 
 # An import line of the guide -> ours. An empty one is dropped.
@@ -70,6 +75,31 @@ def test_only_import_lines_differ() -> None:
     assert set(IMPORTS) <= lines
     assert all(line.startswith(("import ", "from ")) for line in IMPORTS)
     assert not [line for line in lines - set(IMPORTS) if line.startswith(("import a", "from a"))]
+
+
+def calls_of_the_guide() -> set[str]:
+    """Names that it imports from Azure and encrypted-inference and uses, and the methods that it calls on them."""
+    text = "\n".join(line for cell in CELLS for line in cell.splitlines() if not line.startswith(("%", "!")))
+    nodes = list(ast.walk(ast.parse(text)))
+    used = {node.id for node in nodes if isinstance(node, ast.Name)}
+    named: set[str] = set()
+    for node in nodes:
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(("azure", "encrypted", "utils")):
+            named |= {alias.name for alias in node.names} & used
+        elif isinstance(node, ast.Attribute) and not OTHERS & {one.id for one in ast.walk(node) if hasattr(one, "id")}:
+            named.add(node.attr)
+    return named
+
+
+def test_the_page_has_every_call_of_the_guide_and_no_empty_cell() -> None:
+    section = PAGE.read_text(encoding="utf-8").split("## Every call")[1].split("\n## ")[0]
+    rows = [line.strip("|").split("|") for line in section.splitlines() if line.startswith("| ")]
+    assert len(rows) > 30
+    assert all(len(row) == 3 and all(cell.strip() for cell in row) for row in rows)
+    listed = " ".join(row[0] for row in rows)
+    calls = calls_of_the_guide()
+    assert {"BlobServiceClient", "upload_files", "account_key", "wait_for_deployment", "get_public_keys"} <= calls
+    assert not {name for name in calls if not re.search(rf"\b{name}\b", listed)}
 
 
 def test_the_guide_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

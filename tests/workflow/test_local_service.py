@@ -19,6 +19,7 @@ from hermetic.errors import RefusedError, SettingsError, UnreachableError
 from hermetic.workflow import Environment, InferenceConfig, LocalWebservice, Model, Webservice, Workspace
 from hermetic.workflow.service_home import ServiceHome
 from serve.asking import until
+from serve.stores import ACCOUNT_KEY, azurite
 
 SCRIPT = """
 import json, os, resource
@@ -200,3 +201,27 @@ def test_a_failed_deployment_leaves_nothing(workspace: Workspace) -> None:
     with pytest.raises(SettingsError, match="must be a requirement"):
         Model.deploy(workspace, "svc", [], InferenceConfig("score.py", env))
     assert not (workspace.services / "svc").exists()
+
+
+def test_it_reads_public_keys_from_azure_with_its_own_access(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The store's credentials come from the environment: they are in no request, and in no file of the service."""
+    monkeypatch.chdir(tmp_path)
+    Path("score.py").write_text(
+        "from hermetic.workflow.read_access import read_file\n"
+        "def init(): ...\n"
+        "def run(raw_data): return read_file(raw_data).decode()\n"
+    )
+    Path("key-1").write_text("a public key")
+    with azurite() as store:
+        for name, value in store.environment.items():
+            monkeypatch.setenv(name, value)
+        workspace = Workspace.create(store=store.url)
+        workspace.get_default_datastore().upload_files(["key-1"])
+        service = Model.deploy(workspace, "svc", [], InferenceConfig("score.py", Environment("plain")))
+        try:
+            service.wait_for_deployment()
+            assert service.run("key-1") == "a public key"
+            files = [one for one in workspace.services.rglob("*") if one.is_file() and "environment" not in one.parts]
+            assert len(files) >= 4 and not [one for one in files if ACCOUNT_KEY.encode() in one.read_bytes()]
+        finally:
+            service.delete()

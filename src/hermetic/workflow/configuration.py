@@ -53,6 +53,9 @@ class DeployConfiguration:
         Private memory of each of its processes, in units of 10^9 bytes.
     port
         Where it listens on 127.0.0.1; by default any free port, kept when the service is restarted.
+    cloud
+        For ``aci`` and ``aks``: what the cloud needs to know besides, as fields of
+        :class:`hermetic.deploy.Description`, such as ``wheel``, ``image``, ``tokens``, ``region``.
     """
 
     target: str
@@ -61,6 +64,7 @@ class DeployConfiguration:
     tags: Mapping[str, str] = field(default_factory=dict)
     description: str = ""
     port: int | None = None
+    cloud: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         limits: dict[str, Any] = {"cpu_cores": self.cpu_cores, "memory_gb": self.memory_gb}
@@ -69,6 +73,9 @@ class DeployConfiguration:
                 raise SettingsError(f"{name} must be a positive number. Got {given!r} instead.")
         if self.port is not None and self.port not in range(1, 65536):
             raise SettingsError(f"port must be 1 to 65535, or None for a free one. Got {self.port!r} instead.")
+
+        if self.cloud and self.target == "local":
+            raise SettingsError("cloud must be left out for a LocalWebservice: take AciWebservice or AksWebservice.")
 
     @property
     def cores(self) -> int:

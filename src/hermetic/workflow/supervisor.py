@@ -13,6 +13,7 @@ import json
 import logging
 import os
 import random
+import re
 import resource
 import signal
 import subprocess
@@ -22,6 +23,7 @@ import time
 from collections.abc import Callable
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
+from typing import IO, cast
 
 from .service_home import Plan, ServiceHome, State
 
@@ -29,8 +31,11 @@ _TRIES = 3
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 10.0
 _STEADY = 60.0
 _GRACE = 10.0
-_LOG_BYTES = 5_000_000
-_PR_SET_PDEATHSIG = 1
+_LOG_BYTES, _LONGEST_LINE = 5_000_000, 65_536
+_ADDRESS = re.compile(r"http://127\.0\.0\.1:(\d+)")
+_LOGGER = "hermetic.workflow.supervisor"
+_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
+_LIBC = ctypes.CDLL(None)
 
 
 class Supervisor:
@@ -47,6 +52,7 @@ class Supervisor:
     def run(self) -> None:
         """Start the service, again and again."""
         signal.signal(signal.SIGTERM, lambda *_: self._stop.set())
+        _LIBC.prctl(_PR_SET_CHILD_SUBREAPER, 1)
         self._enter("Transitioning")
         pause, tries = _FIRST_PAUSE, 0
         while not self._stop.is_set():
@@ -82,25 +88,34 @@ class Supervisor:
             if deadline is not None and time.monotonic() > deadline:
                 child.kill()
             self._stop.wait(0.1) if deadline is None else time.sleep(0.1)
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(child.pid, signal.SIGKILL)  # its own children hold the pipe
+        _end_group(child.pid)
         reader.join()
         return self._state.name == "Healthy", child.returncode
 
     def _read(self, child: subprocess.Popen[bytes]) -> None:
-        for line in child.stdout or ():
-            text = line.decode(errors="replace").rstrip("\n")
-            self._log.info(text)
-            with contextlib.suppress(ValueError):
-                entry = json.loads(text)
-                if isinstance(entry, dict) and entry.get("event") == "listening":
-                    self._port = int(entry["url"].rpartition(":")[2])
-                    self._enter("Healthy", child=child.pid, url=entry["url"])
+        """Keep what it prints, and notice where it listens."""
+        stream = cast("IO[bytes]", child.stdout)
+        while line := stream.readline(_LONGEST_LINE):
+            self._log.info(line.decode(errors="replace").rstrip("\n"))
+            if found := _listening(line):
+                self._port = int(found[1])
+                self._enter("Healthy", child=child.pid, url=found[0])
 
     def _enter(self, name: str, *, child: int = 0, url: str | None = None, restarts: int | None = None) -> None:
         count = self._state.restarts if restarts is None else restarts
         self._state = State(name, os.getpid(), child, url or self._state.url, count)
         self._home.write_state(self._state)
+
+
+def _listening(line: bytes) -> re.Match[str] | None:
+    """The address in a log line that says ``listening``."""
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        return None
+    if not isinstance(entry, dict) or entry.get("event") != "listening":
+        return None
+    return _ADDRESS.fullmatch(str(entry.get("url")))
 
 
 def limited(plan: Plan) -> Callable[[], None]:
@@ -110,15 +125,23 @@ def limited(plan: Plan) -> Callable[[], None]:
     """
     allowed = sorted(os.sched_getaffinity(0))
     cores = random.sample(allowed, min(plan.cores, len(allowed)))
-    prctl = ctypes.CDLL(None).prctl
 
     def limit() -> None:
-        prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         os.sched_setaffinity(0, cores)
         resource.setrlimit(resource.RLIMIT_DATA, (plan.memory_bytes, plan.memory_bytes))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
     return limit
+
+
+def _end_group(group: int) -> None:
+    """End what a dead service left of its process group, and wait for it: its children are the supervisor's by now."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(group, signal.SIGKILL)
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            os.waitpid(-group, 0)
 
 
 def _environment(plan: Plan) -> dict[str, str]:
@@ -128,11 +151,21 @@ def _environment(plan: Plan) -> dict[str, str]:
 
 
 def _log_to(path: Path) -> logging.Logger:
-    log = logging.getLogger("hermetic.workflow.supervisor")
+    log = logging.getLogger(_LOGGER)
     log.propagate = False
     log.setLevel(logging.INFO)
     log.addHandler(RotatingFileHandler(path, maxBytes=_LOG_BYTES, backupCount=1, encoding="utf-8"))
     return log
+
+
+def _supervise(home: ServiceHome) -> None:
+    """Run the supervisor, and end the process while it still holds the lock: once that is free, no process is left."""
+    try:
+        Supervisor(home).run()
+    except Exception:
+        logging.getLogger(_LOGGER).exception("the supervisor failed")
+    finally:
+        os._exit(0)
 
 
 def main() -> None:
@@ -143,7 +176,7 @@ def main() -> None:
     home = ServiceHome(Path(sys.argv[1]))
     with contextlib.suppress(BlockingIOError), home.supervised():
         if os.fork() == 0:
-            Supervisor(home).run()
+            _supervise(home)
 
 
 if __name__ == "__main__":

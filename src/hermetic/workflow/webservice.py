@@ -58,9 +58,12 @@ class Webservice:
         tags: Mapping[str, str] | None = None,
         description: str = "",
         port: int | None = None,
+        cloud: Mapping[str, Any] | None = None,
     ) -> DeployConfiguration:
-        """Where and within which limits a service is to run; SettingsError for limits that make no sense."""
-        return DeployConfiguration(cls.target, cpu_cores, memory_gb, dict(tags or {}), description, port)
+        """Where and within which limits a service is to run, see :class:`.DeployConfiguration`."""
+        return DeployConfiguration(
+            cls.target, cpu_cores, memory_gb, dict(tags or {}), description, port, dict(cloud or {})
+        )
 
     @staticmethod
     def list(workspace: Workspace) -> list[Webservice]:
