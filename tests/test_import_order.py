@@ -30,7 +30,7 @@ HOUSE = """
     plan         parameters packing bitpacking
     quantize     errors
     links        -
-    signature    errors parameters packing bounds plan quantize
+    signature    errors parameters packing bounds plan quantize links
     wire         errors parameters packing signature modular bitpacking seeds
 
     # The data owner: has the secret key, never a weight.
@@ -43,6 +43,7 @@ HOUSE = """
     model        SHARED evaluate
     compiler     SHARED evaluate model
     serve        SHARED evaluate model
+    deploy       SHARED evaluate model serve
 
     # Doors: they may use both sides.
     roundtrip    SHARED secret_key client evaluate model
@@ -54,7 +55,7 @@ HOUSE = """
 """
 
 DATA_OWNER = {"secret_key", "client", "remote"}
-MODEL_OWNER = {"evaluate", "model", "compiler", "serve"}
+MODEL_OWNER = {"evaluate", "model", "compiler", "serve", "deploy"}
 
 # Which rooms may import a library that the others must do without.
 FENCED = {
@@ -72,6 +73,7 @@ FENCED = {
     "pureml": {"demo"},
     "zarr": {"demo"},
     "joblib": {"cli"},
+    "yaml": {"deploy"},
 }
 
 # What `import hermetic` must not load.

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from . import modular
 from .errors import DecryptionError, InputError, MismatchError
-from .links import apply_link, choose_labels
+from .links import choose_labels, has_probabilities, probabilities, respond
 from .packing import Layout, pack_samples, released
 from .quantize import Integers, Reals, recombine
 from .ring import Ring
@@ -146,7 +146,9 @@ class Client:
         return self._ring.ntt(modular.scale(residues, factor, parameters.kept_primes))
 
     def decrypt(self, result: Result) -> Reals:
-        """The scores: what the estimator's ``decision_function`` (classifiers) or ``predict`` (regressors) would give.
+        """Scores: what the estimator's ``signature.method`` would give, mostly ``decision_function`` or ``predict``.
+
+        Where a response is made of them by the link, :meth:`scores_to_response` makes it.
 
         Returns
         -------
@@ -210,15 +212,24 @@ class Client:
             phase = phase.astype(np.int64)
         return _by_sample(phase, batch, outputs)
 
+    def scores_to_response(self, scores: Reals) -> Reals:
+        """What the estimator's ``signature.method`` gives, from scores: the scores themselves, unless the public link
+        makes a regressor's prediction, the votes of pairs, or mean probabilities of them.
+        """
+        one = self.signature
+        return respond(one.method, one.link, scores, self._classes)
+
     def scores_to_labels(self, scores: Reals) -> npt.NDArray[Any]:
-        """The estimator's ``predict`` from scores: labels of a classifier, the scores themselves of a regressor."""
-        labels = self.signature.labels
-        if labels is None:
-            return scores
-        binary = self.signature.outputs == 1
-        if binary and not self.signature.squeeze:
-            scores = scores[..., 0]
-        return choose_labels(scores, labels, binary=binary)
+        """The estimator's ``predict`` from scores: labels of a classifier, values of a regressor; the ``transform`` of
+        a transformer.
+        """
+        one, response = self.signature, self.scores_to_response(scores)
+        if one.labels is None:
+            return response
+        binary = one.outputs == 1 and one.method != "predict_proba"
+        if binary and not one.squeeze:
+            response = response[..., 0]
+        return choose_labels(one.link, response, one.labels, binary=binary)
 
     def scores_to_probabilities(self, scores: Reals) -> Reals:
         """The estimator's ``predict_proba`` from scores, by its public link: (n, classes).
@@ -229,16 +240,20 @@ class Client:
             If the estimator has no ``predict_proba``.
         """
         link = self.signature.link
-        if link is None:
+        if link is None or not has_probabilities(link):
             raise InputError(
                 f"predict_proba must come from a model with probabilities. Model {self.signature.name!r} has none: "
                 "use decrypt or predict."
             )
-        return apply_link(link, scores, binary=self.signature.outputs == 1)
+        return probabilities(link, scores, self._classes)
+
+    @property
+    def _classes(self) -> int:
+        return 0 if self.signature.labels is None else len(self.signature.labels)
 
     def predict(self, result: Result) -> npt.NDArray[Any]:
-        """Decrypt, and give the labels (classifiers, in the dtype the estimator was fitted with) or values
-        (regressors).
+        """Decrypt, and give the labels (classifiers, in the dtype the estimator was fitted with), values (regressors)
+        or new features (transformers).
         """
         return self.scores_to_labels(self.decrypt(result))
 

@@ -1,4 +1,9 @@
-"""What anybody may make of scores: labels and probabilities. Public functions of NumPy arrays, no cryptography."""
+"""What anybody may make of scores: labels, probabilities, predictions. Public functions of NumPy arrays, no
+cryptography.
+
+A model's private part gives *scores*. Its public link turns them into the *response*, which is what the estimator's
+method gives, and probabilities; labels are chosen from the response.
+"""
 
 from __future__ import annotations
 
@@ -9,31 +14,107 @@ import numpy.typing as npt
 
 Reals = npt.NDArray[np.float64]
 
+HEADS: dict[str, tuple[str | None, ...]] = {
+    "decision_function": (None, "logistic", "softmax", "modified_huber", "one_vs_one", "votes"),
+    "predict": (None, "exp"),
+    "predict_proba": ("softmax", "mean_logistic"),
+    "predict_joint_log_proba": ("softmax",),
+    "transform": (None,),
+}
+"""The estimator's method that the response equals, and the links that may go with it."""
 
-def choose_labels(scores: Reals, labels: npt.NDArray[Any], *, binary: bool) -> npt.NDArray[Any]:
+_RESPONSES = ("exp", "one_vs_one", "votes")
+"""Links that a response is made with; the others make probabilities."""
+
+
+def outputs_fit(link: str | None, classes: int, outputs: int) -> bool:
+    """Whether a classifier of so many classes may have so many scores."""
+    if link in ("one_vs_one", "votes"):
+        return classes > 2 and outputs == classes * (classes - 1) // 2
+    if link == "mean_logistic":
+        return outputs % _group(classes) == 0
+    if link in ("logistic", "modified_huber"):
+        return outputs == _group(classes)
+    return outputs == classes or (outputs == 1 and classes == 2 and link is None)
+
+
+def respond(method: str, link: str | None, scores: Reals, classes: int) -> Reals:
+    """The response from scores (..., k), or (...) of one output: what the estimator's ``method`` gives."""
+    if link is None or not (link in _RESPONSES or method == "predict_proba"):
+        return scores
+    return _apply(link, scores, classes)
+
+
+def response_error(method: str, link: str | None, scores: Reals, classes: int, error: float) -> Reals:
+    """How far the response may move when every score moves by at most ``error``; it has the response's shape.
+
+    A probability moves by at most error/2: the logistic function has slope at most 1/4, and the logarithm of a
+    normalised one moves by at most 2·(1-p)·error. Votes may change wherever a score is within the error of 0: infinite.
+    """
+    response = respond(method, link, scores, classes)
+    if link == "exp":
+        return np.asarray(response * np.expm1(error))
+    if link in ("one_vs_one", "votes"):
+        open_vote = (np.abs(scores) <= error).any(axis=-1, keepdims=True)
+        return np.where(open_vote, np.inf, np.full_like(response, (classes - 1) * error / 3))
+    return np.full_like(response, error / 2 if method == "predict_proba" else error)
+
+
+def probabilities(link: str, scores: Reals, classes: int) -> Reals:
+    """Scores to probabilities (..., classes), by a link that gives them."""
+    return _apply(link, scores, classes)
+
+
+def has_probabilities(link: str | None) -> bool:
+    """Whether a model with this link has probabilities."""
+    return link is not None and link not in _RESPONSES
+
+
+def choose_labels(link: str | None, response: Reals, labels: npt.NDArray[Any], *, binary: bool) -> npt.NDArray[Any]:
     """The label of every sample, as an estimator's ``predict``.
 
-    ``binary`` scores (...) choose the second label where they are positive; scores (..., k) the largest, and the first
-    of equals.
+    A ``binary`` response (...) chooses the second label where it is positive; others (..., classes) the largest, and
+    the first of equals. ``votes`` are counted without the confidences that ``one_vs_one`` breaks ties by.
     """
-    chosen = (scores > 0).astype(np.intp) if binary else scores.argmax(axis=-1)
+    if binary:
+        chosen = (response > 0).astype(np.intp)
+    else:
+        chosen = (np.rint(response) if link == "votes" else response).argmax(axis=-1)
     return np.asarray(labels[chosen], dtype=labels.dtype)
 
 
-def apply_link(link: str, scores: Reals, *, binary: bool) -> Reals:
-    """Scores to probabilities: ``binary`` scores (...) -> (..., 2), scores (..., k) -> (..., k).
-
-    ``softmax`` is the multinomial link; ``logistic`` and ``modified_huber`` (Zhang, ICML 2004) are binary links,
-    normalised over one-versus-rest scores, and uniform where all of them are 0.
+def _apply(link: str, scores: Reals, classes: int) -> Reals:
+    """``softmax`` is the multinomial link; ``logistic`` and ``modified_huber`` (Zhang, ICML 2004) are binary links,
+    normalised over one-versus-rest scores, and uniform where all of them are 0. ``mean_logistic`` is the mean over
+    several such groups of scores.
     """
+    if link == "exp":
+        with np.errstate(over="ignore"):
+            return np.asarray(np.exp(scores))
+    if link in ("one_vs_one", "votes"):
+        return _one_vs_one(scores, classes)
     if link == "softmax":
         shifted = np.exp(scores - scores.max(axis=-1, keepdims=True))
         return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True))
+    if link == "mean_logistic":
+        group = _group(classes)
+        grouped = scores.reshape(*scores.shape[:-1], -1, group)
+        positive = _logistic(grouped[..., 0] if group == 1 else grouped)
+        return np.asarray(_normalised(positive, binary=group == 1).mean(axis=-2))
     positive = _logistic(scores) if link == "logistic" else 0.5 * (1.0 + np.clip(scores, -1.0, 1.0))
+    return _normalised(positive, binary=classes == 2)
+
+
+def _group(classes: int) -> int:
+    """Scores of one one-versus-rest classifier."""
+    return 1 if classes == 2 else classes
+
+
+def _normalised(positive: Reals, *, binary: bool) -> Reals:
     if binary:
         return np.stack([1.0 - positive, positive], axis=-1)
     total = positive.sum(axis=-1, keepdims=True)
-    return np.where(total > 0, positive / np.where(total > 0, total, 1.0), 1.0 / scores.shape[-1])
+    return np.where(total > 0, positive / np.where(total > 0, total, 1.0), 1.0 / positive.shape[-1])
 
 
 def _logistic(scores: Reals) -> Reals:
@@ -42,3 +123,18 @@ def _logistic(scores: Reals) -> Reals:
     """
     small = np.exp(-np.abs(scores))
     return np.asarray(np.where(scores >= 0, 1.0, small) / (1.0 + small))
+
+
+def _one_vs_one(scores: Reals, classes: int) -> Reals:
+    """Votes for each class, plus its summed scores squashed into (-1/3, 1/3), as scikit-learn's.
+
+    ``scores`` are those of the pairs (0, 1), (0, 2), …, (1, 2), …; a positive one votes for the second class.
+    """
+    first, second = np.triu_indices(classes, 1)
+    pairs = np.arange(len(first))
+    to_first, to_second = np.zeros((2, len(first), classes))
+    to_first[pairs, first] = to_second[pairs, second] = 1.0
+    positive = (scores > 0).astype(np.float64)
+    votes = (1.0 - positive) @ to_first + positive @ to_second
+    confidence = scores @ (to_second - to_first)
+    return np.asarray(votes + confidence / (3.0 * (np.abs(confidence) + 1.0)))

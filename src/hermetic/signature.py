@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from . import bounds, plan
 from .errors import ParameterError, WireError
+from .links import HEADS, has_probabilities, outputs_fit
 from .packing import Layout
 from .parameters import Parameters, parameters_for
 from .quantize import MAX_RESULT_BITS, Grid
@@ -29,8 +30,6 @@ MAX_FEATURES = 1 << 20
 MAX_OUTPUTS = 1 << 20
 MAX_LAYOUTS = 64
 MAX_LABEL_BYTES = 64 << 20
-LINKS = ("logistic", "softmax", "modified_huber")
-METHODS = ("decision_function", "predict")
 
 Labels = npt.NDArray[Any]
 
@@ -58,9 +57,11 @@ class Signature:
     outputs
         k, the number of scores of one sample.
     method
-        The estimator's method that decrypted scores equal: ``decision_function`` or ``predict``.
+        The estimator's method that decrypted scores give, one of :data:`hermetic.links.HEADS`. They equal it, or its
+        argument to the link.
     link
-        The public function that turns scores into probabilities; ``None`` when the estimator has none.
+        The public function of scores that makes probabilities of them, or (``exp``, ``one_vs_one``, ``votes``,
+        ``mean_logistic``) what the method gives; ``None`` when the estimator has none.
     labels
         The classes, any dtype; ``None`` for a regression.
     squeeze
@@ -70,7 +71,7 @@ class Signature:
     result_bits, scale_exponent, limbs, limb_bits
         T and the public integer scale, see :mod:`hermetic.quantize`.
     error
-        Guaranteed bound on |decrypted score - estimator's score|, for every input in range.
+        Guaranteed bound on |decrypted score - estimator's score|, for every input in range; before the link.
     offers
         The layouts that the model answers.
     """
@@ -95,6 +96,16 @@ class Signature:
     def features(self) -> int:
         """d."""
         return self.grid.features
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """The estimator's methods that clients have: ``method`` itself, ``predict`` but of a transformer, and
+        ``predict_proba`` where the link gives probabilities.
+        """
+        found = [self.method]
+        found += [] if self.method == "transform" else ["predict"]
+        found += ["predict_proba"] if has_probabilities(self.link) else []
+        return tuple(dict.fromkeys(found))
 
     @property
     def integer_outputs(self) -> int:
@@ -220,12 +231,14 @@ def _read(document: Any) -> Signature:
     offers = _offers(document["layouts"], parameters, flood)
     small = (bounds.layout_allowed(parameters, offer.layout, features, flood, 1) for offer in offers)
     _require(any(small), "a layout for batches of every size must be offered")
-    _require(document["method"] in METHODS, f"method must be one of {METHODS}")
-    _require(document["link"] is None or document["link"] in LINKS, f"link must be null or one of {LINKS}")
+    method, link = document["method"], document["link"]
+    _require(isinstance(method, str) and method in HEADS, f"method must be one of {', '.join(HEADS)}")
+    _require(link in HEADS[method], f"link must be one of {HEADS[method]} with {method}")
     _require(isinstance(document["squeeze"], bool), "squeeze must be true or false")
     _require(error >= 0, "error must not be negative")
     labels = _labels_from_json(document["labels"])
-    _require(labels is None or len(labels) == (2 if outputs == 1 else outputs), "labels must match outputs")
+    _require(labels is None or outputs_fit(link, len(labels), outputs), "labels must match outputs")
+    _require(labels is not None or link in (None, "exp"), "a model with this link must have labels")
     if names is not None:
         _require(isinstance(names, list) and len(names) == features, "feature_names must match features")
     return Signature(
@@ -233,8 +246,8 @@ def _read(document: Any) -> Signature:
         parameters=parameters,
         grid=_grid_from_json(document["grid"], features),
         outputs=outputs,
-        method=document["method"],
-        link=document["link"],
+        method=method,
+        link=link,
         labels=labels,
         squeeze=document["squeeze"],
         feature_names=None if names is None else tuple(_string(name) for name in names),

@@ -10,18 +10,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from scipy import sparse
 from sklearn.datasets import load_iris, load_wine
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from hermetic import CompileError
-from hermetic.compiler.linear import LinearMap
+from hermetic.compiler.linear import LinearMap, affine, stacked
 from hermetic.compiler.sklearn import read_estimator
 from hermetic.signature import MAX_FEATURES, MAX_OUTPUTS
 
 WEIGHTS, BIAS = np.array([[1.0, -2, 0.5], [0, 3, -1]]), np.array([0.25, -4])
 HEAD = {"link": "logistic", "labels": np.array([0, 1]), "squeeze": True, "feature_names": ("a", "b", "c")}
+
+
+def scaled(scale: Any, shift: Any) -> LinearMap:
+    return affine(np.diag(np.asarray(scale, dtype=np.float64)), np.asarray(shift, dtype=np.float64))
 
 
 def vectors(*shape: int) -> Any:
@@ -31,28 +36,28 @@ def vectors(*shape: int) -> Any:
 @given(vectors(2, 3), vectors(2), vectors(2, 3), vectors(2, 3), vectors(3))
 def test_steps_before_a_map_become_part_of_it(w: Any, b: Any, scales: Any, shifts: Any, x: Any) -> None:
     """Two steps: x -> first -> second -> map. Rounding stays within the terms that were folded."""
-    one = LinearMap(w, b, "predict").after_affine(scales[1], shifts[1]).after_affine(scales[0], shifts[0])
+    one = LinearMap(w, b, "predict").after(scaled(scales[1], shifts[1])).after(scaled(scales[0], shifts[0]))
     exact = np.vectorize(Fraction, otypes=[object])
     stepped = exact(x)
     for scale, shift in zip(scales, shifts, strict=True):
         stepped = exact(scale) * stepped + exact(shift)
     expected = exact(w) @ stepped + exact(b)
     found = exact(one.weights) @ exact(x) + exact(one.bias)
-    terms = np.abs(one.weights) @ np.abs(x) + np.abs(b) + one.folded
+    terms = one.terms @ np.abs(x) + np.abs(b) + one.folded
     assert (np.abs(found - expected) <= 20 * 2.0**-53 * terms + 1e-300).all()
 
 
 def test_what_was_folded_adds_up() -> None:
-    one = LinearMap(WEIGHTS, BIAS, "predict").after_affine(np.array([2.0, 1, 1]), np.array([1.0, -1, 0]))
+    one = LinearMap(WEIGHTS, BIAS, "predict").after(scaled([2.0, 1, 1], [1.0, -1, 0]))
     assert one.folded.tolist() == [3, 3]
-    two = one.after_affine(np.ones(3), np.array([-1.0, 0, 10]))
+    two = one.after(scaled(np.ones(3), [-1.0, 0, 10]))
     assert two.folded.tolist() == [3 + 2 + 5, 3 + 10]
 
 
 def test_the_head_stays_when_steps_are_folded() -> None:
-    one = LinearMap(WEIGHTS, BIAS, "decision_function", **HEAD).after_affine(np.ones(3), np.ones(3))
+    one = LinearMap(WEIGHTS, BIAS, "decision_function", **HEAD).after(scaled(np.ones(3), np.ones(3)))
     assert one.method == "decision_function"
-    assert {name: getattr(one, name) for name in HEAD} == HEAD
+    assert {name: getattr(one, name) for name in HEAD} == {**HEAD, "feature_names": None}
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
@@ -63,13 +68,13 @@ def test_values_must_be_finite(value: float) -> None:
         LinearMap(broken, BIAS, "predict")
     with pytest.raises(CompileError, match=r"intercepts must be finite\. 1 of them"):
         LinearMap(WEIGHTS, np.array([0, value]), "predict")
-    with pytest.raises(CompileError, match=r"coefficients must be finite\. 2 of them .* scalers included"):
-        LinearMap(WEIGHTS, BIAS, "predict").after_affine(np.array([1, 1, value]), np.zeros(3))
+    with pytest.raises(CompileError, match=r"coefficients must be finite\. 1 of them .* scalers included"):
+        LinearMap(WEIGHTS, BIAS, "predict").after(scaled([1, 1, value], np.zeros(3)))
 
 
 def test_overflow_in_folding_is_not_finite() -> None:
     with pytest.raises(CompileError, match="must be finite"):
-        LinearMap(WEIGHTS * 1e200, BIAS, "predict").after_affine(np.full(3, 1e200), np.zeros(3))
+        LinearMap(WEIGHTS * 1e200, BIAS, "predict").after(scaled(np.full(3, 1e200), np.zeros(3)))
 
 
 @pytest.mark.parametrize(
@@ -88,10 +93,37 @@ def test_shapes_must_fit(weights: np.ndarray, bias: np.ndarray) -> None:
     assert f"coefficients of shape {weights.shape}" in str(refusal.value)
 
 
-def test_steps_must_have_the_models_features() -> None:
-    for scale, shift in ((np.ones(2), np.ones(3)), (np.ones(3), np.ones(4))):
-        with pytest.raises(CompileError, match="must have the model's 3 features"):
-            LinearMap(WEIGHTS, BIAS, "predict").after_affine(scale, shift)
+def test_a_step_must_give_what_the_model_takes() -> None:
+    with pytest.raises(CompileError, match=r"must give the 3 features that the next one takes\. Got one of 2 instead"):
+        LinearMap(WEIGHTS, BIAS, "predict").after(scaled(np.ones(2), np.ones(2)))
+
+
+def test_terms_that_cancel_are_counted() -> None:
+    """x + 1 - x: the weight is 0, the rounding is that of both terms."""
+    twice = affine(np.array([[1.0], [1.0]]), np.array([1.0, 0]))
+    one = LinearMap(np.array([[1.0, -1]]), np.zeros(1), "predict").after(twice)
+    assert one.weights.tolist() == [[0]]
+    assert one.bias.tolist() == [1]
+    # Two terms, and twice as many roundings as a model of one feature has.
+    assert one.terms.tolist() == [[4]]
+    assert one.folded.tolist() == [1]
+
+
+def test_maps_of_the_same_inputs_are_stacked() -> None:
+    first = LinearMap(WEIGHTS, BIAS, "predict").after(scaled(np.ones(3), np.ones(3)))
+    both = stacked([first, LinearMap(WEIGHTS, BIAS, "predict")])
+    assert both.weights.tolist() == [*WEIGHTS.tolist(), *WEIGHTS.tolist()]
+    assert both.folded.tolist() == [3.5, 4, 0, 0]
+
+
+@pytest.mark.parametrize("form", [sparse.csr_array, np.asarray])
+def test_a_step_may_be_sparse(form: Any) -> None:
+    step = affine(form(np.diag([1.0, 0, 2])), np.ones(3))
+    one = LinearMap(WEIGHTS, BIAS, "predict").after(step)
+    assert one.weights.tolist() == (WEIGHTS * [1, 0, 2]).tolist()
+    assert isinstance(step.dense().weights, np.ndarray)
+    with pytest.raises(CompileError, match="coefficients must be finite"):
+        affine(form(np.diag([1.0, np.nan, 2])))
 
 
 def test_a_pipeline_is_read_as_one_map() -> None:

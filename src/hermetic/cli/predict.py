@@ -141,7 +141,7 @@ def _ask_service(
     secret_key = None if key is None else open_key(key, passphrase_file, signature.parameters)
     with bar("predict") as shown, connect(url, secret_key=secret_key, progress=shown.advance, **options) as remote:
         start = time.perf_counter()
-        scores = remote.predict(X) if signature.labels is None else remote.decision_function(X)
+        scores = remote.raw_scores(X)
         taken = time.perf_counter() - start
         client = remote.client
     samples = len(np.atleast_2d(X))

@@ -10,6 +10,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from ..links import has_probabilities
 from ..model import EncryptedModel
 from ..parameters import SECURITY_BITS
 from ..quantize import Grid
@@ -60,7 +61,7 @@ def as_json(signature: Signature, model: EncryptedModel | None, file_bytes: int)
 
 def _public(signature: Signature) -> dict[str, str]:
     one = signature
-    link = f", probabilities by {one.link}" if one.link else ""
+    link = f", {'probabilities' if has_probabilities(one.link) else 'made'} by {one.link}" if one.link else ""
     rows = {
         "name": one.name,
         "shape": f"{counted(one.features, 'feature')} -> {counted(one.outputs, 'score')}",

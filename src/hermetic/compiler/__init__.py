@@ -36,9 +36,9 @@ def compile_model(
     Parameters
     ----------
     estimator
-        A fitted scikit-learn LogisticRegression, LinearRegression, Ridge, LinearSVC, SGDClassifier or SGDRegressor,
-        or a Pipeline of StandardScaler or MinMaxScaler and one of them. A subclass is refused if it overrides the
-        methods that give scores, labels or probabilities.
+        A fitted scikit-learn estimator whose private part is linear, such as LogisticRegression, Ridge, SVC with a
+        linear kernel, PCA, or a Pipeline of affine steps and one of them; docs/supported-models.md lists all. A
+        subclass is refused if it overrides the methods that give scores, labels or probabilities.
     X_sample
         Inputs as clients will send them: an array (n, d) or (d,), a DataFrame or a sparse matrix; a few thousand rows
         suffice. Their range, widened and rounded, becomes public. 8-bit pixels (as integers, or divided by 255) and
@@ -78,7 +78,7 @@ def compile_model(
     Notes
     -----
     Public, in the signature: the range and step of the inputs, labels, feature names, error and flooding. Private, in
-    the model: the weights, intercepts and scalers.
+    the model: the weights, intercepts and all steps before them.
     """
     _check_options(name, profile, tolerance, flooding)
     # 1. The estimator as an affine map over reals, scalers folded in.

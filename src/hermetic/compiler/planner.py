@@ -60,7 +60,9 @@ class Choice:
     def error(self) -> float:
         """Guaranteed bound on |score - estimator's score|."""
         linear, grid = self.linear, self.grid
-        folded = linear.folded + np.abs(linear.weights) @ np.abs(grid.offset)
+        folded = linear.folded + linear.terms @ np.abs(grid.offset)
+        if linear.reach is not None:
+            folded = folded + np.maximum(linear.reach - np.abs(linear.weights), 0) @ (grid.step * grid.magnitude)
         return guaranteed_error(*_in_steps(linear, grid), folded, self.integers, grid)
 
 
@@ -104,7 +106,7 @@ def choose(
 def _check_scores(linear: LinearMap, inputs: InputRange) -> None:
     with np.errstate(over="ignore", invalid="ignore"):
         reach = np.maximum(np.abs(inputs.lower), np.abs(inputs.upper))
-        largest = float((np.abs(linear.weights) @ reach + np.abs(linear.bias) + linear.folded).max())
+        largest = float((linear.terms @ reach + np.abs(linear.bias) + linear.folded).max())
     if not largest <= _LARGEST_SCORE:
         raise CompileError(
             f"scores must stay below {_LARGEST_SCORE:g} for every input in range. These may reach {largest:g}: "

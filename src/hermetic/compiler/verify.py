@@ -7,14 +7,16 @@ of the input range.
 
 from __future__ import annotations
 
+import importlib.util
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import CompileError, InputError
-from ..links import apply_link, choose_labels
+from ..links import choose_labels, has_probabilities, probabilities, respond, response_error
 from ..model import EncryptedModel
 from ..quantize import Grid, Reals, recombine
 from ..signature import Signature
@@ -45,10 +47,13 @@ def verify(model: EncryptedModel, estimator: Any, sample: Sample | None) -> None
         raise CompileError(f"X_sample must be inputs that clients may encrypt: {error}") from error
     one = model.integers
     scores = recombine(one.apply(integers), one.limbs, one.limb_bits, one.scale_exponent)
-    own = _ask(estimator, signature.method, values)
-    _check_scores(signature, scores, own)
+    own = estimator_answers(estimator, signature, values)
+    if signature.method == "predict" and signature.labels is not None:
+        _check_chosen(signature, signature.labels, scores, own("predict"))
+        return
+    _check_response(signature, scores, own(signature.method))
     if signature.labels is not None:
-        _check_labels(signature, signature.labels, estimator, values, own)
+        _check_labels(signature, signature.labels, own)
 
 
 def _probes(grid: Grid) -> Reals:
@@ -57,39 +62,70 @@ def _probes(grid: Grid) -> Reals:
     return np.asarray(grid.offset + grid.step * np.vstack([grid.low, grid.high, random]))
 
 
-def _ask(estimator: Any, method: str, values: Reals) -> npt.NDArray[Any]:
-    with warnings.catch_warnings():
-        # It may have been fitted with column names, which are checked elsewhere.
-        warnings.filterwarnings("ignore", "X does not have valid feature names")
-        return np.asarray(getattr(estimator, method)(values))
+def estimator_answers(estimator: Any, signature: Signature, values: Reals) -> Callable[[str], npt.NDArray[Any]]:
+    """answer(method): what the estimator's own method gives for values (n, d).
+
+    An estimator that was fitted on named columns is asked with a DataFrame, where pandas is there: it may choose
+    columns by name.
+    """
+    asked: Any = values
+    if signature.feature_names is not None and importlib.util.find_spec("pandas"):
+        pandas = importlib.import_module("pandas")
+        asked = pandas.DataFrame(values, columns=list(signature.feature_names))
+
+    def answer(method: str) -> npt.NDArray[Any]:
+        with warnings.catch_warnings(), np.errstate(over="ignore"):
+            warnings.filterwarnings("ignore", "X (does not have|has) .*feature names")
+            warnings.filterwarnings("ignore", "overflow encountered")
+            return np.asarray(getattr(estimator, method)(asked))
+
+    return answer
 
 
-def _check_scores(signature: Signature, scores: Reals, own: npt.NDArray[Any]) -> None:
-    expected = scores[:, 0] if signature.squeeze else scores
+def _check_response(signature: Signature, scores: Reals, own: npt.NDArray[Any]) -> None:
+    shown = scores[:, 0] if signature.squeeze else scores
+    head = signature.method, signature.link
+    expected = respond(*head, shown, _classes(signature))
     if own.shape != expected.shape:
         raise CompileError(
             f"{signature.method} must give shape {expected.shape}, as its coefficients say. Got {own.shape} instead: "
             "the estimator's attributes were changed after fitting."
         )
-    worst = float(np.abs(expected - own).max())
-    if not worst <= signature.error:
+    with np.errstate(invalid="ignore"):
+        apart = np.where(own == expected, 0.0, np.abs(own - expected))
+        allowed = response_error(*head, shown, _classes(signature), signature.error)
+    # The link itself rounds.
+    close = apart <= allowed + (0.0 if signature.link is None else _LINK_ERROR * np.maximum(1.0, np.abs(own)))
+    if not close.all():
         raise CompileError(
-            f"the compiled model must equal {signature.method} within {signature.error:g}. It differs by {worst:g}: "
-            "the estimator's attributes were changed after fitting, or it does not compute its scores from them."
+            f"the compiled model must equal {signature.method} within {signature.error:g}. It differs by "
+            f"{apart.flat[close.argmin()]:g}: the estimator's attributes were changed after fitting, or it does not "
+            "compute its scores from them."
         )
 
 
-def _check_labels(
-    signature: Signature, labels: npt.NDArray[Any], estimator: Any, values: Reals, own: npt.NDArray[Any]
-) -> None:
-    binary = signature.outputs == 1
-    if not np.array_equal(choose_labels(own, labels, binary=binary), _ask(estimator, "predict", values)):
-        raise CompileError("predict must choose labels by the scores of decision_function. The estimator's does not.")
-    if signature.link is None:
+def _check_labels(signature: Signature, labels: npt.NDArray[Any], own: Callable[[str], npt.NDArray[Any]]) -> None:
+    response = own(signature.method)
+    binary = signature.outputs == 1 and signature.method != "predict_proba"
+    if not np.array_equal(choose_labels(signature.link, response, labels, binary=binary), own("predict")):
+        raise CompileError(f"predict must choose labels by the scores of {signature.method}. The estimator's does not.")
+    if signature.link is None or not has_probabilities(signature.link) or signature.method == "predict_proba":
         return
-    probabilities = apply_link(signature.link, own, binary=binary)
-    if not np.allclose(probabilities, _ask(estimator, "predict_proba", values), rtol=0, atol=_LINK_ERROR):
+    found = probabilities(signature.link, response, len(labels))
+    if not np.allclose(found, own("predict_proba"), rtol=0, atol=_LINK_ERROR):
         raise CompileError(
             f"predict_proba must be the {signature.link} function of the scores. The estimator's is not: fit it again "
             "with the installed version of scikit-learn, and without multi_class."
         )
+
+
+def _check_chosen(signature: Signature, labels: npt.NDArray[Any], scores: Reals, own: npt.NDArray[Any]) -> None:
+    """Labels alone, where no other score is within the error of the largest."""
+    largest = np.sort(scores, axis=1)
+    certain = largest[:, -1] - largest[:, -2] > 2 * signature.error
+    if not np.array_equal(choose_labels(None, scores, labels, binary=False)[certain], own[certain]):
+        raise CompileError("predict must choose the label of the largest score. The estimator's does not.")
+
+
+def _classes(signature: Signature) -> int:
+    return 0 if signature.labels is None else len(signature.labels)

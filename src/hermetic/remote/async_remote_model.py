@@ -43,6 +43,11 @@ class AsyncRemoteModel(Predictor):
 
     async def decision_function(self, X: npt.ArrayLike) -> Reals:
         """The scores (n,) or (n, k); what a regression predicts."""
+        client, scores = await self._scores(X)
+        return client.scores_to_response(scores)
+
+    async def transform(self, X: npt.ArrayLike) -> Reals:
+        """The new features (n, k) of a transformer; the scores of other models, before any link."""
         return (await self._scores(X))[1]
 
     async def predict_proba(self, X: npt.ArrayLike) -> Reals:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..client import Client
-from ..errors import RemoteError
+from ..errors import InputError, RemoteError
 from ..quantize import Reals
 from ..secret_key import SecretKey
 from ..signature import Signature
@@ -72,7 +72,15 @@ class Predictor:
 
 
 def score_of(client: Client, scores: Reals, y: npt.ArrayLike, sample_weight: npt.ArrayLike | None) -> float:
-    """The estimator's ``score`` from scores: accuracy of a classifier, R^2 of a regression."""
+    """The estimator's ``score`` from scores: accuracy of a classifier, R^2 of a regression.
+
+    Raises
+    ------
+    InputError
+        If it is a transformer, or y does not fit.
+    """
+    if "predict" not in client.signature.methods:
+        raise InputError(f"score must come from a model that predicts. {client.signature.name!r} transforms.")
     metric = r2 if client.signature.labels is None else accuracy
     return metric(y, client.scores_to_labels(scores), sample_weight)
 

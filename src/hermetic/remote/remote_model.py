@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
-from functools import partial
 from types import MethodType, TracebackType
 from typing import Any, Self
 
@@ -39,7 +38,7 @@ PARAMETERS = (
 """What :meth:`RemoteModel.get_params` tells: every option but the token and the secret key."""
 
 
-Method = Callable[["RemoteModel", npt.ArrayLike], Reals]
+Method = Callable[["RemoteModel", npt.ArrayLike], npt.NDArray[Any]]
 
 
 class _OnlyWhere:
@@ -50,16 +49,17 @@ class _OnlyWhere:
         self._method = method
         self.__doc__ = method.__doc__
 
-    def __get__(self, model: RemoteModel | None, owner: type[RemoteModel]) -> Callable[..., Reals]:
+    def __get__(self, model: RemoteModel | None, owner: type[RemoteModel]) -> Callable[..., npt.NDArray[Any]]:
         if model is None:
             return self._method
         if not self._has(model.signature):
-            raise AttributeError(f"the estimator behind {model!r} has no {self._method.__name__}. Use predict.")
+            others = " or ".join(model.signature.methods)
+            raise AttributeError(f"the estimator behind {model!r} has no {self._method.__name__}. Use {others}.")
         return MethodType(self._method, model)
 
 
-def _only_where(has: Callable[[Signature], bool]) -> Callable[[Method], _OnlyWhere]:
-    return partial(_OnlyWhere, has)
+def _where_it_has(method: Method) -> _OnlyWhere:
+    return _OnlyWhere(lambda signature: method.__name__ in signature.methods, method)
 
 
 class RemoteModel(Predictor):
@@ -106,21 +106,37 @@ class RemoteModel(Predictor):
         self._driver.connect(self._session)
         return self
 
+    @_where_it_has
     def predict(self, X: npt.ArrayLike) -> npt.NDArray[Any]:
         """The estimator's ``predict``: labels (n,) of a classifier, values (n,) or (n, k) of a regression."""
         client, scores = self._scores(X)
         return client.scores_to_labels(scores)
 
-    @_only_where(lambda signature: signature.labels is not None)
+    @_where_it_has
     def decision_function(self, X: npt.ArrayLike) -> Reals:
-        """The estimator's ``decision_function``: scores (n,) or (n, k). An attribute of classifiers alone."""
+        """The estimator's ``decision_function``: scores (n,) or (n, k). An attribute of classifiers that have it."""
+        client, scores = self._scores(X)
+        return client.scores_to_response(scores)
+
+    @_where_it_has
+    def predict_joint_log_proba(self, X: npt.ArrayLike) -> Reals:
+        """The estimator's ``predict_joint_log_proba``: (n, classes). An attribute of naive Bayes models alone."""
         return self._scores(X)[1]
 
-    @_only_where(lambda signature: signature.link is not None)
+    @_where_it_has
     def predict_proba(self, X: npt.ArrayLike) -> Reals:
         """The estimator's ``predict_proba``: (n, classes). An attribute of models with probabilities alone."""
         client, scores = self._scores(X)
         return client.scores_to_probabilities(scores)
+
+    @_where_it_has
+    def transform(self, X: npt.ArrayLike) -> Reals:
+        """The estimator's ``transform``: new features (n, k). An attribute of transformers alone."""
+        return self._scores(X)[1]
+
+    def raw_scores(self, X: npt.ArrayLike) -> Reals:
+        """The decrypted scores before any link, of every model, as :meth:`hermetic.Client.decrypt` gives them."""
+        return self._scores(X)[1]
 
     def score(self, X: npt.ArrayLike, y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None) -> float:
         """Accuracy of a classifier, R^2 of a regression, on (weighted) samples whose true y is known.
@@ -205,14 +221,15 @@ class RemoteModel(Predictor):
 
     def __sklearn_tags__(self) -> Any:
         # Only scikit-learn calls this, so it is there.
-        from sklearn.utils import ClassifierTags, InputTags, RegressorTags, Tags, TargetTags
+        from sklearn.utils import ClassifierTags, InputTags, RegressorTags, Tags, TargetTags, TransformerTags
 
-        labels = self.signature.labels
+        kind, labels = self._estimator_type, self.signature.labels
         return Tags(
-            estimator_type=self._estimator_type,
+            estimator_type=kind,
             target_tags=TargetTags(required=False, multi_output=labels is None and not self.signature.squeeze),
+            transformer_tags=TransformerTags() if kind == "transformer" else None,
             classifier_tags=None if labels is None else ClassifierTags(multi_class=len(labels) > 2),
-            regressor_tags=RegressorTags() if labels is None else None,
+            regressor_tags=RegressorTags() if kind == "regressor" else None,
             input_tags=InputTags(sparse=True),
             requires_fit=False,
         )
@@ -220,6 +237,8 @@ class RemoteModel(Predictor):
     @property
     def _estimator_type(self) -> str:
         """What scikit-learn before 1.6 asks for instead of the tags."""
+        if self.signature.method == "transform":
+            return "transformer"
         return "regressor" if self.signature.labels is None else "classifier"
 
     @property

@@ -113,7 +113,7 @@ def _facts_of(one: ServedModel) -> Iterable[tuple[str, str]]:
     if labels:
         yield "Classes", ", ".join(labels) + more
     yield "Scores", f"as the estimator's {signature.method}, within {signature.error:.2g}"
-    yield "Probabilities", signature.link or "none"
+    yield "Link", signature.link or "none"
     yield "Parameters", str(signature.parameters)
     yield "Answers flooded by", f"λ = {signature.lambda_bits:.0f} bits"
     yield "One sample", f"{_kilobytes(cost.request_bytes)} up, {_kilobytes(cost.response_bytes)} down"
@@ -151,12 +151,7 @@ def _ranges(signature: Signature) -> str:
 
 def _snippet(one: ServedModel, url: str, *, needs_token: bool) -> str:
     token = ', token="TOKEN"' if needs_token else ""
-    methods = ["remote.predict(X)"]
-    if one.signature.link:
-        methods.append("remote.predict_proba(X)")
-    if one.signature.labels is not None:
-        methods.append("remote.decision_function(X)")
-    calls = "\n".join(methods)
+    calls = "\n".join(f"remote.{method}(X)" for method in sorted(one.signature.methods, key=len))
     return (
         f"import hermetic\n\nremote = hermetic.connect({json.dumps(url)}, model={json.dumps(one.name)}{token})\n{calls}"
     )

@@ -1,0 +1,11 @@
+"""Fitted scikit-learn estimators as affine maps, one file a family. What each file reads, it says in the registry."""
+
+from . import classifiers as classifiers
+from . import combined as combined
+from . import naive_bayes as naive_bayes
+from . import regressors as regressors
+from . import steps as steps
+from . import svm as svm
+from .registry import ESTIMATORS, STEPS, Entry, read_estimator
+
+__all__ = ["ESTIMATORS", "STEPS", "Entry", "read_estimator"]

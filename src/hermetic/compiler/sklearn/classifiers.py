@@ -1,0 +1,98 @@
+"""Linear classifiers"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ...errors import UnsupportedModelError, WireError
+from ...signature import check_labels
+from ..linear import LinearMap
+from .registry import reads, refuse
+from .regressors import coefficients
+
+SCORES = "`decision_function`: scores, labels"
+PROBABILITIES = f"{SCORES}, probabilities"
+
+
+def labels_of(estimator: Any) -> npt.NDArray[Any]:
+    """The classes.
+
+    Raises
+    ------
+    UnsupportedModelError
+        For labels that a signature cannot carry, and for several labels a sample.
+    """
+    labels = np.asarray(estimator.classes_)
+    try:
+        check_labels(labels)
+    except WireError as error:
+        raise UnsupportedModelError(
+            f"class labels must be numbers, booleans, strings or None. Got dtype {labels.dtype} instead, such as "
+            f"{labels.flat[0]!r}: fit the model on labels of one of these types."
+        ) from error
+    return labels
+
+
+def check_one_label(estimator: Any, target_type: str) -> None:
+    """Refuse a classifier that was fitted on a matrix of labels."""
+    if target_type not in ("binary", "multiclass"):
+        kind = type(estimator).__name__
+        refuse(kind, "be fitted on one label a sample", f"a {target_type} target", "compile one model a label")
+
+
+def classifier(estimator: Any, link: str | None = None) -> LinearMap:
+    """coef_, intercept_ and classes_ as a map to the scores of ``decision_function``."""
+    weights, bias = coefficients(estimator)
+    return LinearMap(weights, bias, "decision_function", link, labels_of(estimator), squeeze=len(weights) == 1)
+
+
+@reads("LinearSVC", "PassiveAggressiveClassifier", "Perceptron", gives=SCORES)
+def _without_probabilities(estimator: Any) -> LinearMap:
+    return classifier(estimator)
+
+
+@reads("RidgeClassifier", "RidgeClassifierCV", gives=SCORES)
+def _ridge_classifier(estimator: Any) -> LinearMap:
+    check_one_label(estimator, estimator._label_binarizer.y_type_)
+    return classifier(estimator)
+
+
+@reads("LogisticRegression", "LogisticRegressionCV", gives=PROBABILITIES)
+def _logistic_regression(estimator: Any) -> LinearMap:
+    """Two classes have the logistic link, more softmax; until scikit-learn 1.7, one-versus-rest was an option."""
+    strategy = estimator.get_params().get("multi_class")
+    one_vs_rest = strategy == "ovr" or (strategy in ("auto", "deprecated") and estimator.solver == "liblinear")
+    binary = len(estimator.classes_) == 2
+    return classifier(estimator, "logistic" if binary or one_vs_rest else "softmax")
+
+
+@reads("SGDClassifier", gives=PROBABILITIES, condition="probabilities for the losses `log_loss` and `modified_huber`")
+def _sgd_classifier(estimator: Any) -> LinearMap:
+    links = {"log_loss": "logistic", "modified_huber": "modified_huber"}
+    return classifier(estimator, links.get(estimator.loss))
+
+
+@reads("LinearDiscriminantAnalysis", gives=PROBABILITIES, condition="as a step of a pipeline: `transform`")
+def _linear_discriminant_analysis(estimator: Any) -> LinearMap:
+    return classifier(estimator, "logistic" if len(estimator.classes_) == 2 else "softmax")
+
+
+@reads(
+    "NearestCentroid",
+    gives="`predict`: labels",
+    condition="`metric='euclidean'`, uniform priors",
+)
+def _nearest_centroid(estimator: Any) -> LinearMap:
+    """|x - c|² without the |x|² that all classes share: the nearest has the largest 2·x·c - |c|²."""
+    if estimator.metric != "euclidean":
+        instead = "fit it again with metric='euclidean'"
+        refuse("NearestCentroid", "have metric='euclidean'", f"metric={estimator.metric!r}", instead)
+    priors = getattr(estimator, "class_prior_", np.ones(1))
+    if not np.isclose(priors, priors[0]).all():
+        refuse("NearestCentroid", "have priors='uniform'", f"priors {priors}", "use LinearDiscriminantAnalysis")
+    centroids = np.asarray(estimator.centroids_, dtype=np.float64)
+    bias = -(centroids**2).sum(axis=1)
+    return LinearMap(2 * centroids, bias, "predict", labels=labels_of(estimator))

@@ -1,0 +1,175 @@
+"""Which scikit-learn classes are read, and by what. Families enter their readers with ``reads`` and ``reads_step``.
+
+Classes are known by name, so that a version of scikit-learn need not have all of them.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, NoReturn, TypeVar
+
+from sklearn.base import ClassifierMixin, RegressorMixin
+from sklearn.exceptions import NotFittedError
+from sklearn.utils.validation import check_is_fitted
+
+from ...errors import CompileError, UnsupportedModelError
+from ..linear import LinearMap
+
+Reader = TypeVar("Reader", bound=Callable[[Any], LinearMap])
+StepReader = TypeVar("StepReader", bound=Callable[[Any], LinearMap | None])
+"""None is the identity."""
+
+DOCS = "docs/supported-models.md"
+
+_METHODS = ("decision_function", "predict", "predict_proba", "predict_joint_log_proba", "transform")
+"""What a subclass must not override: its scores would no longer be what is read here."""
+
+_NEAREST = {
+    "GaussianNB": "LinearDiscriminantAnalysis",
+    "HistGradientBoostingClassifier": "LogisticRegression",
+    "KernelPCA": "PCA",
+    "KernelRidge": "Ridge",
+    "NMF": "TruncatedSVD",
+    "Normalizer": "StandardScaler",
+    "PowerTransformer": "StandardScaler",
+    "QuadraticDiscriminantAnalysis": "LinearDiscriminantAnalysis",
+    "QuantileTransformer": "RobustScaler",
+    "VotingClassifier": "CalibratedClassifierCV",
+}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """How the classes of one name are read; ``gives`` and ``condition`` are words for the documentation."""
+
+    name: str
+    reader: Callable[[Any], Any]
+    gives: str
+    condition: str
+
+
+ESTIMATORS: dict[str, Entry] = {}
+STEPS: dict[str, Entry] = {}
+
+
+def reads(*names: str, gives: str, condition: str = "") -> Callable[[Reader], Reader]:
+    """Enter a reader of estimators."""
+
+    def enter(reader: Reader) -> Reader:
+        ESTIMATORS.update({name: Entry(name, reader, gives, condition) for name in names})
+        return reader
+
+    return enter
+
+
+def reads_step(*names: str, condition: str = "") -> Callable[[StepReader], StepReader]:
+    """Enter a reader of steps before a model."""
+
+    def enter(reader: StepReader) -> StepReader:
+        STEPS.update({name: Entry(name, reader, "new features", condition) for name in names})
+        return reader
+
+    return enter
+
+
+def read_estimator(estimator: Any) -> LinearMap:
+    """A fitted estimator as a dense affine map; a step alone is a model that transforms.
+
+    Raises
+    ------
+    UnsupportedModelError
+        For an estimator, or an option of one, that has no encrypted form here.
+    CompileError
+        For an estimator that is not fitted, or has weights that are not finite.
+    """
+    if isinstance(estimator, type):
+        raise UnsupportedModelError(
+            f"the model must be a fitted estimator. Got the class {estimator.__name__} instead: make one and fit it."
+        )
+    kind = _kind(ESTIMATORS, estimator)
+    if kind is not None:
+        linear: LinearMap = _checked(estimator, kind, ESTIMATORS).dense()
+    elif _kind(STEPS, estimator) is not None:
+        linear = _transformer(estimator)
+    else:
+        raise UnsupportedModelError(
+            "the model must be an estimator with a linear private part, such as LogisticRegression, Ridge, LinearSVC, "
+            f"PCA or a Pipeline of affine steps and one of them. Got {type(estimator).__name__} instead"
+            f"{_nearest(estimator)}. {DOCS} lists all."
+        )
+    names = getattr(estimator, "feature_names_in_", None)
+    return linear if names is None else replace(linear, feature_names=tuple(map(str, names)))
+
+
+def read_step(name: str, step: Any) -> LinearMap | None:
+    """A fitted step before a model; None is the identity.
+
+    Raises
+    ------
+    UnsupportedModelError
+        For a step, or an option of one, that is not affine.
+    CompileError
+        For a step that is not fitted, or has weights that are not finite.
+    """
+    if step is None or (isinstance(step, str) and step == "passthrough"):
+        return None
+    kind = _kind(STEPS, step)
+    if kind is None:
+        raise UnsupportedModelError(
+            f"a pipeline's steps before the model must be affine, such as StandardScaler, PCA or SelectKBest. Step "
+            f"{name!r} is a {type(step).__name__} instead{_nearest(step)}: apply it before hermetic, on both sides. "
+            f"{DOCS} lists all."
+        )
+    linear: LinearMap | None = _checked(step, kind, STEPS)
+    return linear
+
+
+def refuse(kind: str, must: str, got: object, instead: str) -> NoReturn:
+    """Raise UnsupportedModelError about an option of an estimator."""
+    raise UnsupportedModelError(f"{kind} must {must}. Got {got} instead: {instead}. {DOCS} lists what is supported.")
+
+
+def _transformer(estimator: Any) -> LinearMap:
+    linear = read_step(type(estimator).__name__, estimator)
+    if linear is None:
+        refuse(type(estimator).__name__, "change its input to be a model", "the identity", "there is nothing to hide")
+    return linear.dense()
+
+
+def _checked(estimator: Any, kind: type, table: Mapping[str, Entry]) -> Any:
+    _check_not_overridden(estimator, kind)
+    try:
+        check_is_fitted(estimator)
+    except NotFittedError as error:
+        raise CompileError(f"the {type(estimator).__name__} must be fitted. It is not: call fit first.") from error
+    try:
+        return table[kind.__name__].reader(estimator)
+    except AttributeError as error:
+        raise CompileError(
+            f"the {type(estimator).__name__} must have the attributes that the installed scikit-learn gives it in fit. "
+            f"It has not ({error}): it is of another version, or was changed. Fit it again."
+        ) from error
+
+
+def _kind(table: Mapping[str, Any], instance: object) -> type | None:
+    """scikit-learn's class in a table that an object is an instance of."""
+    kinds = type(instance).__mro__
+    return next((one for one in kinds if one.__name__ in table and one.__module__.startswith("sklearn.")), None)
+
+
+def _nearest(estimator: Any) -> str:
+    name = _NEAREST.get(type(estimator).__name__)
+    if name is None and isinstance(estimator, ClassifierMixin | RegressorMixin):
+        name = "LogisticRegression" if isinstance(estimator, ClassifierMixin) else "Ridge"
+    return "" if name is None else f": the nearest that is supported is {name}"
+
+
+def _check_not_overridden(instance: Any, kind: type) -> None:
+    for method in _METHODS:
+        if inspect.getattr_static(instance, method, None) is not inspect.getattr_static(kind, method, None):
+            raise UnsupportedModelError(
+                f"a subclass of {kind.__name__} must keep its {method}. {type(instance).__name__} overrides it, so its "
+                f"coefficients need not say what it computes: convert it to a plain {kind.__name__}."
+            )
