@@ -14,6 +14,7 @@ from . import keys, token
 from .compile import compile_estimator
 from .console import fail
 from .demo import demo
+from .deploy import deploy
 from .inspect import inspect
 from .predict import predict
 from .serve import PASSED_ON, serve
@@ -48,6 +49,7 @@ app.command("signature")(signature)
 app.command("predict")(predict)
 app.command("demo")(demo)
 app.command("serve", context_settings=PASSED_ON)(serve)
+app.command("deploy")(deploy)
 app.add_typer(keys.app, name="keys")
 app.add_typer(token.app, name="token")
 
