@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from hermetic.errors import RefusedError, SettingsError, UnreachableError
 from hermetic.workflow import Environment, InferenceConfig, LocalWebservice, Model, Webservice, Workspace
 from hermetic.workflow.service_home import ServiceHome
 from serve.asking import until
-from serve.stores import ACCOUNT_KEY, azurite
+from serve.stores import ACCOUNT_KEY, azurite, free_port
 
 SCRIPT = """
 import json, os, resource
@@ -190,6 +191,22 @@ def test_a_script_that_raises_is_refused_and_the_service_goes_on(workspace: Work
 def test_limits_that_make_no_sense_are_refused(limits: dict[str, Any]) -> None:
     with pytest.raises(SettingsError, match=f"{next(iter(limits))} must be"):
         LocalWebservice.deploy_configuration(**limits)
+
+
+def test_it_listens_where_it_is_told(workspace: Workspace) -> None:
+    port = free_port()
+    service = deploy(workspace, port=port)
+    service.wait_for_deployment()
+    assert service.scoring_uri == f"http://127.0.0.1:{port}/score"
+
+
+def test_looking_at_a_service_does_not_keep_its_supervisor_from_starting(tmp_path: Path) -> None:
+    home = ServiceHome(tmp_path)
+    with ThreadPoolExecutor(1) as thread:
+        with home.supervised():
+            waiting = thread.submit(lambda: home.supervised(seconds=30).__enter__())
+            assert home.is_supervised() and not waiting.done()
+        waiting.result(timeout=30)
 
 
 def test_a_failed_deployment_leaves_nothing(workspace: Workspace) -> None:

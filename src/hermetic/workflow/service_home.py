@@ -18,7 +18,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from ..errors import SettingsError
 from ..files import write_private
@@ -110,10 +110,14 @@ class ServiceHome:
         return written
 
     @contextlib.contextmanager
-    def supervised(self) -> Iterator[None]:
-        """Hold the lock; BlockingIOError if another supervisor has it."""
+    def supervised(self, seconds: float = 0) -> Iterator[None]:
+        """Hold the lock; BlockingIOError if another process has it for so long."""
+        deadline = time.monotonic() + seconds
         with (self.path / "lock").open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            while not _locks(file):
+                if time.monotonic() >= deadline:
+                    raise BlockingIOError(f"{self.path} is supervised")
+                time.sleep(0.01)
             yield
 
     def is_supervised(self) -> bool:
@@ -142,6 +146,14 @@ class ServiceHome:
                     os.kill(pid, signal.SIGTERM)
             time.sleep(0.1)
         shutil.rmtree(self.path, ignore_errors=True)
+
+
+def _locks(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _read(path: Path) -> Any:

@@ -31,6 +31,7 @@ _TRIES = 3
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 10.0
 _STEADY = 60.0
 _GRACE = 10.0
+_LONGEST_LOOK = 5.0
 _LOG_BYTES, _LONGEST_LINE = 5_000_000, 65_536
 _ADDRESS = re.compile(r"http://127\.0\.0\.1:(\d+)")
 _LOGGER = "hermetic.workflow.supervisor"
@@ -169,12 +170,13 @@ def _supervise(home: ServiceHome) -> None:
 
 
 def main() -> None:
-    """Supervise the service of a directory, in a process that nobody waits for; nothing happens if another one does.
+    """Supervise the service of a directory, in a process that nobody waits for.
 
     The lock is taken before the fork and stays with the new process, so the caller finds the service supervised.
+    Others take it for a moment to see whether it is free.
     """
     home = ServiceHome(Path(sys.argv[1]))
-    with contextlib.suppress(BlockingIOError), home.supervised():
+    with home.supervised(_LONGEST_LOOK):
         if os.fork() == 0:
             _supervise(home)
 
