@@ -88,7 +88,9 @@ def test_the_service_reads_what_was_uploaded(
         datastore.upload_files([tmp_path / "key-1"])
     datastore.upload_files([write(tmp_path / "key-1", "new")], overwrite=True, show_progress=False)
     assert read_file("key-1") == b"new"
-    datastore.delete_files(["key-1", "never there"])
+    assert datastore.upload_files([tmp_path / "key-1"], target_path="below/it") == ["below/it/key-1"]
+    assert read_file("below/it/key-1") == b"new"
+    datastore.delete_files(["key-1", "below/it/key-1", "never there"])
     assert datastore.list_files() == []
     with pytest.raises(InputError, match="upload it first"):
         read_file("key-1")
@@ -135,6 +137,12 @@ def test_damaged_or_hostile_files_are_not_used(tmp_path: Path) -> None:
     stored.write_text("other weights")
     with pytest.raises(ModelFileError, match="missing or damaged"):
         Model(workspace, "m").download(tmp_path / "out")
+    record_text = record.read_text()
+    for damaged in ("", "[]", "{}", '{"files": {}}'):
+        record.write_text(damaged)
+        with pytest.raises(SettingsError, match="damaged: register it again"):
+            Model(workspace, "m")
+    record.write_text(record_text)
     stored.write_text("weights")
     changed = json.loads(record.read_text())
     changed["files"] = {"../../outside": changed["files"]["m"]}

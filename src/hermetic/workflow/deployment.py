@@ -9,8 +9,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..errors import SettingsError
+from ..errors import SettingsError, UnreachableError
 from . import packages
+from .cloud import render_for_cloud
 from .configuration import DeployConfiguration, InferenceConfig
 from .models import MODEL_DIR, Model
 from .read_access import VARIABLE
@@ -57,6 +58,8 @@ def deploy(
         If the name is taken, the script is not there, or a package cannot be installed.
     ModelFileError
         If a model's files are not what was registered.
+    UnreachableError
+        If the supervisor does not start.
     """
     limits = deployment_config or LocalWebservice.deploy_configuration()
     script = inference_config.script
@@ -68,9 +71,11 @@ def deploy(
             print(step)
         python = packages.build(home.path / "environment", steps)
         model_dir = _copy_models(models, home.path / "models")
+        if limits.target != "local":
+            render_for_cloud(name, limits, home.path / "models", workspace.store, home.path / "rendered")
         entry = inference_config.entry_script if inference_config.source_directory else script.name
         _write_plan(
-            home, workspace, limits, [str(python), "-c", _SERVE, "serve", "--entry-script", str(entry)], model_dir
+            home, workspace, limits, [str(python), "-P", "-c", _SERVE, "serve", "--entry-script", str(entry)], model_dir
         )
         _start(home, limits)
     except BaseException:
@@ -140,7 +145,9 @@ def _start(home: ServiceHome, limits: DeployConfiguration) -> None:
         f"Enforced: {min(limits.cores, available)} of {available} cores for the service, {limits.memory_gb:g} GB of "
         "private memory for each of its processes"
     )
-    subprocess.run(
-        [sys.executable, "-m", "hermetic.workflow.supervisor", str(home.path)], check=True,
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "hermetic.workflow.supervisor", str(home.path)], check=False,
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
     )  # fmt: skip
+    if done.returncode:
+        raise UnreachableError(f"the service's supervisor must start. It ended with code {done.returncode}.")

@@ -9,6 +9,8 @@ from ..errors import SettingsError
 from .shelf import checked_name
 from .workspace import Workspace
 
+_RECORD = {"pip", "conda"}
+
 
 @dataclass(frozen=True)
 class CondaDependencies:
@@ -49,7 +51,7 @@ class Environment:
         packages = self.python.conda_dependencies
         record = {"pip": list(packages.pip_packages), "conda": list(packages.conda_packages)}
         if known := shelf.versions(self.name):
-            highest, kept = shelf.version("environment", self.name, known[-1])
+            highest, kept = shelf.version("environment", self.name, known[-1], holds=_RECORD)
             if kept == record:
                 self.version = highest
                 return self
@@ -59,7 +61,7 @@ class Environment:
     @classmethod
     def get(cls, workspace: Workspace, name: str, version: int | None = None) -> Environment:
         """A registered environment, by default its highest version; SettingsError if there is none."""
-        number, record = workspace.shelf("environments").version("environment", name, version)
+        number, record = workspace.shelf("environments").version("environment", name, version, holds=_RECORD)
         found = cls(name)
         found.version = number
         found.python.conda_dependencies = CondaDependencies.create(record["pip"], record["conda"])

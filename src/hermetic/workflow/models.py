@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .webservice import Webservice
 
 MODEL_DIR = "AZUREML_MODEL_DIR"
+_RECORD = {"files", "tags", "description", "created"}
 
 
 class Model:
@@ -41,7 +42,7 @@ class Model:
     def __init__(self, workspace: Workspace, name: str, version: int | None = None) -> None:
         self._shelf = workspace.shelf("models")
         self.name = name
-        self.version, self._record = self._shelf.version("model", name, version)
+        self.version, self._record = self._shelf.version("model", name, version, holds=_RECORD)
 
     def __repr__(self) -> str:
         return f"Model(name={self.name!r}, version={self.version})"
@@ -122,7 +123,9 @@ class Model:
     def delete(self) -> None:
         """Remove this version, and files that no other version holds."""
         self._shelf.delete(f"{self.name}/{self.version}.json")
-        records = (self._shelf.version("model", self.name, one)[1] for one in self._shelf.versions(self.name))
+        records = (
+            self._shelf.version("model", self.name, one, holds=_RECORD)[1] for one in self._shelf.versions(self.name)
+        )
         kept = {digest for record in records for digest in record["files"].values()}
         for digest in set(self._record["files"].values()) - kept:
             self._shelf.delete(f"{self.name}/files/{digest}")

@@ -22,7 +22,7 @@ MOST_BYTES = 64_000_000
 
 
 def read_file(name: str) -> bytes:
-    """The bytes of a file in the datastore.
+    """The bytes of a file in the datastore; directories in its name are separated by ``/``.
 
     Raises
     ------
@@ -37,7 +37,8 @@ def read_file(name: str) -> bytes:
             f"{VARIABLE} must hold the address of the workspace's store. It is not set: deploy with Model.deploy."
         )
     try:
-        data = Shelf.at(store, PREFIX).get(checked_name("file", name), most=MOST_BYTES)
+        path = "/".join(checked_name("file", part) for part in str(name).split("/"))
+        data = Shelf.at(store, PREFIX).get(path, most=MOST_BYTES)
     except SettingsError as error:
         raise InputError(str(error)) from None
     if data is None:

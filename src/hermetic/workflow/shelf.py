@@ -90,8 +90,8 @@ class Shelf:
         found = (re.fullmatch(rf"{re.escape(name)}/(\d+)\.json", one) for one in self.names(name))
         return sorted(int(one[1]) for one in found if one)
 
-    def version(self, kind: str, name: str, version: int | None) -> tuple[int, dict[str, Any]]:
-        """A version's number and record; by default the highest. SettingsError if there is none."""
+    def version(self, kind: str, name: str, version: int | None, *, holds: set[str]) -> tuple[int, dict[str, Any]]:
+        """A version's number and record; by default the highest. SettingsError if there is none, or it is damaged."""
         known = self.versions(checked_name(kind, name))
         if not known or (version is not None and version not in known):
             what = f"have {' and '.join(map(str, known))}" if known else "are none"
@@ -100,11 +100,20 @@ class Shelf:
                 f"workspace. Its versions {what}: register it first."
             )
         number = known[-1] if version is None else version
-        record: dict[str, Any] = json.loads(self.get(f"{name}/{number}.json") or b"{}")
+        record = _parsed(self.get(f"{name}/{number}.json"))
+        if not isinstance(record, dict) or set(record) != holds:
+            raise SettingsError(f"the record of {kind} {name!r} version {number} is damaged: register it again.")
         return number, record
 
     def _path(self, name: str) -> str:
         return f"{self.prefix}/{name}"
+
+
+def _parsed(data: bytes | None) -> Any:
+    try:
+        return json.loads(data or b"")
+    except ValueError:
+        return None
 
 
 @contextlib.contextmanager
