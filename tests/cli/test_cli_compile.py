@@ -10,7 +10,10 @@ from pathlib import Path
 import joblib
 import numpy as np
 import pytest
+import skops.io
 from command_line import Invoke, Project, Shell
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
 
 from hermetic import EncryptedModel
@@ -108,7 +111,7 @@ def test_the_range_must_be_known(invoke: Invoke, digits: Project) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("model.skops", b"PK", "skops files are not read yet"),
+        ("model.skops", b"PK", "does not load: BadZipFile"),
         ("model.onnx", b"", "ONNX files are not read yet"),
         ("model.hermetic", b"", "It is a compiled model already"),
         ("model.joblib", b"not a pickle", "does not load"),
@@ -158,7 +161,35 @@ def test_warnings_of_loading_are_one_line_each(invoke: Invoke, tmp_path: Path) -
     trusted, *warned = done.stderr.splitlines()
     assert "--trust-pickle" in trusted
     assert [line.split()[0] for line in warned] == ["warning:"]
-    assert "version 1.0.2" in warned[0]
+    assert "must be loaded by the scikit-learn that fitted it, version 1.0.2" in warned[0]
+
+
+def test_a_skops_file_needs_no_trust(invoke: Invoke, digits: Project, tmp_path: Path) -> None:
+    source, target = tmp_path / "model.skops", tmp_path / "m.hermetic"
+    skops.io.dump(digits.estimator, source)
+    done = invoke("compile", str(source), "-o", str(target), "--sample", digits.data_file)
+    assert done.exit_code == 0, done.stderr
+    assert not done.stderr
+    loaded, own = EncryptedModel.load(target), EncryptedModel.load(digits.model_file)
+    assert np.array_equal(loaded.integers.weights, own.integers.weights)
+
+
+def test_a_skops_file_of_unknown_types_is_not_loaded(invoke: Invoke, tmp_path: Path) -> None:
+    sprung, source = tmp_path / "sprung", tmp_path / "model.skops"
+    skops.io.dump(Trap(sprung), source)
+    done = invoke("compile", str(source), "-o", str(tmp_path / "m.hermetic"), "--range", "0", "1", "--trust-pickle")
+    assert done.exit_code == 1
+    assert "must hold types of scikit-learn, NumPy and SciPy alone. Got " in done.stderr
+    assert not sprung.exists()
+
+
+def test_a_calibrated_classifier_in_a_skops_file(invoke: Invoke, tmp_path: Path) -> None:
+    source, target = tmp_path / "model.skops", tmp_path / "m.hermetic"
+    X, y = load_iris(return_X_y=True)
+    skops.io.dump(CalibratedClassifierCV(LogisticRegression(max_iter=500), cv=2).fit(X, y), source)
+    done = invoke("compile", str(source), "-o", str(target), "--range", "0", "8")
+    assert done.exit_code == 0, done.stderr
+    assert EncryptedModel.load(target).signature.link == "mean_logistic"
 
 
 class _Pickled:

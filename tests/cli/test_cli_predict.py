@@ -8,13 +8,20 @@ import json
 import os
 import pty
 import stat
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from command_line import HERMETIC, Invoke, Project, Shell
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.datasets import load_diabetes
+from sklearn.decomposition import PCA
+from sklearn.linear_model import PoissonRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from hermetic import EncryptedModel
 from hermetic.cli.samples import read_samples
@@ -259,3 +266,18 @@ def _in_terminal(command: list[str], answers: list[bytes]) -> bytes:
 @pytest.mark.parametrize("options", [("--proba", "--scores"), ("--passphrase-file", "x")])
 def test_options_that_contradict_each_other(invoke: Invoke, iris: Project, options: tuple[str, ...]) -> None:
     assert invoke("predict", iris.model_file, iris.data_file, *options).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "estimator", "method"),
+    [("rates", make_pipeline(StandardScaler(), PoissonRegressor()), "predict"), ("components", PCA(2), "transform")],
+)
+def test_values_are_those_after_the_link(
+    name: str, estimator: Any, method: str, make_project: Callable[..., Project], invoke: Invoke
+) -> None:
+    X, y = load_diabetes(return_X_y=True)
+    project = make_project(name, estimator.fit(X, y), X)
+    done = invoke("predict", project.model_file, project.data_file, "--output", "json")
+    assert done.exit_code == 0, done.stderr
+    own = getattr(project.estimator, method)(X)
+    np.testing.assert_allclose(json.loads(done.stdout)["predictions"], own, rtol=1e-3, atol=1e-5)

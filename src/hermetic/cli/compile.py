@@ -24,11 +24,11 @@ class Profile(StrEnum):
 
 def compile_estimator(  # noqa: PLR0913, PLR0917
     estimator: Annotated[
-        Path, typer.Argument(metavar="ESTIMATOR", help="A fitted scikit-learn estimator, from joblib or pickle.")
+        Path, typer.Argument(metavar="ESTIMATOR", help="A fitted scikit-learn estimator: .skops, or joblib or pickle.")
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="The model file to write.")],
     trust_pickle: Annotated[
-        bool, typer.Option("--trust-pickle", help="ESTIMATOR may run code while it loads: its source is trusted.")
+        bool, typer.Option("--trust-pickle", help="ESTIMATOR is a pickle, and may run code while it loads.")
     ] = False,
     sample: Annotated[
         str | None, typer.Option(help="Inputs as clients will send them (.npy, .csv): their range becomes public.")

@@ -75,7 +75,7 @@ def _sgd_classifier(estimator: Any) -> LinearMap:
     return classifier(estimator, links.get(estimator.loss))
 
 
-@reads("LinearDiscriminantAnalysis", gives=PROBABILITIES, condition="as a step of a pipeline: `transform`")
+@reads("LinearDiscriminantAnalysis", gives=PROBABILITIES, condition="before a model: `transform`")
 def _linear_discriminant_analysis(estimator: Any) -> LinearMap:
     return classifier(estimator, "logistic" if len(estimator.classes_) == 2 else "softmax")
 

@@ -26,7 +26,7 @@ DOCS = "docs/supported-models.md"
 _METHODS = ("decision_function", "predict", "predict_proba", "predict_joint_log_proba", "transform")
 """What a subclass must not override: its scores would no longer be what is read here."""
 
-_NEAREST = {
+NEAREST = {
     "GaussianNB": "LinearDiscriminantAnalysis",
     "HistGradientBoostingClassifier": "LogisticRegression",
     "KernelPCA": "PCA",
@@ -160,7 +160,7 @@ def _kind(table: Mapping[str, Any], instance: object) -> type | None:
 
 
 def _nearest(estimator: Any) -> str:
-    name = _NEAREST.get(type(estimator).__name__)
+    name = NEAREST.get(type(estimator).__name__)
     if name is None and isinstance(estimator, ClassifierMixin | RegressorMixin):
         name = "LogisticRegression" if isinstance(estimator, ClassifierMixin) else "Ridge"
     return "" if name is None else f": the nearest that is supported is {name}"

@@ -1,4 +1,4 @@
-"""Affine steps before a model
+"""Pipelines of affine steps
 
 Matrices are sparse until they meet the model's weights: a scaler of 65,536 features has as many numbers, not their
 square.

@@ -1,0 +1,87 @@
+"""Write ``docs/supported-models.md`` from the registry of readers: ``python docs/make_models.py``.
+
+A test compares the file with what this writes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from importlib import import_module
+from itertools import groupby
+from pathlib import Path
+
+import sklearn
+
+from hermetic.compiler.sklearn import ESTIMATORS, STEPS, Entry
+from hermetic.compiler.sklearn.registry import NEAREST
+
+TARGET = Path(__file__).with_name("supported-models.md")
+
+INTRODUCTION = f"""# Supported models
+
+Written by `docs/make_models.py` from the code that reads the models: change that, then run
+`python docs/make_models.py`. Checked with scikit-learn {sklearn.__version__}; another version may lack some of these
+classes. Every class here is fitted on real data in the tests, compiled, encrypted, evaluated and compared with the
+estimator's own methods.
+
+The private part of each is one matrix and one vector. What the client does with the decrypted scores, the *link*, is
+public, and has nothing that was learned from data. [Compile your model](how-to/compile-your-model.md) shows how.
+
+Anything else is refused, with words. So are subclasses that override `decision_function`, `predict`, `predict_proba`,
+`predict_joint_log_proba` or `transform`.
+"""
+
+STEPS_HEADING = """## Steps before a model
+
+In a `Pipeline`, `FeatureUnion` or `ColumnTransformer`. They are folded into the matrix and stay private. A step that is
+not in a table above is also a model of its own: the client gets what its `transform` gives.
+"""
+
+NEAREST_HEADING = """## What comes nearest
+
+| not supported | nearest |
+|---|---|
+"""
+
+
+def render() -> str:
+    """The text of ``supported-models.md``."""
+    parts = [INTRODUCTION]
+    for module in dict.fromkeys(entry.reader.__module__ for entry in ESTIMATORS.values()):
+        family = [entry for entry in ESTIMATORS.values() if entry.reader.__module__ == module]
+        parts += [f"## {_title(module)}\n", _table(family)]
+    parts += [STEPS_HEADING, _steps()]
+    rows = "".join(f"| `{name}` | `{nearest}` |\n" for name, nearest in sorted(NEAREST.items()))
+    return "\n".join([*parts, NEAREST_HEADING + rows])
+
+
+def _title(module: str) -> str:
+    return (import_module(module).__doc__ or "").splitlines()[0]
+
+
+def _table(entries: Iterable[Entry]) -> str:
+    return "| estimator | clients get | condition, note |\n|---|---|---|\n" + "".join(
+        f"| {names} | {one.gives} | {one.condition or '–'} |\n" for names, one in _by_reader(entries)
+    )
+
+
+def _steps() -> str:
+    return "| step | condition |\n|---|---|\n" + "".join(
+        f"| {names} | {one.condition or '–'} |\n" for names, one in _by_reader(STEPS.values())
+    )
+
+
+def _by_reader(entries: Iterable[Entry]) -> Iterator[tuple[str, Entry]]:
+    """The names that are read in the same way, and one of them."""
+    for _, group in groupby(entries, key=lambda entry: entry.reader):
+        same = list(group)
+        yield ", ".join(f"`{one.name}`" for one in same), same[0]
+
+
+def main() -> None:
+    """Write the file."""
+    TARGET.write_text(render(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,31 @@
+"""The registry of readers: its words for the documentation, and the names in its messages."""
+
+from __future__ import annotations
+
+import runpy
+from pathlib import Path
+
+import pytest
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+from sklearn.utils import all_estimators
+
+from hermetic.compiler.sklearn import ESTIMATORS, STEPS
+from hermetic.compiler.sklearn.registry import DOCS, NEAREST
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def test_the_page_is_what_the_registry_says() -> None:
+    rendered = runpy.run_path(str(ROOT / "docs" / "make_models.py"))["render"]()
+    assert (ROOT / DOCS).read_text(encoding="utf-8") == rendered, f"{DOCS} is out of date: run docs/make_models.py"
+
+
+def test_the_nearest_are_supported_and_the_others_are_not() -> None:
+    assert {*NEAREST.values()} <= {*ESTIMATORS, *STEPS}
+    assert not {*NEAREST} & {*ESTIMATORS, *STEPS}
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+def test_every_name_is_a_class_of_scikit_learn() -> None:
+    names = {name for name, _ in all_estimators()}
+    assert {*ESTIMATORS, *STEPS, *NEAREST} <= names
