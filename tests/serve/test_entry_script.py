@@ -223,6 +223,13 @@ def test_tokens_and_limits_hold_and_each_request_counts_as_one(folder: Path, tmp
     assert answers[2].json()["code"] == "over_limit"
 
 
+def test_each_process_runs_the_script_and_takes_one_request_at_a_time(folder: Path) -> None:
+    with serving_script(folder / "score.py", "--workers", "2") as live, ThreadPoolExecutor(3) as threads:
+        asked = [threads.submit(ask, live, do="sleep", seconds=1) for _ in range(3)]
+        until(lambda: metric(live.url, "hermetic_running") == 2 and metric(live.url, "hermetic_queue") == 1, seconds=10)
+        assert [one.result().json() for one in asked] == ["slept"] * 3
+
+
 def start(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [COMMAND, "serve", "--port", "0", "--workers", "1", *arguments],

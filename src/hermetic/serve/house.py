@@ -28,7 +28,7 @@ from .stores import open_store
 _SWEEP_SECONDS = 3600.0
 _COUNT_SECONDS = 60.0
 _INHERITED = ("PATH", "HOME", "LANG", "LC_", "LD_LIBRARY_PATH", "PYTHON", "TMPDIR", "VIRTUAL_ENV")
-_DEPTH = 2
+_DEPTH = 2  # the next query is in the process before the one that it evaluates is answered
 
 
 class KeyQuota:
