@@ -1,5 +1,6 @@
 """Descriptions that cannot be deployed are refused in words, before anything is written."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -69,3 +70,11 @@ def test_secrets_are_not_shown(description: Description) -> None:
 def test_an_unknown_target_is_refused(description: Description, tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="must be one of docker, aci, kubernetes, azureml"):
         render("mars", description, tmp_path)
+
+
+def test_without_pyyaml_it_says_what_to_install(
+    description: Description, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "yaml", None)
+    with pytest.raises(SettingsError, match="pip install pyyaml"):
+        rendered("docker", tmp_path / "out", description)

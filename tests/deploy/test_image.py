@@ -1,17 +1,21 @@
 """What the image holds, proven by building it as its Dockerfile says and asking the service in it."""
 
+import contextlib
 import json
 import re
 import shutil
+import ssl
 import subprocess
 import time
 import zipfile
+from collections.abc import Iterator
 from importlib.metadata import requires
 from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
 import pytest
+import trustme
 from built_image import Built, built
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -19,35 +23,78 @@ from rendering import ROOT, document, rendered
 
 import hermetic
 from fitted import digits
+from hermetic import RemoteModel
 from hermetic.deploy import Description
-from hermetic.errors import SettingsError
+from hermetic.errors import AuthenticationError, SettingsError
 from serve.stores import free_port
 
 LONGEST_START = 60
 PIN = re.compile(r"^([a-z0-9-]+)==\S+.*?(?=^\S|\Z)", re.MULTILINE | re.DOTALL)
 
 
-def test_the_service_in_the_image_answers(description: Description, tmp_path: Path, token: str) -> None:
-    rendered("docker", tmp_path / "out", description)
-    service = document(tmp_path / "out" / "compose.yaml")["services"]["digits"]
+@pytest.fixture(scope="module")
+def image(material: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
+    """Built once: what differs between the tests is mounted, as Docker does it."""
+    folder = tmp_path_factory.mktemp("image")
+    (wheel,) = material.glob("*.whl")
+    models = (material / "digits.hermetic",)
+    rendered("docker", folder, Description("digits", models, wheel, tokens=material / "tokens"))
+    with built(folder / "image") as found:
+        yield found
+
+
+@contextlib.contextmanager
+def running(image: Built, folder: Path) -> Iterator[int]:
+    """The service of a rendered compose file, healthy; gives its port. It must end well when it is told to."""
+    secrets = image.root / "run/secrets"
+    shutil.copytree(folder / "secrets", secrets, dirs_exist_ok=True)
+    secrets.chmod(0o755)  # Docker mounts the files, not their directory
     port = free_port()
+    service = document(folder / "compose.yaml")["services"]["digits"]
     environment = {**service["environment"], "HERMETIC_PORT": str(port)}
-    with built(tmp_path / "out" / "image") as image:
-        shutil.copy(tmp_path / "out" / "secrets" / "tokens", image.root / "run/secrets/tokens")
-        assert is_healthy(image, environment) is False
-        process = image.start(image.entrypoint, environment, stderr=subprocess.PIPE)
-        try:
-            wait_until_healthy(image, environment, process)
-            remote = hermetic.connect(f"http://127.0.0.1:{port}", model="digits", token=token)
-            fitted = digits()
-            X = fitted.X[:20]
-            assert np.array_equal(remote.predict(X), fitted.estimator.predict(X))
-            assert len(list((image.root / "var/lib/hermetic/keys").rglob("*/clinic/*"))) == 1
-        finally:
-            process.terminate()
-            _, log = process.communicate(timeout=90)
-        assert process.returncode == 0, log
-        assert any(json.loads(line).get("event") == "listening" for line in log.splitlines())
+    assert not is_healthy(image, environment)
+    process = image.start(image.entrypoint, environment, stderr=subprocess.PIPE)
+    try:
+        wait_until_healthy(image, environment, process)
+        yield port
+    finally:
+        process.terminate()
+        _, log = process.communicate(timeout=90)
+    assert process.returncode == 0, log
+    assert any(json.loads(line).get("event") == "listening" for line in log.splitlines())
+
+
+def test_the_service_in_the_image_answers(image: Built, description: Description, tmp_path: Path, token: str) -> None:
+    rendered("docker", tmp_path, description)
+    with running(image, tmp_path) as port:
+        with hermetic.connect(f"http://127.0.0.1:{port}", model="digits", token=token) as remote:
+            assert_right(remote)
+        assert len(list((image.root / "var/lib/hermetic/keys").rglob("*/clinic/*"))) == 1
+        with pytest.raises(AuthenticationError):
+            hermetic.connect(f"http://127.0.0.1:{port}", model="digits", token="wrong")
+
+
+def test_the_service_in_the_image_speaks_tls(
+    image: Built, description: Description, tmp_path: Path, token: str
+) -> None:
+    authority = trustme.CA()
+    issued = authority.issue_cert("127.0.0.1")
+    certificate, key = tmp_path / "certificate", tmp_path / "key"
+    certificate.write_bytes(b"".join(pem.bytes() for pem in issued.cert_chain_pems))
+    key.write_bytes(issued.private_key_pem.bytes())
+    rendered("docker", tmp_path / "out", description, tls_certificate=certificate, tls_key=key)
+    trust = ssl.create_default_context()
+    authority.configure_trust(trust)
+    with (
+        running(image, tmp_path / "out") as port,
+        hermetic.connect(f"https://127.0.0.1:{port}", model="digits", token=token, verify=trust) as remote,
+    ):
+        assert_right(remote)
+
+
+def assert_right(remote: RemoteModel) -> None:
+    X = digits().X[:20]
+    assert np.array_equal(remote.predict(X), digits().estimator.predict(X))
 
 
 def is_healthy(image: Built, environment: dict[str, str]) -> bool:
