@@ -134,7 +134,7 @@ class ServiceHome:
         Raises
         ------
         SettingsError
-            If the supervisor does not end.
+            If the supervisor does not end, or a file cannot be removed.
         """
         deadline = time.monotonic() + _LONGEST_STOP
         while self.is_supervised():
@@ -146,6 +146,8 @@ class ServiceHome:
                     os.kill(pid, signal.SIGTERM)
             time.sleep(0.1)
         shutil.rmtree(self.path, ignore_errors=True)
+        if self.path.exists():
+            raise SettingsError(f"{self.path} must be removable. Not all of it is: remove it by hand.")
 
 
 def _locks(file: IO[str]) -> bool:
