@@ -27,7 +27,7 @@ from sklearn.preprocessing import StandardScaler
 import hermetic
 from hermetic.demo.classifier import cache_directory, load_or_train
 from hermetic.demo.mnist import features, load_mnist
-from hermetic.links import apply_link
+from hermetic.links import probabilities
 from hermetic.parameters import PROFILES
 from hermetic.seeds import expand
 from hermetic.wire import PublicKey, Query, signature_to_bytes
@@ -143,7 +143,8 @@ class Oracle:
         return {"rows": rows.tolist()}
 
     def link(self, link: str, scores: Any, binary: bool) -> dict[str, Any]:
-        return {"proba": apply_link(link, np.array(scores), binary=binary).tolist()}
+        values = np.array(scores)
+        return {"proba": probabilities(link, values, 2 if binary else values.shape[-1]).tolist()}
 
 
 def encoded(data: bytes) -> str:
