@@ -73,6 +73,7 @@ FENCED = {
     "pureml": {"demo"},
     "zarr": {"demo"},
     "joblib": {"cli"},
+    "skops": {"cli"},
     "yaml": {"deploy"},
 }
 

@@ -46,7 +46,8 @@ def respond(method: str, link: str | None, scores: Reals, classes: int) -> Reals
 
 
 def response_error(method: str, link: str | None, scores: Reals, classes: int, error: float) -> Reals:
-    """How far the response may move when every score moves by at most ``error``; it has the response's shape.
+    """How far the response may move when every score moves by at most ``error``; it has the response's shape. The
+    link's own float64 rounding comes on top.
 
     A probability moves by at most error/2: the logistic function has slope at most 1/4, and the logarithm of a
     normalised one moves by at most 2·(1-p)·error. Votes may change wherever a score is within the error of 0: infinite.

@@ -301,6 +301,8 @@ CASES = [
             CalibratedClassifierCV(LinearSVC(), cv=3),
         )
     ),
+    Case("nearest centroid, priors", NearestCentroid(priors="empirical"), "wine"),
+    Case("nearest centroid, two classes, priors", NearestCentroid(priors="empirical"), "cancer/bool"),
     Case("SVC, ties broken", SVC(kernel="linear", break_ties=True), "iris/str"),
     Case("SVC, four classes", SVC(kernel="linear"), "digits/few"),
     Case("one versus one", OneVsOneClassifier(LinearSVC()), "digits/few"),

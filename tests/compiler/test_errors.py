@@ -98,7 +98,6 @@ TWO, TABLE = Y > 0, np.stack([Y == 0, Y == 1], axis=1)
         (SVC(kernel="linear", probability=True), TWO, "must have probability=False"),
         (BernoulliNB(), TWO, r"must have binarize=None: a threshold is not linear. Got 0\.0 instead: set it to None"),
         (NearestCentroid(metric="manhattan"), Y, "must have metric='euclidean'. Got metric='manhattan'"),
-        (NearestCentroid(priors=[0.5, 0.3, 0.2]), Y, "must have priors='uniform'.* use LinearDiscriminantAnalysis"),
         (RidgeClassifier(), TABLE, "must be fitted on one label a sample. Got a multilabel-indicator target"),
         (OneVsRestClassifier(LinearSVC()), TABLE, "must be fitted on one label a sample"),
         (OneVsRestClassifier(GaussianNB()), Y, "Got GaussianNB instead: the nearest that is supported is LinearDiscr"),
@@ -122,6 +121,25 @@ def test_an_option_that_is_not_supported(estimator: Any, target: Any, message: s
             estimator.fit(X, target)
     with pytest.raises(UnsupportedModelError, match=message):
         hermetic.compile(estimator, X)
+
+
+def test_an_estimator_whose_own_method_fails_is_of_another_version() -> None:
+    estimator = LogisticRegression(max_iter=1000).fit(X, Y)
+    del estimator.solver
+    with pytest.raises(CompileError, match=r"must (work on inputs in range|have the attributes) .* (\w+ )*version"):
+        hermetic.compile(estimator, X)
+    scaler = make_pipeline(StandardScaler(), Ridge()).fit(X, Y)
+    del scaler[0].copy
+    with pytest.raises(CompileError, match=r"own predict must work .* fails \('StandardScaler' object has no .*copy"):
+        hermetic.compile(scaler, X)
+
+
+def test_weights_that_are_not_finite() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        counts = MultinomialNB(alpha=0).fit(np.eye(3), [0, 1, 2])
+    with pytest.raises(CompileError, match=r"coefficients must be finite\. 6 of them are NaN or infinite"):
+        hermetic.compile(counts, input_range=(0, 1))
 
 
 def test_an_estimator_without_the_attributes_of_its_class_is_of_another_version() -> None:

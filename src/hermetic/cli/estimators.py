@@ -71,7 +71,7 @@ def _read_skops(path: Path) -> Any:
     if unknown:
         raise CompileError(
             f"{path} must hold types of scikit-learn, NumPy and SciPy alone. Got {', '.join(unknown[:5])} as well: "
-            "if you know them, load it in Python with skops.io.load(file, trusted=[...]) and pass it to hermetic.compile."
+            "if you know them, load it with skops.io.load(file, trusted=[...]) and pass it to hermetic.compile."
         )
     return skops.io.load(path, trusted=_PLAIN_TYPES)
 

@@ -77,7 +77,13 @@ def estimator_answers(estimator: Any, signature: Signature, values: Reals) -> Ca
         with warnings.catch_warnings(), np.errstate(over="ignore"):
             warnings.filterwarnings("ignore", "X (does not have|has) .*feature names")
             warnings.filterwarnings("ignore", "overflow encountered")
-            return np.asarray(getattr(estimator, method)(asked))
+            try:
+                return np.asarray(getattr(estimator, method)(asked))
+            except (AttributeError, TypeError, ValueError) as error:
+                raise CompileError(
+                    f"the estimator's own {method} must work on inputs in range. It fails ({error}): if another "
+                    "version of scikit-learn fitted it, fit it again with this one."
+                ) from error
 
     return answer
 

@@ -82,17 +82,22 @@ def _linear_discriminant_analysis(estimator: Any) -> LinearMap:
 
 @reads(
     "NearestCentroid",
-    gives="`predict`: labels",
-    condition="`metric='euclidean'`, uniform priors",
+    gives="`predict`: labels; with priors that differ, `predict_proba`: probabilities, labels",
+    condition="`metric='euclidean'`",
 )
 def _nearest_centroid(estimator: Any) -> LinearMap:
-    """|x - c|² without the |x|² that all classes share: the nearest has the largest 2·x·c - |c|²."""
+    """|x - c|² without the |x|² that all classes share: the nearest has the largest 2·x·c - |c|².
+
+    With priors that differ, each feature is first divided by its standard deviation within classes.
+    """
     if estimator.metric != "euclidean":
         instead = "fit it again with metric='euclidean'"
         refuse("NearestCentroid", "have metric='euclidean'", f"metric={estimator.metric!r}", instead)
-    priors = getattr(estimator, "class_prior_", np.ones(1))
-    if not np.isclose(priors, priors[0]).all():
-        refuse("NearestCentroid", "have priors='uniform'", f"priors {priors}", "use LinearDiscriminantAnalysis")
-    centroids = np.asarray(estimator.centroids_, dtype=np.float64)
-    bias = -(centroids**2).sum(axis=1)
-    return LinearMap(2 * centroids, bias, "predict", labels=labels_of(estimator))
+    centroids, labels = np.asarray(estimator.centroids_, dtype=np.float64), labels_of(estimator)
+    priors = np.asarray(getattr(estimator, "class_prior_", np.full(len(labels), 1 / len(labels))))
+    if np.isclose(priors, 1 / len(labels)).all():
+        return LinearMap(2 * centroids, -(centroids**2).sum(axis=1), "predict", labels=labels)
+    deviation = np.where(estimator.within_class_std_dev_ == 0, 1.0, estimator.within_class_std_dev_)
+    scaled = centroids / deviation
+    bias = 2 * np.log(priors) - (scaled**2).sum(axis=1)
+    return LinearMap(2 * scaled / deviation, bias, "predict_proba", "softmax", labels)

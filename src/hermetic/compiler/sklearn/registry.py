@@ -142,10 +142,9 @@ def _checked(estimator: Any, kind: type, table: Mapping[str, Entry]) -> Any:
     _check_not_overridden(estimator, kind)
     try:
         check_is_fitted(estimator)
+        return table[kind.__name__].reader(estimator)
     except NotFittedError as error:
         raise CompileError(f"the {type(estimator).__name__} must be fitted. It is not: call fit first.") from error
-    try:
-        return table[kind.__name__].reader(estimator)
     except AttributeError as error:
         raise CompileError(
             f"the {type(estimator).__name__} must have the attributes that the installed scikit-learn gives it in fit. "
