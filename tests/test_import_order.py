@@ -30,7 +30,8 @@ HOUSE = """
     plan         parameters packing bitpacking
     quantize     errors
     links        -
-    signature    errors parameters packing bounds plan quantize links
+    features     errors
+    signature    errors parameters packing bounds plan quantize links features
     wire         errors parameters packing signature modular bitpacking seeds
 
     # The data owner: has the secret key, never a weight.

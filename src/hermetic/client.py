@@ -89,7 +89,8 @@ class Client:
         Parameters
         ----------
         X
-            Shape (d,) for one sample or (n, d) for any number of them; an array, a DataFrame or a sparse matrix.
+            Shape (inputs,) for one sample or (n, inputs) for any number of them; an array, a DataFrame or a sparse
+            matrix. ``signature.inputs`` is d where the model has no feature map.
         progress
             Called with (done, total) ciphertexts.
 
@@ -111,10 +112,14 @@ class Client:
         return Query(self.signature.parameters, batch, self._encrypt(integers, layout, seed, progress))
 
     def quantize(self, X: npt.ArrayLike) -> tuple[Integers, bool]:
-        """The integers (n, d) that :meth:`encrypt` encrypts, and whether X was one sample of shape (d,)."""
+        """The integers (n, d) that :meth:`encrypt` encrypts, and whether X was one sample; features of the signature's
+        feature map are computed first.
+        """
         values = _as_reals(X, self.signature)
         vector = values.ndim == 1
         values = values[None] if vector else values
+        if self.signature.feature_map is not None:
+            values = self.signature.feature_map.apply(values)
         integers = self.signature.grid.quantize(values, clip=self.clip, round_inputs=self.round_inputs)
         return integers, vector
 
@@ -297,7 +302,7 @@ def _as_reals(X: Any, signature: Signature) -> Reals:
         values = raw.astype(np.float64)
     except (TypeError, ValueError) as error:
         raise InputError(f"inputs must be real numbers. Got {type(X).__name__} that is not: {error}.") from error
-    d = signature.features
+    d = signature.inputs
     if values.ndim not in (1, 2) or values.shape[-1] != d:
         raise InputError(f"inputs must have shape ({d},) or (n, {d}). Got {values.shape} instead.")
     if values.ndim == 2 and not 1 <= len(values) <= MAX_SAMPLES:

@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from . import bounds, plan
 from .errors import ParameterError, WireError
+from .features import FeatureMap
 from .links import HEADS, has_probabilities, outputs_fit
 from .packing import Layout
 from .parameters import Parameters, parameters_for
@@ -53,7 +54,9 @@ class Signature:
     parameters
         The ring parameters.
     grid
-        The public integer grid of the d input features.
+        The public integer grid of the d features that are encrypted.
+    feature_map
+        The public map from inputs to these features; ``None`` when the inputs are the features.
     outputs
         k, the number of scores of one sample.
     method
@@ -91,10 +94,11 @@ class Signature:
     limb_bits: int
     error: float
     offers: tuple[Offer, ...]
+    feature_map: FeatureMap | None = None
 
     @property
     def features(self) -> int:
-        """d."""
+        """d, the number of values of one sample that are encrypted."""
         return self.grid.features
 
     @property
@@ -106,6 +110,11 @@ class Signature:
         found += [] if self.method == "transform" else ["predict"]
         found += ["predict_proba"] if has_probabilities(self.link) else []
         return tuple(dict.fromkeys(found))
+
+    @property
+    def inputs(self) -> int:
+        """The number of values of one sample that the client starts from: d, or what the feature map takes."""
+        return self.features if self.feature_map is None else self.feature_map.inputs
 
     @property
     def integer_outputs(self) -> int:
@@ -179,6 +188,8 @@ class Signature:
             "error": self.error,
             "layouts": [[o.layout.samples, o.layout.features, o.layout.outputs, o.lambda_bits] for o in self.offers],
         }
+        if self.feature_map is not None:
+            document["feature_map"] = self.feature_map.document()
         return json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
 
     @cached_property
@@ -239,8 +250,11 @@ def _read(document: Any) -> Signature:
     labels = _labels_from_json(document["labels"])
     _require(labels is None or outputs_fit(link, len(labels), outputs), "labels must match outputs")
     _require(labels is not None or link in (None, "exp"), "a model with this link must have labels")
+    feature_map = FeatureMap.from_document(document["feature_map"]) if "feature_map" in document else None
+    _require(feature_map is None or feature_map.outputs == features, "feature_map must match features")
     if names is not None:
-        _require(isinstance(names, list) and len(names) == features, "feature_names must match features")
+        inputs = features if feature_map is None else feature_map.inputs
+        _require(isinstance(names, list) and len(names) == inputs, "feature_names must match features")
     return Signature(
         name=_string(document["name"]),
         parameters=parameters,
@@ -257,6 +271,7 @@ def _read(document: Any) -> Signature:
         limb_bits=_integer(document["limb_bits"], 0, MAX_RESULT_BITS, "limb_bits"),
         error=error,
         offers=offers,
+        feature_map=feature_map,
     )
 
 

@@ -42,7 +42,7 @@ def read_inputs(sources: Sequence[str], signature: Signature) -> Samples:
     if len(images) < len(sources):
         raise InputError("samples must come from one file, or from images alone. Got both.")
     largest = _largest_pixel(signature.grid)
-    return np.stack([_read_image(image, signature.features) * (largest / _BYTE) for image in images])
+    return np.stack([_read_image(image, signature.inputs) * (largest / _BYTE) for image in images])
 
 
 def _largest_pixel(grid: Grid) -> float:

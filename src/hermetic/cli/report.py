@@ -64,8 +64,8 @@ def _public(signature: Signature) -> dict[str, str]:
     link = f", {'probabilities' if has_probabilities(one.link) else 'made'} by {one.link}" if one.link else ""
     rows = {
         "name": one.name,
-        "shape": f"{counted(one.features, 'feature')} -> {counted(one.outputs, 'score')}",
-        "inputs": _inputs(one.grid),
+        "shape": f"{_shape(one)} -> {counted(one.outputs, 'score')}",
+        "inputs" if one.feature_map is None else "features": _inputs(one.grid),
         "scores": f"of {one.method}{link}",
     }
     if one.feature_names is not None:
@@ -75,6 +75,13 @@ def _public(signature: Signature) -> dict[str, str]:
     rows["integers"] = f"{one.result_bits} bits, scale 2^-{one.scale_exponent}, {counted(one.limbs, 'limb')}"
     rows["signature"] = f"{size(len(signature_to_bytes(one)))}, {one.digest.hex()[:32]}…"
     return rows
+
+
+def _shape(signature: Signature) -> str:
+    encrypted = counted(signature.features, "feature")
+    if signature.feature_map is None:
+        return encrypted
+    return f"{counted(signature.inputs, 'input')} -> {encrypted} (public: {signature.feature_map})"
 
 
 def _private(model: EncryptedModel, file_bytes: int) -> dict[str, str]:

@@ -9,15 +9,18 @@ from typing import Any
 import numpy.typing as npt
 
 from ..errors import CompileError, WireError
+from ..features import FeatureMap
 from ..model import EncryptedModel
 from ..parameters import PROFILES
 from ..signature import Signature
-from .inputs import Limits
+from .inputs import InputRange, Limits
 from .inputs import input_range as range_of
 from .linear import LinearMap
 from .planner import Choice, choose
 from .sample import Sample
 from .verify import verify
+
+_MAPPED_ROWS = 1000
 
 
 def compile_model(
@@ -25,6 +28,7 @@ def compile_model(
     X_sample: npt.ArrayLike | None = None,
     *,
     name: str | None = None,
+    features: FeatureMap | None = None,
     input_range: Limits | None = None,
     input_step: npt.ArrayLike | None = None,
     profile: str | None = None,
@@ -45,6 +49,9 @@ def compile_model(
         whole numbers are recognised, and encrypted exactly.
     name
         The model's public name; by default the estimator's class in lower case.
+    features
+        The public map that clients apply to inputs before they encrypt; the estimator was fitted on its outputs, and
+        ``X_sample`` are its inputs. Every parameter of it becomes public.
     input_range
         (smallest, largest) of every feature, numbers or arrays (d,), instead of the sample's.
     input_step
@@ -84,16 +91,42 @@ def compile_model(
     # 1. The estimator as an affine map over reals, scalers folded in.
     linear = _read(estimator)
     # 2. The public range and step of every input feature.
-    features = linear.weights.shape[1]
-    sample = None if X_sample is None else Sample(X_sample, features, linear.feature_names)
-    inputs = range_of(features, sample, input_range, input_step)
+    sample, inputs = _inputs(linear, X_sample, features, input_range, input_step)
     # 3. Parameters, result bits, limbs and layouts; integer weights with proven bounds.
     choice = choose(linear, inputs, profile=profile, tolerance=tolerance, flooding=flooding)
     # 4. The model and its public signature.
-    model = EncryptedModel(choice.integers, _signature(linear, choice, name or type(estimator).__name__.lower()))
+    model = EncryptedModel(
+        choice.integers, _signature(linear, choice, name or type(estimator).__name__.lower(), features)
+    )
     # 5. The integer reference against the estimator itself.
     verify(model, estimator, sample)
     return model
+
+
+def _inputs(
+    linear: LinearMap,
+    X_sample: npt.ArrayLike | None,
+    features: FeatureMap | None,
+    limits: Limits | None,
+    step: npt.ArrayLike | None,
+) -> tuple[Sample | None, InputRange]:
+    """The sample and the range of what is encrypted: inputs, or the features that are computed from them."""
+    d = linear.weights.shape[1]
+    if features is None:
+        sample = None if X_sample is None else Sample(X_sample, d, linear.feature_names)
+        return sample, range_of(d, sample, limits, step)
+    if limits is not None or step is not None:
+        raise CompileError("input_range and input_step must be left out with features, whose range is known.")
+    if features.outputs != d:
+        raise CompileError(
+            f"the estimator must be fitted on the {features.outputs} features of the feature map. Got one of {d}: fit "
+            "it on features.apply(X)."
+        )
+    inputs = range_of(d, None, features.limits(), 1.0 if features.whole else 0.0)
+    if X_sample is None:
+        return None, inputs
+    rows = Sample(X_sample, features.inputs, None).rows(_MAPPED_ROWS)
+    return Sample(features.apply(rows), d, None), inputs
 
 
 def _check_options(name: str | None, profile: str | None, tolerance: float | None, flooding: float | None) -> None:
@@ -118,7 +151,7 @@ def _read(estimator: Any) -> LinearMap:
     return read_estimator(estimator)
 
 
-def _signature(linear: LinearMap, choice: Choice, name: str) -> Signature:
+def _signature(linear: LinearMap, choice: Choice, name: str, features: FeatureMap | None) -> Signature:
     one = choice.integers
     signature = Signature(
         name=name,
@@ -129,13 +162,14 @@ def _signature(linear: LinearMap, choice: Choice, name: str) -> Signature:
         link=linear.link,
         labels=linear.labels,
         squeeze=linear.squeeze,
-        feature_names=linear.feature_names,
+        feature_names=linear.feature_names if features is None else None,
         result_bits=choice.result_bits,
         scale_exponent=one.scale_exponent,
         limbs=one.limbs,
         limb_bits=one.limb_bits,
         error=choice.error,
         offers=choice.offers,
+        feature_map=features,
     )
     try:
         return Signature.from_json(signature.json)

@@ -172,7 +172,7 @@ class RemoteModel(Predictor):
     @property
     def n_features_in_(self) -> int:
         """The number of features, d."""
-        return self.signature.features
+        return self.signature.inputs
 
     @property
     def feature_names_in_(self) -> npt.NDArray[np.object_]:

@@ -109,7 +109,9 @@ def _facts_of(one: ServedModel) -> Iterable[tuple[str, str]]:
     cost = signature.cost(1)
     labels = [] if signature.labels is None else [str(label) for label in signature.labels[:_SHOWN_LABELS].tolist()]
     more = "" if signature.labels is None or len(signature.labels) <= _SHOWN_LABELS else ", …"
-    yield "Input", f"{signature.features} features, {_span(signature)}"
+    if signature.feature_map is not None:
+        yield "Input", f"{signature.inputs} values, from which the client computes features: {signature.feature_map}"
+    yield "Encrypted", f"{signature.features} features, {_span(signature)}"
     if labels:
         yield "Classes", ", ".join(labels) + more
     yield "Scores", f"as the estimator's {signature.method}, within {signature.error:.2g}"
@@ -139,7 +141,8 @@ def _ranges(signature: Signature) -> str:
     alike = all(bool(np.all(values == values[0])) for values in (grid.lower, grid.upper, grid.step))
     if alike and signature.feature_names is None:
         return ""
-    names = signature.feature_names or tuple(str(i) for i in range(signature.features))
+    named = signature.feature_names if signature.feature_map is None else None
+    names = named or tuple(str(i) for i in range(signature.features))
     rows = "".join(
         f"<tr><td>{escape(name)}</td><td>{low:.6g}</td><td>{high:.6g}</td><td>{step:.3g}</td></tr>"
         for name, low, high, step in list(zip(names, grid.lower, grid.upper, grid.step, strict=True))[:_SHOWN_FEATURES]

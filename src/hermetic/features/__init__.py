@@ -1,0 +1,14 @@
+"""Public features: what the client computes from its inputs before it encrypts them.
+
+The private part of a model is linear in its features; the features themselves may be anything that is public, cheap and
+the same everywhere. A :class:`FeatureMap` is data, not code: it travels in the signature, and every parameter in it is
+public.
+"""
+
+from __future__ import annotations
+
+from .bins import Bins
+from .feature_map import FeatureMap
+from .local_filters import LocalFilters
+
+__all__ = ["Bins", "FeatureMap", "LocalFilters"]
