@@ -50,8 +50,8 @@ NAMES = [
 ]
 
 CALLS = {
-    "compile": "estimator, X_sample=None, *, name=None, input_range=None, input_step=None, profile=None, "
-    "tolerance=None, flooding=None",
+    "compile": "estimator, X_sample=None, *, name=None, features=None, input_range=None, input_step=None, "
+    "profile=None, tolerance=None, flooding=None",
     "Client": "signature, secret_key=None, *, clip=False, round_inputs=False",
     "Client.encrypt": "self, X, *, progress=None",
     "Client.quantize": "self, X",

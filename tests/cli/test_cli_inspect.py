@@ -9,8 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from command_line import Invoke, Project, Shell
+from sklearn.linear_model import Ridge
 
+import hermetic
 from hermetic import Client, EncryptedModel, Query, Result
+from hermetic.features import Bins, FeatureMap
 from hermetic.wire import signature_from_bytes, signature_to_bytes
 
 
@@ -121,3 +124,16 @@ def test_every_feature_with_the_same_range_is_said_once(invoke: Invoke, digits: 
     largest = EncryptedModel.load(digits.model_file).signature.grid.upper
     assert np.ptp(largest) == 0
     assert f"each from 0 to {largest[0]:g}, exact in steps of 1" in shown
+
+
+def test_public_features_are_printed(shell: Shell, digits: Project, tmp_path: Path) -> None:
+    """What a model publishes is never silent."""
+    features = FeatureMap(Bins([[8.0]] * digits.X.shape[1]))
+    head = Ridge().fit(features.apply(digits.X), digits.X[:, 0])
+    file = tmp_path / "bins.hermetic"
+    hermetic.compile(head, features=features).save(file)
+    done = shell("inspect", str(file))
+    assert done.returncode == 0, done.stderr
+    assert f"(public: {2 * digits.X.shape[1]} bins)" in " ".join(done.stdout.split())
+    document = json.loads(shell("inspect", str(file), "--json").stdout)
+    assert document["public"]["feature_map"] == features.document()
