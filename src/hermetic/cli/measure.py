@@ -93,6 +93,8 @@ def _timed(step: str, work: Callable[[], T]) -> tuple[Seconds, T]:
 
 
 def _random_inputs(signature: Signature, samples: int) -> Reals:
-    grid = signature.grid
-    integers = np.random.default_rng(0).integers(grid.low, grid.high, size=(samples, grid.features), endpoint=True)
+    grid, random = signature.grid, np.random.default_rng(0)
+    if signature.feature_map is not None:
+        return random.random((samples, signature.inputs))
+    integers = random.integers(grid.low, grid.high, size=(samples, grid.features), endpoint=True)
     return np.asarray(grid.offset + integers * grid.step)
