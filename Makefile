@@ -13,6 +13,8 @@ AZURITE   := tests/azurite/node_modules/.installed
 HOSTS     := $(patsubst %/requirements.lock,%/.venv/.installed,$(wildcard tests/hosts/*/requirements.lock))
 AZUREML   := tests/hosts/azureml/.venv
 PIP       := $(BIN)/python -m pip --disable-pip-version-check
+LOCK       = $(UV) pip compile --universal --python-version 3.11 --fork-strategy fewest --generate-hashes \
+  --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' --quiet
 SUDO      := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 APT       := $(SUDO) sh -c 'apt-get update -qq && apt-get install -y -qq --no-install-recommends "$$@"' apt
 
@@ -89,12 +91,11 @@ types: venv  ## Check the types
 
 lock:  ## Pin every dependency again in requirements.lock (needs uv; newer versions: ARGS=--upgrade)
 	@command -v $(UV) >/dev/null || { echo "make lock needs uv: pip install uv, or make lock UV=/path/to/uv" >&2; exit 1; }
-	$(UV) pip compile pyproject.toml --all-extras --group dev --universal --python-version 3.11 \
-	  --fork-strategy fewest --generate-hashes --no-emit-index-url --no-emit-find-links \
-	  --custom-compile-command 'make lock' --quiet --output-file requirements.lock $(ARGS)
-	for host in tests/hosts/*/; do (cd $$host && $(UV) pip compile requirements.in --universal --python-version 3.11 \
-	  --generate-hashes --no-emit-index-url --no-emit-find-links \
-	  --custom-compile-command 'make lock' --quiet --output-file requirements.lock $(ARGS)) || exit 1; done
+	$(LOCK) pyproject.toml --all-extras --group dev --output-file requirements.lock $(ARGS)
+	$(LOCK) pyproject.toml --extra serve --constraint requirements.lock --no-annotate \
+	  --output-file src/hermetic/deploy/serve.lock $(ARGS)
+	$(LOCK) pyproject.toml src/hermetic/deploy/score.in --no-annotate --output-file src/hermetic/deploy/score.lock $(ARGS)
+	for host in tests/hosts/*/; do (cd $$host && $(LOCK) requirements.in --output-file requirements.lock $(ARGS)) || exit 1; done
 
 clean:  ## Remove .venv, caches and builds
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

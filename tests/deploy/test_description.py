@@ -76,5 +76,5 @@ def test_without_pyyaml_it_says_what_to_install(
     description: Description, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "yaml", None)
-    with pytest.raises(SettingsError, match="pip install pyyaml"):
+    with pytest.raises(SettingsError, match=r"hermetic\[deploy\]"):
         rendered("docker", tmp_path / "out", description)

@@ -52,7 +52,7 @@ def _yaml() -> Any:
     try:
         import yaml
     except ModuleNotFoundError:
-        raise SettingsError("rendering needs PyYAML. Install it with: pip install pyyaml") from None
+        raise SettingsError("rendering needs PyYAML. Install it with: pip install 'hermetic[deploy]'") from None
     return yaml
 
 
