@@ -105,7 +105,7 @@ class EILinearRegressionClient:
         ValueError
             If the response is no answer, or answers another key.
         """
-        check_strings(response, 2, "a response")
+        check_strings(response, "a response", 2)
         self._log(f"Received encrypted response of {len(response)} strings")
         try:
             scores = self._decrypt(response)

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hermetic.errors import HermeticError, MismatchError
+from hermetic.legacy import is_legacy
 from hermetic.model import EncryptedModel, lambda_bits
 from hermetic.quantize import IntegerMap, Reals, guaranteed_error, quantize_map
 from hermetic.signature import MAX_FEATURES, MAX_OUTPUTS, Offer
@@ -30,6 +31,7 @@ from .exchange import (
     signature,
     to_text,
 )
+from .legacy_clients import SWITCH, LegacyClients, switched_on
 
 _MAX_LIMBS = 4
 _LARGEST_COEFFICIENT = 1e200
@@ -47,11 +49,15 @@ class EIServer:
         Shape (k,), real numbers.
     verbose
         Print what is done: sizes, never an input or a coefficient.
+    legacy_clients
+        Answer unmodified clients of encrypted-inference 0.9 too, **without protection of the coefficients**; by default
+        as the environment variable ``HERMETIC_LEGACY_CLIENTS`` says (``1`` or ``0``), and otherwise not. Warns.
 
     Attributes
     ----------
     error
-        Guaranteed bound on |decrypted score - score|, for every input that the client accepts.
+        Guaranteed bound on |decrypted score - score|, for every input that the client accepts. It does not hold for
+        legacy clients.
 
     Raises
     ------
@@ -63,12 +69,20 @@ class EIServer:
     Leaks to the client: the scores, ``error``, and what :meth:`hermetic.EncryptedModel.evaluate` says.
     """
 
-    def __init__(self, coeffs: npt.ArrayLike, intercept: npt.ArrayLike, verbose: bool = False) -> None:
+    def __init__(
+        self,
+        coeffs: npt.ArrayLike,
+        intercept: npt.ArrayLike,
+        verbose: bool = False,
+        *,
+        legacy_clients: bool | None = None,
+    ) -> None:
         self.verbose = verbose
         self.coeffs, self.intercept = _read_coefficients(coeffs, intercept)
         self._model = _compile(self.coeffs, self.intercept)
         self.error = self._model.signature.error
         self._signature = to_text(signature_to_bytes(self._model.signature))
+        self._legacy = LegacyClients(self.coeffs, self.intercept) if switched_on(legacy_clients) else None
 
     def predict(self, ciphertexts: Sequence[str], public_keys: bytes) -> list[str]:
         """Answer one sample.
@@ -90,16 +104,31 @@ class EIServer:
         ValueError
             If they are not what they must be, or do not belong together.
         """
-        check_strings(ciphertexts, 1, "ciphertexts")
+        check_strings(ciphertexts, "ciphertexts")
+        if not isinstance(public_keys, bytes | bytearray | memoryview):
+            raise ValueError(f"public_keys must be bytes. Got {type(public_keys).__name__} instead.")
+        public_keys = bytes(public_keys)
         self._log(f"Received encrypted input of {len(ciphertexts)} strings")
         try:
-            answer = self._answer(ciphertexts, public_keys)
+            if is_legacy(public_keys):
+                answer = self._answer_legacy(ciphertexts, public_keys)
+            else:
+                answer = [self._signature, to_text(self._answer(ciphertexts, public_keys))]
         except HermeticError as error:
             raise ValueError(str(error)) from error
-        self._log(f"Created encrypted result of {len(answer)} bytes")
-        return [self._signature, to_text(answer)]
+        self._log(f"Created encrypted result of {sum(map(len, answer)) / 1024:.3f} KB")
+        return answer
+
+    def _answer_legacy(self, ciphertexts: Sequence[str], public_keys: bytes) -> list[str]:
+        if self._legacy is None:
+            raise ValueError(
+                "the request must be of this version. It is of encrypted-inference 0.9: update the client, or let the "
+                f"operator allow old clients (legacy_clients=True, or {SWITCH}=1)."
+            )
+        return self._legacy.predict(ciphertexts, public_keys)
 
     def _answer(self, ciphertexts: Sequence[str], public_keys: bytes) -> bytes:
+        check_strings(ciphertexts, "ciphertexts", 1)
         query = self._read_query(ciphertexts)
         name, key = _read_keys(public_keys)
         if query.batch.key != name:
@@ -125,12 +154,9 @@ class EIServer:
 
 def _read_keys(data: bytes) -> tuple[bytes, PublicKey]:
     """The key's name, and the key."""
-    if not isinstance(data, bytes | bytearray | memoryview):
-        raise ValueError(f"public_keys must be bytes. Got {type(data).__name__} instead.")
     if len(data) != KEY_BYTES:
         raise ValueError(f"public_keys must have {KEY_BYTES} bytes. Got {len(data)} instead.")
-    raw = bytes(data)
-    return raw[-NAME_BYTES:], PublicKey.from_bytes(raw[:-NAME_BYTES])
+    return data[-NAME_BYTES:], PublicKey.from_bytes(data[:-NAME_BYTES])
 
 
 def _read_coefficients(coeffs: npt.ArrayLike, intercept: npt.ArrayLike) -> tuple[Reals, Reals]:

@@ -96,10 +96,11 @@ def question(features: int) -> Signature:
     return signature(features, 1, _UNKNOWN_SCALE, 1, 0, offer, 0.0)
 
 
-def check_strings(value: object, count: int, what: str) -> None:
-    """Raise :class:`ValueError` if ``value`` is not a list of ``count`` things."""
-    if not isinstance(value, list | tuple) or len(value) != count:
-        raise ValueError(f"{what} must be a list of {count} base64 strings. It is not.")
+def check_strings(value: object, what: str, count: int | None = None) -> None:
+    """Raise :class:`ValueError` if ``value`` is not a list, or not of ``count`` things."""
+    expected = "base64 strings" if count is None else f"{count} base64 string{'s' * (count > 1)}"
+    if not isinstance(value, list | tuple) or len(value) != (len(value) if count is None else count):
+        raise ValueError(f"{what} must be a list of {expected}. It is not.")
 
 
 def to_text(data: bytes) -> str:
