@@ -14,9 +14,8 @@ from hypothesis import strategies as st
 from old_client import OldClient
 
 from hermetic.errors import WireError
-from hermetic.legacy import LegacyWeights, RotationKeys
 from hermetic.legacy import format as wire
-from hermetic.legacy.ckks import _engine
+from hermetic.legacy.ckks import LegacyWeights, RotationKeys, _engine
 
 HEADER = struct.Struct("<HBBBBHQ")
 

@@ -12,7 +12,8 @@ from old_client import OldClient
 
 from encrypted.inference.eiclient import EILinearRegressionClient
 from encrypted.inference.eiserver import EIServer
-from hermetic.legacy import LegacyWeights, RotationKeys, read_strings
+from hermetic.legacy.ckks import LegacyWeights, RotationKeys
+from hermetic.legacy.format import read_strings
 
 Reals = npt.NDArray[np.float64]
 

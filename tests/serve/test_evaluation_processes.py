@@ -85,7 +85,7 @@ class TestZerosAhead:
 
 def test_more_keys_than_fit_are_all_answered(tmp_path: Path) -> None:
     """Keys are dropped and sent again as they are needed; nobody notices."""
-    assert 5 * KEY_GROWTH * PublicKey.size(FAST) > 1 << 20
+    assert 5 * KEY_GROWTH["evaluate"] * PublicKey.size(FAST) > 1 << 20
     options = ("--worker-key-memory", "1", "--zero-memory", "2", "--workers", "2", "--key-cache", "1")
     with serving(tmp_path, {"petals": petals().model}, *options) as live:
         callers = [Caller(live.url, petals()) for _ in range(25)]

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hermetic.errors import HermeticError, MismatchError
-from hermetic.legacy import is_legacy
+from hermetic.legacy.format import is_legacy
 from hermetic.model import EncryptedModel, lambda_bits
 from hermetic.quantize import IntegerMap, Reals, guaranteed_error, quantize_map
 from hermetic.signature import MAX_FEATURES, MAX_OUTPUTS, Offer

@@ -10,7 +10,8 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from functools import cached_property
 
-from hermetic.legacy import LegacyWeights, RotationKeys, read_strings
+from hermetic.legacy.ckks import LegacyWeights, RotationKeys
+from hermetic.legacy.format import read_strings
 from hermetic.quantize import Reals
 
 SWITCH = "HERMETIC_LEGACY_CLIENTS"

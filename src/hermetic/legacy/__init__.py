@@ -3,17 +3,3 @@
 An answer in this format is what SEAL computes and no more: it is not flooded and not masked, so that its noise tells
 about the weights, and whoever asks carefully can learn them. Off unless an operator switches it on.
 """
-
-from .ckks import LegacyWeights, RotationKeys
-from .format import MAX_KEY_BYTES, SLOTS, ciphertexts_for, is_legacy, max_ciphertext_bytes, read_strings
-
-__all__ = [
-    "MAX_KEY_BYTES",
-    "SLOTS",
-    "LegacyWeights",
-    "RotationKeys",
-    "ciphertexts_for",
-    "is_legacy",
-    "max_ciphertext_bytes",
-    "read_strings",
-]

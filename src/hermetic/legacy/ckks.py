@@ -118,7 +118,7 @@ class LegacyWeights:
         Parameters
         ----------
         ciphertexts
-            From :func:`hermetic.legacy.read_strings`; they may be forged.
+            From :func:`hermetic.legacy.format.read_strings`; they may be forged.
         keys
             The keys of the same client; with others the scores are meaningless, which cannot be seen here.
 

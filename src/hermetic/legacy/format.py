@@ -40,8 +40,6 @@ DATA_PARAMETERS = bytes.fromhex("0f8bbf7d4509a0123c2bc9d4f3d564630c448ed8cc41a89
 KEY_PARAMETERS = bytes.fromhex("e2a8dd3f1586dacfac02a4591f26b3ba536e0b1f60e28faef57f030eab08c5dd")
 """SEAL's hashes of the parameters, without and with the special prime."""
 
-MAX_STRINGS = 256
-
 _HEADER = struct.Struct("<HBBBBHQ")
 _MAGIC, _HEADER_BYTES = 0xA15E, 16
 _MINOR = 4

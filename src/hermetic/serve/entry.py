@@ -28,6 +28,7 @@ from .service import Trace
 from .settings import Settings
 
 _MODEL_DIR = "AZUREML_MODEL_DIR"
+_LEGACY_CLIENTS = "HERMETIC_LEGACY_CLIENTS"  # what encrypted.inference.eiserver asks
 _ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 _NOT_FOR_SCRIPTS = ("authorization", "cookie")
 
@@ -111,6 +112,8 @@ class ScriptHouse(Front):
 def _program(settings: Settings) -> Program:
     """The script's process: it has the whole environment, because its credentials are its own affair."""
     environment = {**_ONE_THREAD, **os.environ, "PYTHONUNBUFFERED": "1"}
+    if settings.legacy_clients:
+        environment[_LEGACY_CLIENTS] = "1"
     if settings.model_dir:
         environment[_MODEL_DIR] = str(settings.model_dir.resolve())
     return Program(module=f"{__package__}.script", options={}, environment=environment, depth=1)

@@ -39,6 +39,11 @@ class Front(ABC):
         budget = MemoryBudget(settings.body_memory * MIB)
         self.bodies = BodyReader(budget, settings.body_timeout, settings.min_upload_rate * 1000)
         self.metrics = Metrics()
+        if settings.legacy_clients:
+            log.warning(
+                "clients of encrypted-inference 0.9 are answered in CKKS: the weights are not protected from them",
+                extra={"event": "legacy_clients"},
+            )
         self._open = False
         self._stopping = asyncio.Event()
         for name, text, read in (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import time
@@ -16,7 +17,7 @@ from ..errors import SettingsError
 from . import browser, openapi, pages, plain, v2
 from .front import Front, again_and_again
 from .keycache import KeyCache
-from .keystore import AsyncKeyStore, KeyStore, StoreError
+from .keystore import DIGEST_BYTES, OLD_KEY_ID, AsyncKeyStore, KeyStore, StoreError
 from .logs import log
 from .pool import Program
 from .refusals import RefusalError
@@ -78,6 +79,7 @@ class House(Front):
         self.keys = AsyncKeyStore(keys)
         self.quota = KeyQuota(self.keys, settings.max_keys)
         self._cache = KeyCache(self.keys, settings.key_cache * MIB, settings.key_recheck)
+        self.checking_old_keys = asyncio.Lock()  # it takes some 40 MB: one after the other
         self.repository = Repository(settings.models, self.pool, settings.max_samples)
         self.service = Service(self.repository, self._cache, self.pool, self.allowance, self.metrics)
         for name, text, read in (
@@ -104,10 +106,13 @@ class House(Front):
 
     async def forget_key(self, tenant: str, key_id: str) -> bool:
         """Delete a public key everywhere; False if there is none."""
+        held = key_id
+        if OLD_KEY_ID.fullmatch(key_id) and (stored := await self._cache.get(tenant, key_id)):
+            held = stored[:DIGEST_BYTES].hex()
         found = await self.keys.delete(tenant, key_id)
         self._cache.forget(tenant, key_id)
         self.quota.freed(tenant)
-        await self.pool.drop_key(key_id)
+        await self.pool.drop_key(held)
         return found
 
     def chores(self) -> Iterator[Coroutine[None, None, None]]:

@@ -2,6 +2,9 @@
 
     <prefix>/keys/<tenant>/<key id>          key id = SHA-256 of the bytes, checked whenever they are read
 
+Keys of old clients (encrypted-inference 0.9) have names that their clients chose. What is stored of them begins with
+the SHA-256 of the rest, for the same check.
+
 The store is the operator's own, named in the settings; nothing in a request ever says where to read from.
 """
 
@@ -28,6 +31,8 @@ from .refusals import RefusalError
 from .stores import Store
 
 KEY_ID = re.compile(r"[0-9a-f]{64}")
+OLD_KEY_ID = re.compile(r"[a-z2-7]{32}")
+DIGEST_BYTES = 32
 
 _THREADS = 16
 
@@ -110,7 +115,7 @@ class KeyStore:
             return None
         if self._expired(found.meta["last_modified"]):
             return None
-        if hashlib.sha256(data).hexdigest() != key_id:
+        if not _is_intact(key_id, data):
             log.error("stored key is damaged", extra={"event": "key_damaged", "tenant": tenant})
             return None
         return data
@@ -142,7 +147,7 @@ class KeyStore:
         found = []
         for meta in (one for batch in batches for one in batch):
             tenant_of_key, key_id = meta["path"].split("/")[-2:]
-            if KEY_ID.fullmatch(key_id):
+            if KEY_ID.fullmatch(key_id) or OLD_KEY_ID.fullmatch(key_id):
                 found.append(StoredKey(tenant_of_key, key_id, meta["size"], meta["last_modified"]))
         return found
 
@@ -155,6 +160,12 @@ class KeyStore:
 
     def _expired(self, modified: datetime) -> bool:
         return self._lifetime is not None and datetime.now(UTC) - modified > self._lifetime
+
+
+def _is_intact(key_id: str, data: bytes) -> bool:
+    if OLD_KEY_ID.fullmatch(key_id):
+        return hashlib.sha256(data[DIGEST_BYTES:]).digest() == data[:DIGEST_BYTES]
+    return hashlib.sha256(data).hexdigest() == key_id
 
 
 def _path(tenant: str, key_id: str) -> str:

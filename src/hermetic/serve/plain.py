@@ -15,7 +15,8 @@ from starlette.routing import BaseRoute
 from ..errors import WireError
 from ..parameters import PROFILES
 from ..wire import PublicKey
-from .keystore import KEY_ID
+from . import old_clients
+from .keystore import DIGEST_BYTES, KEY_ID
 from .metrics import CONTENT_TYPE
 from .refusals import malformed, not_found, too_large
 from .repository import ServedModel
@@ -79,7 +80,7 @@ async def signature(request: Request) -> Response:
 
 def _key_id(request: Request) -> str:
     key_id: str = request.path_params["key_id"]
-    if not KEY_ID.fullmatch(key_id):
+    if not KEY_ID.fullmatch(key_id) and not old_clients.is_old_key(house_of(request), key_id):
         raise malformed("a key id must be 64 lower-case hexadecimal digits.")
     return key_id
 
@@ -87,6 +88,8 @@ def _key_id(request: Request) -> str:
 async def put_key(request: Request) -> Response:
     house, endpoint = house_of(request), Endpoint.of(request)
     key_id, tenant = _key_id(request), endpoint.caller.tenant
+    if old_clients.is_old_key(house, key_id):
+        return await old_clients.put_key(request)
 
     def check(length: int) -> None:
         if length not in KEY_SIZES:
@@ -111,6 +114,8 @@ async def get_key(request: Request) -> Response:
     data = await house_of(request).keys.read(Endpoint.of(request).caller.tenant, key_id)
     if data is None:
         raise not_found("the public key")
+    if old_clients.is_old_key(house_of(request), key_id):
+        data = data[DIGEST_BYTES:]
     return Response(data, media_type=_BINARY, headers={"ETag": f'"{key_id}"'})
 
 
@@ -128,13 +133,16 @@ async def score(request: Request) -> Response:
     largest = max((one.sizes.largest for one in house.repository.models), default=0)
 
     def check(length: int) -> None:
-        limit = 4 * (largest + 2) // 3 + _SCORE_OVERHEAD
+        limit = max(4 * (largest + 2) // 3 + _SCORE_OVERHEAD, old_clients.largest_body(house))
         if length > limit:
             raise too_large(f"the body must have at most {limit} bytes. Got {length} instead: send fewer samples.")
 
     async with house.bodies.read(request, endpoint.caller.tenant, check) as body:
         endpoint.trace.bytes_in = len(body)
-        queries, name, key_id = _read_score(body)
+        document = _read_object(body)
+        if old_clients.is_old_key(house, document.get("key_id")):
+            return await old_clients.score(request, document)
+        queries, name, key_id = _read_score(document)
         answers = []
         for query in queries:
             model = _model_for(request, name, query)
@@ -148,13 +156,17 @@ def _model_for(request: Request, name: str | None, query: bytes) -> ServedModel:
     return service.model_of_query(query) if name is None else service.model(name, None)
 
 
-def _read_score(body: bytes) -> tuple[list[bytes], str | None, str]:
+def _read_object(body: bytes) -> dict[str, Any]:
     try:
         document: Any = json.loads(body)
     except (ValueError, RecursionError):
         raise malformed("the body must be JSON. It does not parse.") from None
     if not isinstance(document, dict):
         raise malformed("the body must be a JSON object.")
+    return document
+
+
+def _read_score(document: dict[str, Any]) -> tuple[list[bytes], str | None, str]:
     data, key_id, name = (document.get(one) for one in ("data", "key_id", "model"))
     if not isinstance(data, list) or not 1 <= len(data) <= MAX_QUERIES:
         raise malformed(f"data must be a list of 1 to {MAX_QUERIES} base64 strings.")

@@ -111,8 +111,8 @@ class Answer:
     ms: float
 
 
-KEY_GROWTH = 4
-"""A parsed public key takes about so many times the bytes of its envelope."""
+KEY_GROWTH = {"evaluate": 4.0, "evaluate_legacy": 2.2}
+"""A parsed key takes about so many times its bytes, by the kind of evaluation that it is for."""
 
 
 class Worker:
@@ -200,13 +200,13 @@ class Worker:
             self.models.remove(model)
             await self.ask({"op": "unload", "model": model})
 
-    async def evaluate(self, model: str, key_id: str, key: bytes, query: Data) -> Answer:
-        """Answer a query; the key's bytes go along if the process does not have it."""
+    async def evaluate(self, model: str, key_id: str, key: Data, *query: Data, op: str = "evaluate") -> Answer:
+        """Answer a query, in one part or several; the key's bytes go along if the process does not have it."""
         sent = b"" if key_id in self._keys else key
-        dropped = self._hold(key_id, KEY_GROWTH * len(key))
-        head = {"op": "evaluate", "model": model, "key": key_id, "key_bytes": len(sent), "drop": dropped}
+        dropped = self._hold(key_id, int(KEY_GROWTH[op] * len(key)))
+        head = {"op": op, "model": model, "key": key_id, "key_bytes": len(sent), "drop": dropped}
         try:
-            reply, data = await self.ask(head, sent, query)
+            reply, data = await self.ask({**head, "parts": list(map(len, query))}, sent, *query)
         except (EvaluationError, FaultError):
             if sent:  # perhaps it could not read the key
                 self._keys.pop(key_id, None)

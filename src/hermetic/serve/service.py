@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from ..errors import MismatchError, WireError
@@ -10,10 +11,11 @@ from ..wire import OVERHEAD_BYTES, Batch, PublicKey
 from .access import Caller
 from .allowance import Allowance
 from .keycache import KeyCache
+from .keystore import DIGEST_BYTES
 from .limits import predictions
 from .logs import log
 from .metrics import Metrics
-from .pool import Answer, Data, EvaluationError, FaultError, Pool, QueueFullError, WorkerLostError
+from .pool import Answer, Data, EvaluationError, FaultError, Pool, QueueFullError, Worker, WorkerLostError
 from .refusals import RefusalError, busy, malformed, not_found, signature_changed, too_large, unknown_key
 from .repository import Repository, ServedModel
 
@@ -116,13 +118,55 @@ class Service:
             raise unknown_key(key_id)
         if len(key) != PublicKey.size(model.signature.parameters):
             raise malformed(f"the public key must use the parameters of model {model.name!r}. It uses others.")
+
+        async def ask(worker: Worker) -> Answer:
+            return await worker.evaluate(model.content, key_id, key, query)
+
+        answer = await self._in_process(caller, model, key_id, predictions(batch), trace, ask)
+        self._metrics.evaluated(model.name, batch.samples, answer.ms)
+        return answer
+
+    async def evaluate_legacy(
+        self, caller: Caller, model: ServedModel, key_id: str, ciphertexts: list[bytes], trace: Trace
+    ) -> Answer:
+        """Answer the ciphertexts of one sample of an old client, see :mod:`hermetic.legacy`.
+
+        Raises
+        ------
+        RefusalError
+            422 for bytes that are no ciphertexts of that client, and otherwise as :meth:`evaluate`.
+        """
+        trace.note(model)
+        trace.samples = 1
+        stored = await self._keys.get(caller.tenant, key_id)
+        if stored is None:
+            raise unknown_key(key_id)
+        content, key = stored[:DIGEST_BYTES].hex(), memoryview(stored)[DIGEST_BYTES:]
+
+        async def ask(worker: Worker) -> Answer:
+            return await worker.evaluate(model.content, content, key, *ciphertexts, op="evaluate_legacy")
+
+        answer = await self._in_process(caller, model, content, 1, trace, ask)
+        self._metrics.evaluated(model.name, 1, answer.ms)
+        return answer
+
+    async def _in_process(
+        self,
+        caller: Caller,
+        model: ServedModel,
+        key_id: str,
+        cost: int,
+        trace: Trace,
+        ask: Callable[[Worker], Awaitable[Answer]],
+    ) -> Answer:
+        """What an evaluation process answers, once there is one and the caller's limits allow the cost."""
         started = time.perf_counter()
         try:
             async with self._pool.worker_for(caller.tenant, key_id) as worker:
                 trace.queue_ms = (trace.queue_ms or 0) + (time.perf_counter() - started) * 1e3
                 self._check_still_served(model)
-                self._allowance.charge(caller, predictions(batch))
-                answer = await worker.evaluate(model.content, key_id, key, query)
+                self._allowance.charge(caller, cost)
+                answer = await ask(worker)
         except (QueueFullError, WorkerLostError) as error:
             raise busy(f"{error}.") from None
         except EvaluationError as error:
@@ -131,7 +175,6 @@ class Service:
             log.error("evaluation failed", extra={"event": "fault", "reason": str(error)})
             raise RefusalError(500, "internal", "the evaluation failed. The operator's log says where.") from None
         trace.evaluation_ms = (trace.evaluation_ms or 0) + answer.ms
-        self._metrics.evaluated(model.name, batch.samples, answer.ms)
         return answer
 
     def _read_batch(self, model: ServedModel, query: Data) -> Batch:

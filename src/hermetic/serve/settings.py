@@ -71,6 +71,11 @@ class Settings(BaseSettings):
     insecure_no_tls: bool = Field(
         False, description="Listen beyond this machine without TLS: only behind a proxy that speaks TLS."
     )
+    legacy_clients: bool = Field(
+        False,
+        description="Answer unmodified clients of encrypted-inference 0.9 too: in CKKS, **without protection of the "
+        "weights** from whoever may call.",
+    )
     rate: Rate | None = Field(None, description="Predictions a tenant may ask for, such as `600/minute`.")
     quota: Rate | None = Field(None, description="A second, longer limit of the same kind, such as `20000/day`.")
 

@@ -21,6 +21,7 @@ from ..parameters import Parameters
 from ..wire import PublicKey, Query, signature_to_bytes
 from .faults import describe_fault
 from .frames import Channel, Head
+from .legacy_evaluation import LegacyEvaluation
 
 
 class KeyRing:
@@ -84,6 +85,7 @@ class Evaluator:
     def __init__(self, keys: KeyRing) -> None:
         self._models: dict[str, EncryptedModel] = {}
         self._keys = keys
+        self._legacy = LegacyEvaluation()
 
     def answer(self, head: Head, payload: memoryview) -> tuple[Head, bytes]:
         """The reply to one message.
@@ -114,21 +116,32 @@ class Evaluator:
 
     def _unload(self, head: Head, _: memoryview) -> tuple[Head, bytes]:
         self._models.pop(head["model"], None)
+        self._legacy.unload(head["model"])
         return {}, b""
 
     def _drop(self, head: Head, _: memoryview) -> tuple[Head, bytes]:
-        self._keys.drop(head["key"])
+        self._drop_keys([head["key"]])
         return {}, b""
+
+    def _drop_keys(self, key_ids: list[str]) -> None:
+        for key_id in key_ids:
+            self._keys.drop(key_id)
+            self._legacy.drop(key_id)
 
     def _evaluate(self, head: Head, payload: memoryview) -> tuple[Head, bytes]:
         started = time.perf_counter()
-        for key_id in head["drop"]:
-            self._keys.drop(key_id)
+        self._drop_keys(head["drop"])
         if head["key_bytes"]:
             self._keys.add(bytes(payload[: head["key_bytes"]]))
         model = self._models[head["model"]]
         query = Query.from_bytes(bytes(payload[head["key_bytes"] :]), model.signature)
         answer = model.evaluate(query, self._keys.use(head["key"])).to_bytes()
+        return {"ms": (time.perf_counter() - started) * 1e3}, answer
+
+    def _evaluate_legacy(self, head: Head, payload: memoryview) -> tuple[Head, bytes]:
+        started = time.perf_counter()
+        self._drop_keys(head["drop"])
+        answer = self._legacy.answer(self._models[head["model"]], head, payload)
         return {"ms": (time.perf_counter() - started) * 1e3}, answer
 
 

@@ -1,0 +1,57 @@
+"""Old clients in an evaluation process: their keys, and the models' weights laid out for their ciphertexts."""
+
+from __future__ import annotations
+
+import json
+
+from ..errors import MismatchError
+from ..legacy.ckks import LegacyWeights, RotationKeys
+from ..model import EncryptedModel
+from ..quantize import Reals, recombine
+from .frames import Head
+
+
+class LegacyEvaluation:
+    """Answers unmodified clients of encrypted-inference 0.9. It protects no weights: see :mod:`hermetic.legacy`."""
+
+    def __init__(self) -> None:
+        self._weights: dict[str, LegacyWeights] = {}
+        self._keys: dict[str, RotationKeys] = {}
+
+    def drop(self, key_id: str) -> None:
+        """Forget a key."""
+        self._keys.pop(key_id, None)
+
+    def unload(self, model: str) -> None:
+        """Forget a model."""
+        self._weights.pop(model, None)
+
+    def answer(self, model: EncryptedModel, head: Head, payload: memoryview) -> bytes:
+        """A JSON list of base64 strings, one an output, for the ciphertexts in the payload behind the key.
+
+        Raises
+        ------
+        WireError
+            If the key or a ciphertext is not as encrypted-inference 0.9 makes them.
+        """
+        at = head["key_bytes"]
+        if at:
+            self._keys[head["key"]] = RotationKeys(bytes(payload[:at]))
+        if head["key"] not in self._keys:
+            raise MismatchError("the public keys must be known to the evaluation process. They are not: try again.")
+        ciphertexts = []
+        for size in head["parts"]:
+            ciphertexts.append(bytes(payload[at : at + size]))
+            at += size
+        weights = self._weights.get(head["model"]) or LegacyWeights(*real_map(model))
+        self._weights[head["model"]] = weights
+        return json.dumps(weights.evaluate(ciphertexts, self._keys[head["key"]])).encode()
+
+
+def real_map(model: EncryptedModel) -> tuple[Reals, Reals]:
+    """What a model's integers stand for: coefficients (k, d) and intercepts (k,), in units of inputs and scores."""
+    one, grid = model.integers, model.signature.grid
+    exact = (one.limbs, one.limb_bits, one.scale_exponent)
+    in_steps, bias = recombine(one.weights.T, *exact).T, recombine(one.bias[None], *exact)[0]
+    coeffs = in_steps / grid.step
+    return coeffs, bias - coeffs @ grid.offset

@@ -1,0 +1,79 @@
+"""The door for unmodified clients of encrypted-inference 0.9: their keys and requests, if the operator allows them."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from ..errors import WireError
+from ..legacy.format import MAX_KEY_BYTES, max_ciphertext_bytes, read_galois_keys, read_strings
+from .keystore import OLD_KEY_ID
+from .refusals import RefusalError, malformed, too_large
+from .routes import Endpoint, house_of
+
+if TYPE_CHECKING:
+    from .house import House
+
+_JSON_OVERHEAD = 16 << 10
+
+
+def is_old_key(house: House, key_id: Any) -> bool:
+    """Whether a key id is one of encrypted-inference 0.9, and old clients are allowed."""
+    return house.settings.legacy_clients and isinstance(key_id, str) and OLD_KEY_ID.fullmatch(key_id) is not None
+
+
+def largest_body(house: House) -> int:
+    """The most bytes of an old client's request for any of the models; 0 if old clients are not allowed."""
+    if not house.settings.legacy_clients:
+        return 0
+    sizes = [max_ciphertext_bytes(one.signature.features) for one in house.repository.models]
+    return 4 * (max(sizes, default=0) + 2) // 3 + _JSON_OVERHEAD
+
+
+async def put_key(request: Request) -> Response:
+    """Store the keys of an old client under its own name for them; other keys under that name are refused."""
+    house, endpoint, key_id = house_of(request), Endpoint.of(request), request.path_params["key_id"]
+    tenant = endpoint.caller.tenant
+
+    def check(length: int) -> None:
+        if length > MAX_KEY_BYTES:
+            raise too_large(f"public keys must have at most {MAX_KEY_BYTES} bytes. Got {length} instead.")
+
+    async with house.bodies.read(request, tenant, check) as body:
+        endpoint.trace.bytes_in = len(body)
+        try:
+            async with house.checking_old_keys:
+                await asyncio.to_thread(read_galois_keys, body)
+        except WireError as error:
+            raise malformed(str(error)) from None
+        stored = hashlib.sha256(body).digest() + body
+        await house.quota.check(tenant, key_id)
+        created = await house.keys.create(tenant, key_id, stored)
+        if not created and await house.keys.read(tenant, key_id) != stored:
+            raise RefusalError(409, "other_key", "the name must be free. Other keys have it: delete them first.")
+    return JSONResponse({"key_id": key_id}, status_code=201 if created else 200)
+
+
+async def score(request: Request, document: dict[str, Any]) -> Response:
+    """Answer ``{"data": [base64, …], "key_id": …}``: one sample, a JSON list of one string an output.
+
+    ``model`` names the model; it may be left out if there is only one.
+    """
+    house, endpoint = house_of(request), Endpoint.of(request)
+    data, key_id, name = (document.get(one) for one in ("data", "key_id", "model"))
+    names = {one.name for one in house.repository.models}
+    if name is None and len(names) == 1:
+        (name,) = names
+    if not isinstance(name, str) or not isinstance(data, list):
+        raise malformed("data must be a list of base64 strings, and model the name of one of several models.")
+    model = house.service.model(name, None)
+    try:
+        ciphertexts = read_strings(data, model.signature.features)
+    except WireError as error:
+        raise malformed(str(error)) from None
+    answer = await house.service.evaluate_legacy(endpoint.caller, model, str(key_id), ciphertexts, endpoint.trace)
+    return Response(answer.data, media_type="application/json")
