@@ -530,14 +530,14 @@ def broken_http(source: random.Random, material: Material) -> Attack:
          b"OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", b"\x00" * 500, b"\r\n" * 2000,
          b"GET /v2 HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
     )  # fmt: skip
-    return Attack("broken HTTP", data, frozenset({200, 400, 404, 405, 431}), closes=True)
+    return Attack("broken HTTP", data, frozenset({200, 400, 404, 405, 421, 431}), closes=True)
 
 
 @_attack(200)
 def damaged_http(source: random.Random, material: Material) -> Attack:
     """Bits of the request line and headers turned over; what it asks for afterwards may be harmless."""
     head = http("GET", f"/v2/models/{material.model}", None, Accept="*/*", X_Request_ID="one")
-    allowed = frozenset({200, 400, 404, 405, 411, 415, 422, 431})
+    allowed = frozenset({200, 400, 404, 405, 411, 415, 421, 422, 431})
     return Attack("damaged HTTP", flipped(source, head), allowed, closes=True, bodiless=False)
 
 
