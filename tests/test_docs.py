@@ -3,6 +3,7 @@
 Rules of a page, *.md at the root, in browser/ and everywhere in docs/:
 
     ```python           runs; the blocks of a page share one namespace and one temporary directory, from top to bottom
+    ```python HOST      runs in the environment tests/hosts/HOST, in that directory, as a program of its own
     ```bash             `hermetic …` runs in that directory; of `make …`, the targets must exist; nothing else
                         `hermetic serve …` runs until the page ends, on a free port, which replaces 8000 on the page
     ```text output      what the block before it printed; … stands for anything within a line
@@ -69,6 +70,18 @@ def run_python(block: Block, path: Path, namespace: dict[str, Any]) -> str:
     with contextlib.redirect_stdout(printed), threadpool_limits(1):
         exec(code, namespace)
     return printed.getvalue()
+
+
+def run_in_host(block: Block) -> str:
+    """What the block prints when it runs in an environment that holds programs of others."""
+    python = ROOT / "tests" / "hosts" / block.info.split()[1] / ".venv" / "bin" / "python"
+    command = [str(python), "-W", "ignore", "-c", "\n" * block.line + block.text]
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, timeout=LONGEST_COMMAND, env=environment(),
+        stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    assert done.returncode == 0, f"line {block.line}: {done.stderr}"
+    return done.stdout
 
 
 def run_bash(block: Block) -> str:
@@ -157,6 +170,8 @@ def test_the_code_of_a_page_runs(path: Path, tmp_path: Path, monkeypatch: pytest
             printed = None
             if block.info == "python":
                 printed = run_python(block, path, namespace)
+            elif block.info.startswith("python "):
+                printed = run_in_host(block)
             elif block.info == "bash" and block.text.startswith("hermetic serve "):
                 services.enter_context(service(block, port))
             elif block.info == "bash":
@@ -166,7 +181,7 @@ def test_the_code_of_a_page_runs(path: Path, tmp_path: Path, monkeypatch: pytest
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_output_is_compared_or_called_an_example(path: Path) -> None:
     for before, block in pairwise(blocks_of(path.read_text(encoding="utf-8"))):
-        marked = block.info != "text" or block.before or before.info not in ("python", "bash")
+        marked = block.info != "text" or block.before or before.info.split(" ")[0] not in ("python", "bash")
         assert marked, f"line {block.line}: mark it `text output`, or `text example`"
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
+import jsonschema
 import numpy as np
 import pytest
 from old_client import OldClient
@@ -147,3 +148,13 @@ def test_the_switch_reaches_an_entry_script(tmp_path: Path, old: OldClient) -> N
         body = {"data": old.encrypt([1.0, 2.0]), "keys": base64.b64encode(old.keys).decode()}
         answer = httpx.post(f"{service.url}/score", json=body, timeout=60)
         assert old.decrypt(answer.json()) == pytest.approx([5.5, -5.0], abs=1e-5)
+
+
+def test_the_openapi_document_takes_the_key_ids_of_old_clients(
+    service: Live, old: OldClient
+) -> None:
+    document = httpx.get(f"{service.url}/openapi.json").json()
+    asked = document["components"]["schemas"]["ScoreRequest"]["properties"]["key_id"]
+    jsonschema.validate(old.key_id, asked)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(old.key_id.upper(), asked)

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute
 
+from .keystore import OLD_KEY_ID
 from .plain import KEY_SIZES, MAX_QUERIES
 from .routes import OPEN, house_of, route
 
@@ -22,7 +23,7 @@ _MODEL = {"name": "model", "in": "path", "required": True, "schema": _STRING}
 _VERSION = {
     "name": "version", "in": "path", "required": True, "schema": {"type": "string", "pattern": "^[1-9][0-9]{0,8}$"},
 }  # fmt: skip
-_KEY = {"name": "key_id", "in": "path", "required": True, "schema": _DIGEST}
+_OLD_KEY_ID = {"type": "string", "pattern": f"^{OLD_KEY_ID.pattern}$"}
 _JSON_LENGTH = {
     "name": "Inference-Header-Content-Length",
     "in": "header",
@@ -38,14 +39,16 @@ def routes() -> list[BaseRoute]:
 
 async def openapi(request: Request) -> Response:
     house = house_of(request)
-    return JSONResponse(document(needs_token=not house.gate.is_open, public_models=house.public_models))
+    options = {"public_models": house.public_models, "old_clients": house.settings.legacy_clients}
+    return JSONResponse(document(needs_token=not house.gate.is_open, **options))
 
 
-def document(*, needs_token: bool, public_models: bool) -> Node:
-    """The document for a service that does, or does not, ask for tokens."""
+def document(*, needs_token: bool, public_models: bool, old_clients: bool = False) -> Node:
+    """The document for a service that does, or does not, ask for tokens, and answer clients of 0.9."""
     tokens: list[Node] = [{"token": []}] if needs_token else []
     reading = [] if public_models else tokens
-    paths = {**_protocol_paths(reading, tokens), **_plain_paths(reading, tokens)}
+    key_id: Node = {"anyOf": [_DIGEST, _OLD_KEY_ID]} if old_clients else _DIGEST
+    paths = {**_protocol_paths(reading, tokens), **_plain_paths(reading, tokens, key_id)}
     return {
         "openapi": "3.1.0",
         "info": {
@@ -55,7 +58,7 @@ def document(*, needs_token: bool, public_models: bool) -> Node:
         },
         "paths": paths,
         "components": {
-            "schemas": _schemas(),
+            "schemas": _schemas(key_id),
             "responses": _responses(),
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
         },
@@ -88,20 +91,21 @@ def _protocol_paths(reading: list[Node], tokens: list[Node]) -> dict[str, Node]:
     return paths
 
 
-def _plain_paths(reading: list[Node], tokens: list[Node]) -> dict[str, Node]:
+def _plain_paths(reading: list[Node], tokens: list[Node], key_id: Node) -> dict[str, Node]:
     signature = _operation(
         "The public signature", {"description": "The envelope, or JSON when asked for.", "content": {
             _BINARY: {}, "application/json": {"schema": {"type": "object"}},
         }}, "401", "404", security=reading,
     )  # fmt: skip
     signature["responses"]["304"] = {"description": "As the caller has it."}
+    key = {"name": "key_id", "in": "path", "required": True, "schema": key_id}
     errors = ("400", "401", "404", "408", "409", "411", "413", "415", "422", "424", "429", "503")
     score = _operation("Answer encrypted queries, base64 in JSON", _json("Base64List"), *errors, security=tokens)
     return {
         "/models": {"get": _operation("Models that are served", _json("ModelList"), "401", security=reading)},
         "/models/{model}/signature": {"parameters": [_MODEL], "get": signature},
         "/models/{model}/versions/{version}/signature": {"parameters": [_MODEL, _VERSION], "get": signature},
-        "/keys/{key_id}": {"parameters": [_KEY], **_key_operations(tokens)},
+        "/keys/{key_id}": {"parameters": [key], **_key_operations(tokens)},
         "/score": {"post": score | {"requestBody": _body("ScoreRequest")}},
         "/healthz": {"get": _operation("Whether the front process lives", _json("Object"))},
         "/metrics": {
@@ -173,7 +177,7 @@ def _object(required: Node, **optional: Any) -> Node:
     return {"type": "object", "required": list(required), "properties": {**required, **optional}}
 
 
-def _schemas() -> Node:
+def _schemas(key_id: Node) -> Node:
     tensor = {"name": _STRING, "datatype": {"const": "UINT8"}, "shape": {"type": "array", "items": {"type": "integer"}}}
     octets = {"type": "array", "items": {"type": "integer", "minimum": 0, "maximum": 255}}
     strings = {"type": "array", "items": _STRING}
@@ -181,7 +185,7 @@ def _schemas() -> Node:
     given = _object(tensor, data=octets, parameters=parameters)
     return {
         "Object": {"type": "object"},
-        "Error": _object({"error": _STRING, "code": _STRING}, signature_digest=_DIGEST, key_id=_DIGEST),
+        "Error": _object({"error": _STRING, "code": _STRING}, signature_digest=_DIGEST, key_id=key_id),
         "ServerMetadata": _object({"name": _STRING, "version": _STRING, "extensions": strings}),
         "ModelMetadata": _object(
             {
@@ -208,11 +212,11 @@ def _schemas() -> Node:
             id=_STRING,
         ),
         "ScoreRequest": _object(
-            {"data": {"type": "array", "minItems": 1, "maxItems": MAX_QUERIES, "items": _STRING}, "key_id": _DIGEST},
+            {"data": {"type": "array", "minItems": 1, "maxItems": MAX_QUERIES, "items": _STRING}, "key_id": key_id},
             model=_STRING,
         ),
         "Base64List": strings,
-        "KeyStored": _object({"key_id": _DIGEST}),
+        "KeyStored": _object({"key_id": key_id}),
         "ModelList": {
             "type": "array",
             "items": _object(
