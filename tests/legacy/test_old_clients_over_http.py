@@ -150,9 +150,7 @@ def test_the_switch_reaches_an_entry_script(tmp_path: Path, old: OldClient) -> N
         assert old.decrypt(answer.json()) == pytest.approx([5.5, -5.0], abs=1e-5)
 
 
-def test_the_openapi_document_takes_the_key_ids_of_old_clients(
-    service: Live, old: OldClient
-) -> None:
+def test_the_openapi_document_takes_the_key_ids_of_old_clients(service: Live, old: OldClient) -> None:
     document = httpx.get(f"{service.url}/openapi.json").json()
     asked = document["components"]["schemas"]["ScoreRequest"]["properties"]["key_id"]
     jsonschema.validate(old.key_id, asked)
