@@ -32,8 +32,19 @@ GROUPS = {
     ],
     "Encrypt and decrypt": ["Client", "SecretKey"],
     "What travels": ["Query", "Result", "PublicKey"],
+    "Public features": ["features.feature_map.FeatureMap", "features.bins.Bins", "features.local_filters.LocalFilters"],
     "Ask a service": ["connect", "aconnect", "RemoteModel", "AsyncRemoteModel"],
     "Answer": ["ZeroPool", "roundtrip.Service", "roundtrip.round_trip", "roundtrip.RoundTrip"],
+    "The workflow of the 2020 guide": [
+        "workflow.workspace.Workspace",
+        "workflow.datastore.Datastore",
+        "workflow.models.Model",
+        "workflow.environment.Environment",
+        "workflow.environment.CondaDependencies",
+        "workflow.configuration.InferenceConfig",
+        "workflow.configuration.DeployConfiguration",
+        "workflow.webservice.Webservice",
+    ],
 }
 REST = "Also exported"
 
