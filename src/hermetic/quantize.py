@@ -217,12 +217,15 @@ def recombine(results: Integers, limbs: int, limb_bits: int, scale_exponent: int
     return np.asarray(parts.sum(axis=1))
 
 
-def guaranteed_error(weights: Reals, bias: Reals, offset_part: Reals, integers: IntegerMap, grid: Grid) -> float:
+def guaranteed_error(
+    weights: Reals, bias: Reals, offset_part: Reals, integers: IntegerMap, grid: Grid, own_error: Reals | float = 0.0
+) -> float:
     """Worst-case |score - estimator's score| over every input in range, rounded up to two significant digits.
 
     ``weights`` (k, d) and ``bias`` (k,) are the reals in units of grid steps; ``offset_part`` (k,) bounds the
     absolute terms that were added into the bias. Float64 rounding, the estimator's own included, is part of the bound;
-    so is underflow, which makes 1e-290 the least of all bounds.
+    so is underflow, which makes 1e-290 the least of all bounds. ``own_error`` (k,) bounds what else the estimator
+    itself rounds.
     """
     w, b = weights.copy(), bias.copy()
     for i in range(integers.limbs):
@@ -235,7 +238,7 @@ def guaranteed_error(weights: Reals, bias: Reals, offset_part: Reals, integers: 
     off_grid = absolute @ grid.slack
     terms = absolute @ grid.magnitude + np.abs(bias) + offset_part
     floating = terms * (grid.features + 16) * 2.0**-51
-    return _round_up(float((rounding + off_grid + floating).max(initial=0.0)) + _UNDERFLOW)
+    return _round_up(float((rounding + off_grid + floating + own_error).max(initial=0.0)) + _UNDERFLOW)
 
 
 def _round_up(value: float) -> float:

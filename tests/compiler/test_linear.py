@@ -17,8 +17,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from hermetic import CompileError
-from hermetic.compiler.linear import LinearMap, affine, stacked
+from hermetic.compiler.linear import LinearMap, affine
 from hermetic.compiler.sklearn import read_estimator
+from hermetic.compiler.stacked import stacked
 from hermetic.signature import MAX_FEATURES, MAX_OUTPUTS
 
 WEIGHTS, BIAS = np.array([[1.0, -2, 0.5], [0, 3, -1]]), np.array([0.25, -4])

@@ -83,9 +83,9 @@ class TestErrors:
         with pytest.raises(CompileError, match=r"must be fitted on the 96 features .* Got one of 64"):
             hermetic.compile(Ridge().fit(DIGITS, LABELS), DIGITS, features=FILTERS)
 
-    def test_a_range_that_the_map_knows(self, classifier: LogisticRegression) -> None:
-        with pytest.raises(CompileError, match="must be left out with features"):
-            hermetic.compile(classifier, DIGITS, features=FILTERS, input_range=(0, 16))
+    def test_a_range_that_the_sample_leaves(self, classifier: LogisticRegression) -> None:
+        with pytest.raises(CompileError, match="X_sample must lie in input_range"):
+            hermetic.compile(classifier, DIGITS, features=FILTERS, input_range=(0, 15))
 
     def test_inputs_of_another_shape(self, model: EncryptedModel) -> None:
         with pytest.raises(hermetic.InputError, match=r"must have shape \(64,\) or \(n, 64\)"):

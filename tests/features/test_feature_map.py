@@ -128,7 +128,7 @@ class TestFeatureMap:
         "document",
         [{}, [1], [], [{}], [{"kind": "eval"}], [{"kind": "bins"}], [{"kind": "bins", "edges": 3}],
          [{"kind": "bins", "edges": [["a"]]}], [{"kind": "local_filters", "side": 28}],
-         [{**SMALL.document(), "more": 1}], [SMALL.document()] * 17, [{"kind": ["bins"]}]],
+         [{**SMALL.document(), "more": 1}], [SMALL.document()] * 4097, [{"kind": ["bins"]}]],
     )  # fmt: skip
     def test_hostile_documents_are_refused(self, document: object) -> None:
         with pytest.raises(ParameterError, match="must"):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import replace
 from numbers import Real
 from typing import Any
 
@@ -13,22 +15,21 @@ from ..features import FeatureMap
 from ..model import EncryptedModel
 from ..parameters import PROFILES
 from ..signature import Signature
-from .inputs import InputRange, Limits
-from .inputs import input_range as range_of
+from .inputs import Limits
 from .linear import LinearMap
 from .planner import Choice, choose
-from .sample import Sample
-from .verify import verify
+from .published import check_published
+from .source import Source
+from .verify import rows_to_verify, verify
 
-_MAPPED_ROWS = 1000
 
-
-def compile_model(
+def compile_model(  # noqa: PLR0913
     estimator: Any,
     X_sample: npt.ArrayLike | None = None,
     *,
     name: str | None = None,
     features: FeatureMap | None = None,
+    public: Sequence[str] = (),
     input_range: Limits | None = None,
     input_step: npt.ArrayLike | None = None,
     profile: str | None = None,
@@ -52,8 +53,12 @@ def compile_model(
     features
         The public map that clients apply to inputs before they encrypt; the estimator was fitted on its outputs, and
         ``X_sample`` are its inputs. Every parameter of it becomes public.
+    public
+        Names of steps, or of their classes, whose learned parameters may become public. Non-linear steps, such as
+        KBinsDiscretizer, are computed by clients, who must know their parameters; what learns nothing from data, such
+        as PolynomialFeatures, needs no word.
     input_range
-        (smallest, largest) of every feature, numbers or arrays (d,), instead of the sample's.
+        (smallest, largest) of every input, numbers or arrays (inputs,), instead of the sample's.
     input_step
         The step of exact inputs, a number or an array (d,), where every input is smallest + a multiple of it; 0 if
         inputs are any real numbers, although those of the sample are not.
@@ -88,45 +93,36 @@ def compile_model(
     the model: the weights, intercepts and all steps before them.
     """
     _check_options(name, profile, tolerance, flooding)
-    # 1. The estimator as an affine map over reals, scalers folded in.
-    linear = _read(estimator)
-    # 2. The public range and step of every input feature.
-    sample, inputs = _inputs(linear, X_sample, features, input_range, input_step)
-    # 3. Parameters, result bits, limbs and layouts; integer weights with proven bounds.
-    choice = choose(linear, inputs, profile=profile, tolerance=tolerance, flooding=flooding)
-    # 4. The model and its public signature.
-    model = EncryptedModel(
-        choice.integers, _signature(linear, choice, name or type(estimator).__name__.lower(), features)
-    )
-    # 5. The integer reference against the estimator itself.
-    verify(model, estimator, sample)
+    # 1. The estimator as an affine map over reals, scalers folded in, of public features where it has non-linear steps.
+    own = _read(estimator)
+    linear = own if features is None else _on(features, own)
+    # 2. What becomes public, and that nothing learned does so without a word.
+    check_published(linear.public, public)
+    # 3. The public range and step of every value that is encrypted: inputs, or features.
+    source = Source(linear, X_sample, input_range, input_step)
+    # 4. Parameters, result bits, limbs and layouts; integer weights with proven bounds.
+    choice = choose(linear, source.encrypted, profile=profile, tolerance=tolerance, flooding=flooding)
+    # 5. The model and its public signature.
+    model = EncryptedModel(choice.integers, _signature(linear, choice, name or type(estimator).__name__.lower()))
+    # 6. The integer reference against the estimator itself.
+    if own.feature_map is None:
+        values = asked = source.encrypted_values(rows_to_verify(model), model.signature.grid)
+    else:
+        asked, values = source.probes(rows_to_verify(model))
+        asked = asked if features is None else features.apply(asked)
+    verify(model, estimator, asked, values)
     return model
 
 
-def _inputs(
-    linear: LinearMap,
-    X_sample: npt.ArrayLike | None,
-    features: FeatureMap | None,
-    limits: Limits | None,
-    step: npt.ArrayLike | None,
-) -> tuple[Sample | None, InputRange]:
-    """The sample and the range of what is encrypted: inputs, or the features that are computed from them."""
-    d = linear.weights.shape[1]
-    if features is None:
-        sample = None if X_sample is None else Sample(X_sample, d, linear.feature_names)
-        return sample, range_of(d, sample, limits, step)
-    if limits is not None or step is not None:
-        raise CompileError("input_range and input_step must be left out with features, whose range is known.")
-    if features.outputs != d:
+def _on(features: FeatureMap, linear: LinearMap) -> LinearMap:
+    """A map of the features, as one of the inputs."""
+    if features.outputs != linear.inputs:
         raise CompileError(
-            f"the estimator must be fitted on the {features.outputs} features of the feature map. Got one of {d}: fit "
-            "it on features.apply(X)."
+            f"the estimator must be fitted on the {features.outputs} features of the feature map. Got one of "
+            f"{linear.inputs}: fit it on features.apply(X)."
         )
-    inputs = range_of(d, None, features.limits(), 1.0 if features.whole else 0.0)
-    if X_sample is None:
-        return None, inputs
-    rows = Sample(X_sample, features.inputs, None).rows(_MAPPED_ROWS)
-    return Sample(features.apply(rows), d, None), inputs
+    own = linear.feature_map
+    return replace(linear, feature_map=features if own is None else own.after(features.block), feature_names=None)
 
 
 def _check_options(name: str | None, profile: str | None, tolerance: float | None, flooding: float | None) -> None:
@@ -151,7 +147,7 @@ def _read(estimator: Any) -> LinearMap:
     return read_estimator(estimator)
 
 
-def _signature(linear: LinearMap, choice: Choice, name: str, features: FeatureMap | None) -> Signature:
+def _signature(linear: LinearMap, choice: Choice, name: str) -> Signature:
     one = choice.integers
     signature = Signature(
         name=name,
@@ -162,14 +158,14 @@ def _signature(linear: LinearMap, choice: Choice, name: str, features: FeatureMa
         link=linear.link,
         labels=linear.labels,
         squeeze=linear.squeeze,
-        feature_names=linear.feature_names if features is None else None,
+        feature_names=linear.feature_names,
         result_bits=choice.result_bits,
         scale_exponent=one.scale_exponent,
         limbs=one.limbs,
         limb_bits=one.limb_bits,
         error=choice.error,
         offers=choice.offers,
-        feature_map=features,
+        feature_map=linear.feature_map,
     )
     try:
         return Signature.from_json(signature.json)

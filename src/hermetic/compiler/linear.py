@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,13 +9,19 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import CompileError
+from ..features import Block, Chain, FeatureMap
 from ..quantize import Reals
 from ..signature import MAX_FEATURES, MAX_OUTPUTS
+from .public_block import affine_block
+from .published import Publication
 
 
 @dataclass(frozen=True, eq=False)
 class LinearMap:
-    """scores = weights (k, d) · x + bias (k,), with what the client needs to read them.
+    """scores = weights (k, d) · features(x) + bias (k,), with what the client needs to read them.
+
+    ``feature_map`` is the public map from inputs to the d features, ``public`` what it publishes; without one the
+    inputs are the features. ``hidden`` is what would become public too if this map had to be a public block.
 
     ``weights`` of a step may be a SciPy sparse array; those of a model are dense. ``method`` is the estimator's method
     that the scores give; ``link``, ``labels``, ``squeeze`` and ``feature_names`` are those of
@@ -25,7 +30,10 @@ class LinearMap:
     The float64 rounding of the estimator's own computation is proportional to the sizes of the terms that it adds, and
     these are larger than their sum where they cancel. ``reach`` (k, d) is the sum over all ways from a feature to a
     score of the absolute product of the weights along it, |weights| by default; ``folded`` (k,) that of the constants
-    which were folded into the bias.
+    which were folded into the bias. ``own_error``, a number or (k,), bounds further rounding of the estimator's own
+    method, such as sums in float32.
+
+    ``block`` is the map as a public block that rounds as the estimator does, where there is one.
 
     Raises
     ------
@@ -42,6 +50,11 @@ class LinearMap:
     feature_names: tuple[str, ...] | None = None
     reach: Any = None
     folded: Reals | float = 0.0
+    feature_map: FeatureMap | None = None
+    public: tuple[Publication, ...] = ()
+    hidden: tuple[Publication, ...] = ()
+    own_error: Reals | float = 0.0
+    block: Block | None = None
 
     def __post_init__(self) -> None:
         k, d = self.weights.shape
@@ -58,6 +71,11 @@ class LinearMap:
                 )
 
     @property
+    def inputs(self) -> int:
+        """Values of one sample that the map starts from."""
+        return int(self.weights.shape[1]) if self.feature_map is None else self.feature_map.inputs
+
+    @property
     def terms(self) -> Any:
         """``reach``, or |weights| where nothing was folded."""
         return abs(self.weights) if self.reach is None else self.reach
@@ -65,7 +83,8 @@ class LinearMap:
     def after(self, first: LinearMap) -> LinearMap:
         """The map of x that applies ``first`` to x and then this one.
 
-        The head is this one's; its names of features do not name those of x.
+        The head is this one's; its names of features do not name those of x. An affine ``first`` before a feature map
+        becomes public.
 
         Raises
         ------
@@ -78,6 +97,8 @@ class LinearMap:
                 f"every step must give the {self.weights.shape[1]} features that the next one takes. Got one of "
                 f"{middle} instead: fit the pipeline again."
             )
+        if self.feature_map is not None:
+            return self._after_public(self.feature_map, first)
         # Sums of more terms round more often than the d of a plain model.
         longer = max(1.0, middle / d)
         with np.errstate(over="ignore", invalid="ignore"):
@@ -88,7 +109,25 @@ class LinearMap:
                 bias=self.bias + self.weights @ first.bias,
                 reach=self.terms @ first.terms * longer,
                 folded=self.folded + self.terms @ (np.abs(first.bias) + first.folded),
+                own_error=self.own_error + self.terms @ np.broadcast_to(first.own_error, first.bias.shape),
+                feature_map=first.feature_map,
+                public=first.public + self.public,
+                hidden=first.hidden + self.hidden,
+                block=None,
             )
+
+    def _after_public(self, features: FeatureMap, first: LinearMap) -> LinearMap:
+        block, hidden = first.as_block()
+        if first.feature_map is None:
+            found = features if block is None else features.after(block)
+        else:
+            found = features.after(first.feature_map.block if block is None else Chain(first.feature_map.block, block))
+        return replace(self, feature_names=None, feature_map=found, public=first.public + hidden + self.public)
+
+    def as_block(self) -> tuple[Block | None, tuple[Publication, ...]]:
+        """The affine map as a public block, and what that publishes; the identity is None."""
+        block = affine_block(self.weights, self.bias) if self.block is None else self.block
+        return block, () if block is None else self.hidden
 
     def dense(self) -> LinearMap:
         """The same with dense arrays."""
@@ -100,17 +139,6 @@ def affine(weights: Any, bias: npt.ArrayLike | None = None) -> LinearMap:
     """The step x -> weights·x + bias; no bias is zero."""
     shift = np.zeros(weights.shape[0]) if bias is None else np.asarray(bias, dtype=np.float64)
     return LinearMap(weights, shift, "transform")
-
-
-def stacked(maps: Sequence[LinearMap]) -> LinearMap:
-    """The step that gives the values of dense maps of the same x, one after the other."""
-    return LinearMap(
-        np.concatenate([one.weights for one in maps]),
-        np.concatenate([one.bias for one in maps]),
-        "transform",
-        reach=np.concatenate([one.terms for one in maps]),
-        folded=np.concatenate([np.broadcast_to(one.folded, one.bias.shape) for one in maps]),
-    )
 
 
 def _stored(weights: Any) -> Reals:

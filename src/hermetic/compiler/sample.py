@@ -36,7 +36,7 @@ class Sample:
         CompileError
             For another shape, values that are not finite real numbers, or columns other than ``feature_names``.
         """
-        _check_columns(X, feature_names)
+        check_columns(X, feature_names)
         self._matrix = _sparse(X) if hasattr(X, "tocsr") else _dense(X)
         if self._matrix.ndim != 2 or self._matrix.shape[1] != features or not self._matrix.shape[0]:
             raise CompileError(f"X_sample must have shape (n, {features}). Got {self._matrix.shape} instead.")
@@ -47,6 +47,11 @@ class Sample:
             raise CompileError(
                 f"X_sample must be finite. Feature {finite.argmin()} holds NaN or infinity: leave such rows out."
             )
+
+    def spread(self, features: npt.NDArray[np.bool_]) -> None:
+        """Let the range of some features reach from 0 to 1 at least: it is of no matter, and need not vary."""
+        self.low = np.where(features, np.minimum(self.low, 0), self.low)
+        self.high = np.where(features, np.maximum(self.high, 1), self.high)
 
     def every(self, test: Test) -> bool:
         """Whether a test holds for every value; the zeros that a sparse matrix does not store are left out."""
@@ -71,7 +76,8 @@ class Sample:
             yield matrix[start : start + rows].astype(np.float64), slice(None)
 
 
-def _check_columns(X: Any, feature_names: tuple[str, ...] | None) -> None:
+def check_columns(X: Any, feature_names: tuple[str, ...] | None) -> None:
+    """Raise :class:`CompileError` for a DataFrame with columns other than those of fitting."""
     columns = getattr(X, "columns", None)
     if columns is None or feature_names is None or list(columns) == list(feature_names):
         return

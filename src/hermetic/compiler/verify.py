@@ -18,36 +18,37 @@ import numpy.typing as npt
 from ..errors import CompileError, InputError
 from ..links import choose_labels, has_probabilities, probabilities, respond, response_error
 from ..model import EncryptedModel
-from ..quantize import Grid, Reals, recombine
+from ..quantize import Reals, recombine
 from ..signature import Signature
-from .sample import Sample
 
-_RANDOM_PROBES = 14
 _MAX_ROWS = 1000
 _MAX_PRODUCTS = 1 << 26
 _LINK_ERROR = 1e-9
 
 
-def verify(model: EncryptedModel, estimator: Any, sample: Sample | None) -> None:
+def verify(model: EncryptedModel, estimator: Any, asked: Any, values: Reals) -> None:
     """Check that scores, labels and probabilities are the estimator's own.
+
+    Parameters
+    ----------
+    asked
+        Inputs as the estimator takes them, n of them.
+    values
+        Their features (n, d): what clients would encrypt.
 
     Raises
     ------
     CompileError
-        If they are not, or if the sample is not in the range of the inputs.
+        If they are not, or if values are not in the range of the features.
     """
     signature = model.signature
-    values = _probes(signature.grid)
-    if sample is not None:
-        rows = _MAX_PRODUCTS // model.integers.weights.size
-        values = np.concatenate([values, sample.rows(min(_MAX_ROWS, max(rows, 1)))])
     try:
         integers = signature.grid.quantize(values)
     except InputError as error:
         raise CompileError(f"X_sample must be inputs that clients may encrypt: {error}") from error
     one = model.integers
     scores = recombine(one.apply(integers), one.limbs, one.limb_bits, one.scale_exponent)
-    own = estimator_answers(estimator, signature, values)
+    own = estimator_answers(estimator, signature, asked)
     if signature.method == "predict" and signature.labels is not None:
         _check_chosen(signature, signature.labels, scores, own("predict"))
         return
@@ -56,13 +57,12 @@ def verify(model: EncryptedModel, estimator: Any, sample: Sample | None) -> None
         _check_labels(signature, signature.labels, own)
 
 
-def _probes(grid: Grid) -> Reals:
-    """The smallest and largest inputs, and random ones, all on the grid."""
-    random = np.random.default_rng(0).integers(grid.low, grid.high, (_RANDOM_PROBES, grid.features), endpoint=True)
-    return np.asarray(grid.offset + grid.step * np.vstack([grid.low, grid.high, random]))
+def rows_to_verify(model: EncryptedModel) -> int:
+    """How many rows of a sample are asked about, so that it takes no longer than a moment."""
+    return min(_MAX_ROWS, max(_MAX_PRODUCTS // model.integers.weights.size, 1))
 
 
-def estimator_answers(estimator: Any, signature: Signature, values: Reals) -> Callable[[str], npt.NDArray[Any]]:
+def estimator_answers(estimator: Any, signature: Signature, values: Any) -> Callable[[str], npt.NDArray[Any]]:
     """answer(method): what the estimator's own method gives for values (n, d).
 
     An estimator that was fitted on named columns is asked with a DataFrame, where pandas is there: it may choose

@@ -7,8 +7,23 @@ public.
 
 from __future__ import annotations
 
+from .affine import Affine, Scale
 from .bins import Bins
+from .block import Block, BlockDefaults
 from .feature_map import FeatureMap
 from .local_filters import LocalFilters
+from .structure import Beside, Chain, Columns, Identity
 
-__all__ = ["Bins", "FeatureMap", "LocalFilters"]
+__all__ = [
+    "Affine",
+    "Beside",
+    "Bins",
+    "Block",
+    "BlockDefaults",
+    "Chain",
+    "Columns",
+    "FeatureMap",
+    "Identity",
+    "LocalFilters",
+    "Scale",
+]

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..errors import ParameterError
-from .block import Reals, real_number, whole_number
+from .block import BlockDefaults, Reals, real_number, whole_number
 
 MAX_INPUTS = 1 << 16
 MAX_EDGES = 1 << 20
@@ -18,7 +18,7 @@ _LARGEST = 1.7976931348623157e308
 
 
 @dataclass(frozen=True, eq=False)
-class Bins:
+class Bins(BlockDefaults):
     """One-hot intervals: a linear map of them is any sum of step functions of single inputs.
 
     Input i with edges e_1 < … < e_m gives m + 1 features, of which one is 1 and the rest 0: feature j is 1 where
@@ -56,8 +56,8 @@ class Bins:
     def outputs(self) -> int:
         return sum(len(one) + 1 for one in self.edges)
 
-    def limits(self) -> tuple[float, float]:
-        return 0.0, 1.0
+    def limits(self, lower: Reals, upper: Reals) -> tuple[Reals, Reals]:
+        return np.zeros(self.outputs), np.ones(self.outputs)
 
     def apply(self, values: Reals) -> Reals:
         features = np.zeros((len(values), self.outputs))

@@ -11,10 +11,17 @@ import numpy.typing as npt
 from ..errors import ParameterError
 
 Reals = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
+
+LARGEST = 1.7976931348623157e308
+"""The largest finite number of float64."""
 
 
 class Block(Protocol):
-    """Some features of the inputs (n, inputs): real numbers (n, outputs) in a range that is known."""
+    """Some features of the inputs (n, inputs): real numbers (n, outputs) in a range that is known.
+
+    :class:`BlockDefaults` has what most kinds say of ``missing``, ``used`` and ``steps``.
+    """
 
     kind: ClassVar[str]
 
@@ -30,14 +37,44 @@ class Block(Protocol):
     def whole(self) -> bool:
         """Whether every feature is a whole number."""
 
-    def limits(self) -> tuple[float, float]:
-        """Smallest and largest value that any feature takes, for any finite input."""
+    @property
+    def missing(self) -> Flags:
+        """Which inputs may be NaN (inputs,): the block gives it a meaning."""
+
+    @property
+    def used(self) -> Flags:
+        """Which inputs any feature depends on (inputs,)."""
+
+    def steps(self, steps: Reals) -> Reals:
+        """The exact step of every feature (outputs,) where inputs are multiples of ``steps`` (inputs,); 0 where values
+        are any real numbers.
+        """
+
+    def limits(self, lower: Reals, upper: Reals) -> tuple[Reals, Reals]:
+        """Smallest and largest value of every feature (outputs,), for every input with lower <= x <= upper (inputs,),
+        which may be infinite; up to float64 rounding.
+        """
 
     def apply(self, values: Reals) -> Reals:
-        """Finite inputs (n, inputs) -> features (n, outputs)."""
+        """Inputs (n, inputs), finite but where ``missing`` -> features (n, outputs)."""
 
     def document(self) -> dict[str, Any]:
         """The parameters, as JSON."""
+
+
+class BlockDefaults:
+    """Every input is there and used, and features have a step where all are whole numbers."""
+
+    @property
+    def missing(self: Block) -> Flags:
+        return np.zeros(self.inputs, dtype=np.bool_)
+
+    @property
+    def used(self: Block) -> Flags:
+        return np.ones(self.inputs, dtype=np.bool_)
+
+    def steps(self: Block, steps: Reals) -> Reals:
+        return np.full(self.outputs, float(self.whole))
 
 
 def whole_number(value: Any, low: int, high: int, name: str) -> int:
@@ -53,3 +90,10 @@ def real_number(value: Any, low: float, high: float, name: str) -> float:
     if not fits or not low <= value <= high:
         raise ParameterError(f"{name} must be a number from {low:g} to {high:g}. Got {value!r} instead.")
     return float(value)
+
+
+def real_numbers(value: Any, most: int, name: str) -> Reals:
+    """A list of at most ``most`` finite numbers as an array. Raises :class:`ParameterError`."""
+    if not isinstance(value, list) or len(value) > most:
+        raise ParameterError(f"{name} must be a list of at most {most} numbers.")
+    return np.array([real_number(one, -LARGEST, LARGEST, name) for one in value], dtype=np.float64)

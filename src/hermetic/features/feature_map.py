@@ -6,14 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ..errors import InputError, ParameterError
-from .bins import Bins
-from .block import Block, Reals
-from .local_filters import LocalFilters
-
-_KINDS: dict[str, type[Bins] | type[LocalFilters]] = {one.kind: one for one in (Bins, LocalFilters)}
-MAX_BLOCKS = 16
+from .block import Block, Flags, Reals
+from .kinds import read_block
+from .structure import MAX_BLOCKS, Beside, Chain, Columns
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,51 +36,90 @@ class FeatureMap:
     blocks: tuple[Block, ...]
 
     def __init__(self, *blocks: Block) -> None:
-        if not 1 <= len(blocks) <= MAX_BLOCKS:
-            raise ParameterError(f"a feature map must have 1 to {MAX_BLOCKS} blocks. Got {len(blocks)} instead.")
-        if len({one.inputs for one in blocks}) > 1:
-            raise ParameterError(
-                f"the blocks of a feature map must take the same inputs. Got {[one.inputs for one in blocks]} instead."
-            )
         object.__setattr__(self, "blocks", blocks)
+        object.__setattr__(self, "_joined", Beside(*blocks))
+
+    _joined: Beside
 
     @property
     def inputs(self) -> int:
         """Values of one sample."""
-        return self.blocks[0].inputs
+        return self._joined.inputs
 
     @property
     def outputs(self) -> int:
         """Features of one sample: d."""
-        return sum(one.outputs for one in self.blocks)
+        return self._joined.outputs
 
     @property
     def whole(self) -> bool:
         """Whether every feature is a whole number."""
-        return all(one.whole for one in self.blocks)
+        return self._joined.whole
 
-    def limits(self) -> tuple[Reals, Reals]:
-        """Smallest and largest value of every feature (d,), for any finite inputs."""
-        counts = [one.outputs for one in self.blocks]
-        low, high = zip(*(one.limits() for one in self.blocks), strict=True)
-        return np.repeat(np.array(low), counts), np.repeat(np.array(high), counts)
+    @property
+    def used(self) -> Flags:
+        """Which inputs any feature depends on (inputs,)."""
+        return self._joined.used
 
-    def apply(self, values: Reals) -> Reals:
-        """Inputs (n, inputs) -> features (n, outputs).
+    @property
+    def missing(self) -> Flags:
+        """Which inputs may be NaN (inputs,)."""
+        return self._joined.missing
+
+    def steps(self, steps: Reals) -> Reals:
+        """The exact step of every feature (d,), 0 for reals, where inputs are multiples of ``steps`` (inputs,)."""
+        return self._joined.steps(steps)
+
+    def limits(self, lower: Reals, upper: Reals) -> tuple[Reals, Reals]:
+        """Smallest and largest value of every feature (d,), for every input with lower <= x <= upper (inputs,), which
+        may be infinite; up to float64 rounding.
+        """
+        return self._joined.limits(lower, upper)
+
+    def after(self, first: Block) -> FeatureMap:
+        """The map of x that applies ``first`` to x and then this one."""
+        return FeatureMap(Chain(first, self.block))
+
+    def of_columns(self, columns: list[int], inputs: int) -> FeatureMap:
+        """The same of some columns of more inputs."""
+        return FeatureMap(*(Columns(one, columns, inputs) for one in self.blocks))
+
+    @property
+    def block(self) -> Block:
+        """The whole map as one block."""
+        return self.blocks[0] if len(self.blocks) == 1 else self._joined
+
+    def apply(self, X: npt.ArrayLike) -> Reals:
+        """Inputs (n, inputs) -> features (n, outputs). Raises as :meth:`read`."""
+        return self._joined.apply(self.read(X).astype(np.float64))
+
+    def read(self, X: Any) -> npt.NDArray[Any]:
+        """Inputs (n, inputs) as numbers: an array, a DataFrame or a sparse matrix.
 
         Raises
         ------
         InputError
-            For another shape, NaN or infinity.
+            For another shape, values that are not real numbers, or NaN or infinity where they have no meaning.
         """
-        if values.ndim != 2 or values.shape[1] != self.inputs:
-            raise InputError(f"inputs must have shape (n, {self.inputs}). Got {values.shape} instead.")
-        if not np.isfinite(values).all():
-            row, column = np.argwhere(~np.isfinite(values))[0]
+        dense = np.asarray(X.toarray() if hasattr(X, "toarray") else X)
+        if dense.ndim != 2 or dense.shape[1] != self.inputs:
+            raise InputError(f"inputs must have shape (n, {self.inputs}). Got {dense.shape} instead.")
+        try:
+            values = dense.astype(np.float64) if dense.dtype.kind == "O" else dense
+        except (TypeError, ValueError) as error:
+            raise InputError(f"inputs must be real numbers. Got {type(X).__name__} that is not: {error}.") from error
+        if values.dtype.kind not in "biuf":
+            raise InputError(f"inputs must be real numbers. Got dtype {values.dtype} instead.")
+        self._check(values)
+        return values
+
+    def _check(self, values: npt.NDArray[Any]) -> None:
+        wrong = ~np.isfinite(values) & self.used & ~(np.isnan(values) & self.missing)
+        if wrong.any():
+            row, column = np.argwhere(wrong)[0]
             raise InputError(
                 f"inputs must be finite. Got {values[row, column]} (sample {row}, feature {column}) instead."
             )
-        return np.concatenate([one.apply(values) for one in self.blocks], axis=1)
 
     def __str__(self) -> str:
         return " and ".join(f"{one.outputs} {one.kind.replace('_', ' ')}" for one in self.blocks)
@@ -94,19 +131,6 @@ class FeatureMap:
     @staticmethod
     def from_document(document: Any) -> FeatureMap:
         """Read what :meth:`document` wrote. Raises :class:`ParameterError`."""
-        if not isinstance(document, list) or not all(isinstance(one, dict) for one in document):
-            raise ParameterError("a feature map must be a list of JSON objects.")
-        return FeatureMap(*map(_read, document[: MAX_BLOCKS + 1]))
-
-
-def _read(document: dict[str, Any]) -> Block:
-    kind = document.get("kind")
-    if not isinstance(kind, str) or kind not in _KINDS:
-        raise ParameterError(
-            f"features must be of a kind that this version computes: {', '.join(_KINDS)}. Got {kind!r} instead: "
-            "update hermetic."
-        )
-    try:
-        return _KINDS[kind].from_document(document)
-    except (KeyError, TypeError, OverflowError) as error:
-        raise ParameterError(f"features of kind {kind!r} must have their parameters: {error}.") from error
+        if not isinstance(document, list) or len(document) > MAX_BLOCKS:
+            raise ParameterError(f"a feature map must be a list of at most {MAX_BLOCKS} JSON objects.")
+        return FeatureMap(*map(read_block, document))

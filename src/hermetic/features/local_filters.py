@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
 
-from .block import Reals, real_number, whole_number
+from .block import BlockDefaults, Reals, real_number, whole_number
 
 MAX_SIDE = 256
 MAX_FILTERS = 1 << 12
@@ -21,7 +21,7 @@ _CHUNK = 64
 
 
 @dataclass(frozen=True)
-class LocalFilters:
+class LocalFilters(BlockDefaults):
     """How strongly small patterns show in each part of a square image.
 
     Every size x size patch loses its mean and is divided by its contrast sqrt(|patch|^2 + epsilon); its products with
@@ -82,9 +82,9 @@ class LocalFilters:
     def _positions(self) -> int:
         return self.side + 2 * self.padding - self.size + 1
 
-    def limits(self) -> tuple[float, float]:
-        """A patch of length below 1 times a vector of length 1."""
-        return 0.0, 1.0
+    def limits(self, lower: Reals, upper: Reals) -> tuple[Reals, Reals]:
+        """A patch of length below 1 times a vector of length 1, whatever the inputs are."""
+        return np.zeros(self.outputs), np.ones(self.outputs)
 
     def apply(self, values: Reals) -> Reals:
         chunks = [self._features(values[i : i + _CHUNK]) for i in range(0, len(values), _CHUNK)]

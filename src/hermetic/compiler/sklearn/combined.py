@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..linear import LinearMap, affine, stacked
+from ..linear import LinearMap, affine
+from ..stacked import stacked
 from .classifiers import check_one_label, labels_of
 from .registry import read_estimator, read_step, reads, refuse
 
@@ -98,7 +99,7 @@ def _voting(estimator: Any) -> LinearMap:
 def _stacking(estimator: Any) -> LinearMap:
     parts = _values(estimator, estimator.estimators_)
     if estimator.passthrough:
-        parts.append(affine(np.eye(parts[0].weights.shape[1])))
+        parts.append(affine(np.eye(parts[0].inputs)))
     (final,) = _values(estimator, [estimator.final_estimator_])
     return final.after(stacked(parts))
 

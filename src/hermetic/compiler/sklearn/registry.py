@@ -10,18 +10,23 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, NoReturn, TypeVar
 
+import numpy as np
 from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
 from ...errors import CompileError, UnsupportedModelError
 from ..linear import LinearMap
+from ..published import Publication
 
 Reader = TypeVar("Reader", bound=Callable[[Any], LinearMap])
 StepReader = TypeVar("StepReader", bound=Callable[[Any], LinearMap | None])
 """None is the identity."""
 
 DOCS = "docs/supported-models.md"
+
+_OF_STEPS = {"ColumnTransformer", "FeatureUnion", "FunctionTransformer", "Pipeline"}
+"""Steps that learn nothing but what the steps in them learn."""
 
 _METHODS = ("decision_function", "predict", "predict_proba", "predict_joint_log_proba", "transform")
 """What a subclass must not override: its scores would no longer be what is read here."""
@@ -123,7 +128,23 @@ def read_step(name: str, step: Any) -> LinearMap | None:
             f"{DOCS} lists all."
         )
     linear: LinearMap | None = _checked(step, kind, STEPS)
-    return linear
+    if linear is None or kind.__name__ in _OF_STEPS:
+        return linear
+    return _named(linear, name, kind.__name__.lower())
+
+
+def _named(linear: LinearMap, name: str, kind: str) -> LinearMap:
+    """A step's map, with what it publishes, or would if it had to, under the step's name."""
+    own = (*linear.public, *(linear.hidden or (Publication(name, _numbers(linear), learned=True, kind=kind),)))
+    named = [replace(one, step=name, kind=kind) if one.step == kind else one for one in own]
+    count = len(linear.public)
+    return replace(linear, public=tuple(named[:count]), hidden=tuple(named[count:]))
+
+
+def _numbers(linear: LinearMap) -> str:
+    k, d = linear.weights.shape
+    count = linear.weights.nnz if hasattr(linear.weights, "nnz") else np.count_nonzero(linear.weights)
+    return f"{count + np.count_nonzero(linear.bias)} numbers of an affine map from {d} to {k} values"
 
 
 def refuse(kind: str, must: str, got: object, instead: str) -> NoReturn:

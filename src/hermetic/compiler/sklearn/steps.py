@@ -7,7 +7,6 @@ square.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from functools import reduce
 from typing import Any
 
@@ -16,6 +15,7 @@ import numpy.typing as npt
 from scipy import sparse  # type: ignore[import-untyped]
 
 from ..linear import LinearMap, affine
+from ..stacked import stacked
 from .registry import read_estimator, read_step, reads, reads_step, refuse
 
 
@@ -202,10 +202,4 @@ def _side_by_side(parts: list[LinearMap]) -> LinearMap:
     """The step that gives the values of all parts, one after the other."""
     if not parts:
         refuse("a union of steps", "give features", "none", "leave it out of the pipeline")
-    joined = affine(_stack(one.weights for one in parts), np.concatenate([one.bias for one in parts]))
-    folded = [np.broadcast_to(one.folded, one.bias.shape) for one in parts]
-    return replace(joined, reach=_stack(one.terms for one in parts), folded=np.concatenate(folded))
-
-
-def _stack(matrices: Iterable[Any]) -> Any:
-    return sparse.vstack([sparse.csr_array(one) for one in matrices], format="csr")
+    return stacked(parts)

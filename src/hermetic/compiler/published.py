@@ -1,0 +1,62 @@
+"""What compiling a model makes public, and that nothing learned from data becomes so without a word."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from ..errors import CompileError
+
+_LOG = logging.getLogger("hermetic")
+
+
+@dataclass(frozen=True)
+class Publication:
+    """Something of a model that becomes public.
+
+    Attributes
+    ----------
+    step
+        Whose it is: the name of a pipeline's step, or the class of an estimator in lower case.
+    what
+        In words, for the person who decides: "40 bin edges".
+    learned
+        Whether it was learned from data: such is published only on request.
+    kind
+        The class of the step, in lower case; empty where that is its name.
+    """
+
+    step: str
+    what: str
+    learned: bool
+    kind: str = ""
+
+    def named_by(self, names: Sequence[str]) -> bool:
+        """Whether one of the names is the step's or its class's, in upper or lower case."""
+        return bool({one.lower() for one in names} & {self.step.lower(), self.kind or self.step.lower()})
+
+    def __str__(self) -> str:
+        return f"{self.what} of {self.step!r}"
+
+
+def check_published(publications: Iterable[Publication], allowed: Sequence[str]) -> None:
+    """Log what becomes public.
+
+    Raises
+    ------
+    CompileError
+        If something learned from data would, and ``allowed`` does not name its step; the message lists all.
+    """
+    found = list(dict.fromkeys(publications))
+    refused = [one for one in found if one.learned and not one.named_by(allowed)]
+    if refused:
+        listed = "; ".join(map(str, refused))
+        names = list(dict.fromkeys([*allowed, *(one.step for one in refused)]))
+        raise CompileError(
+            "what was learned from data must stay private, unless you say that it may become public. Clients compute "
+            f"non-linear steps themselves, so everyone with the signature would see: {listed}. Pass public={names!r} "
+            "if that is right, or leave these steps out."
+        )
+    for one in found:
+        _LOG.info("public: %s (%s)", one, "learned from data" if one.learned else "not learned")

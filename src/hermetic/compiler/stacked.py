@@ -1,0 +1,84 @@
+"""Maps of the same inputs, one beside the other: their features and their values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..features import Block, Columns, FeatureMap, Identity
+from .linear import LinearMap
+
+Numbers = npt.NDArray[np.intp]
+
+
+def stacked(maps: Sequence[LinearMap]) -> LinearMap:
+    """The step that gives the values of maps of the same inputs, one after the other.
+
+    Where one of them has a feature map, the others' inputs pass through it; a map that several have is computed once.
+    """
+    weights, reach = [one.weights for one in maps], [one.terms for one in maps]
+    features = None
+    if any(one.feature_map is not None for one in maps):
+        blocks, places, total = _features(maps)
+        features = FeatureMap(*blocks)
+        weights = [_placed(one.weights, place, total) for one, place in zip(maps, places, strict=True)]
+        reach = [_placed(one.terms, place, total) for one, place in zip(maps, places, strict=True)]
+    return LinearMap(
+        _rows(weights),
+        np.concatenate([one.bias for one in maps]),
+        "transform",
+        reach=_rows(reach),
+        folded=np.concatenate([np.broadcast_to(one.folded, one.bias.shape) for one in maps]),
+        own_error=np.concatenate([np.broadcast_to(one.own_error, one.bias.shape) for one in maps]),
+        feature_map=features,
+        public=tuple(dict.fromkeys(public for one in maps for public in one.public)),
+        hidden=tuple(dict.fromkeys(hidden for one in maps for hidden in one.hidden)),
+    )
+
+
+def _features(maps: Sequence[LinearMap]) -> tuple[list[Block], list[Numbers], int]:
+    """Blocks side by side; for every map, where the features that it takes stand (-1: nowhere); their number."""
+    inputs = next(one.feature_map.inputs for one in maps if one.feature_map is not None)
+    passed = sorted({int(i) for one in maps if one.feature_map is None for i in one.weights.nonzero()[1]})
+    blocks: list[Block] = [Columns(Identity(len(passed)), passed, inputs)] if passed else []
+    own = np.full(inputs, -1, dtype=np.intp)
+    own[passed] = np.arange(len(passed))
+    starts: list[tuple[object, int]] = []
+    places, end = [], len(passed)
+    for one in maps:
+        if one.feature_map is None:
+            places.append(own)
+            continue
+        document = one.feature_map.document()
+        start = next((start for known, start in starts if known == document), None)
+        if start is None:
+            start, end = end, end + one.feature_map.outputs
+            starts.append((document, start))
+            blocks.extend(one.feature_map.blocks)
+        places.append(start + np.arange(one.feature_map.outputs))
+    return blocks, places, end
+
+
+def _placed(matrix: Any, place: Numbers, total: int) -> Any:
+    """Columns of (k, d) moved to their places in (k, total)."""
+    if hasattr(matrix, "tocsr"):
+        from scipy import sparse  # type: ignore[import-untyped]
+
+        entries = matrix.tocoo()
+        kept = place[entries.col] >= 0
+        found = entries.data[kept], (entries.row[kept], place[entries.col[kept]])
+        return sparse.csr_array(found, shape=(matrix.shape[0], total))
+    out = np.zeros((matrix.shape[0], total))
+    out[:, place[place >= 0]] = matrix[:, place >= 0]
+    return out
+
+
+def _rows(matrices: Sequence[Any]) -> Any:
+    if any(hasattr(one, "tocsr") for one in matrices):
+        from scipy import sparse
+
+        return sparse.vstack([sparse.csr_array(one) for one in matrices], format="csr")
+    return np.concatenate(matrices)

@@ -1,0 +1,255 @@
+"""How kinds of features are put together: of some inputs, side by side, one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from itertools import pairwise
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import ParameterError
+from .block import Block, BlockDefaults, Flags, Reals, whole_number
+
+MAX_WIDTH = 1 << 20
+"""Most inputs or outputs of any block."""
+
+MAX_BLOCKS = 1 << 12
+
+Read = Callable[[Any], Block]
+"""How an inner block is read from JSON."""
+
+
+@dataclass(frozen=True)
+class Identity(BlockDefaults):
+    """The inputs themselves. Public: how many."""
+
+    inputs: int
+    kind: ClassVar[str] = "identity"
+    whole: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        whole_number(self.inputs, 1, MAX_WIDTH, "inputs")
+
+    @property
+    def outputs(self) -> int:
+        return self.inputs
+
+    def steps(self, steps: Reals) -> Reals:
+        return steps
+
+    def limits(self, lower: Reals, upper: Reals) -> tuple[Reals, Reals]:
+        return lower, upper
+
+    def apply(self, values: Reals) -> Reals:
+        return values
+
+    def document(self) -> dict[str, Any]:
+        return {"kind": self.kind, "inputs": self.inputs}
+
+    @classmethod
+    def from_document(cls, document: dict[str, Any]) -> Identity:
+        """Read what :meth:`document` wrote. Raises :class:`ParameterError`."""
+        return cls(document["inputs"])
+
+
+@dataclass(frozen=True, eq=False)
+class Columns:
+    """A block of some of the inputs, by their numbers; an input may stand several times.
+
+    Raises
+    ------
+    ParameterError
+        For columns that are not those of an input, or not as many as the block takes.
+    """
+
+    block: Block
+    columns: tuple[int, ...]
+    inputs: int
+    kind: ClassVar[str] = "columns"
+
+    def __init__(self, block: Block, columns: Sequence[int] | npt.NDArray[Any], inputs: int) -> None:
+        whole_number(inputs, 1, MAX_WIDTH, "inputs")
+        numbers = columns.tolist() if isinstance(columns, np.ndarray) else columns
+        if len(numbers) != block.inputs:
+            raise ParameterError(f"columns must be {block.inputs}, as their block takes. Got {len(numbers)} instead.")
+        found = tuple(whole_number(one, 0, inputs - 1, "a column") for one in numbers)
+        for name, value in (("block", block), ("columns", found), ("inputs", inputs)):
+            object.__setattr__(self, name, value)
+
+    @property
+    def outputs(self) -> int:
+        return self.block.outputs
+
+    @property
+    def whole(self) -> bool:
+        return self.block.whole
+
+    @property
+    def used(self) -> Flags:
+        return self._spread(self.block.used, np.zeros(self.inputs, dtype=np.bool_), np.logical_or)
+
+    @property
+    def missing(self) -> Flags:
+        return self._spread(self.block.missing, np.ones(self.inputs, dtype=np.bool_), np.logical_and)
+
+    def _spread(self, flags: Flags, rest: Flags, joined: np.ufunc) -> Flags:
+        joined.at(rest, list(self.columns), flags)
+        return rest
+
+    def steps(self, steps: Reals) -> Reals:
+        return self.block.steps(steps[list(self.columns)])
+
+    def limits(self, lower: Reals, upper: Reals) -> tuple[Reals, Reals]:
+        return self.block.limits(lower[list(self.columns)], upper[list(self.columns)])
+
+    def apply(self, values: Reals) -> Reals:
+        return self.block.apply(values[:, list(self.columns)])
+
+    def document(self) -> dict[str, Any]:
+        columns = list(self.columns)
+        return {"kind": self.kind, "block": self.block.document(), "columns": columns, "inputs": self.inputs}
+
+    @classmethod
+    def from_document(cls, document: dict[str, Any], read: Read) -> Columns:
+        """Read what :meth:`document` wrote. Raises :class:`ParameterError`."""
+        columns = document["columns"]
+        if not isinstance(columns, list) or len(columns) > MAX_WIDTH:
+            raise ParameterError(f"columns must be a list of at most {MAX_WIDTH} whole numbers.")
+        return cls(read(document["block"]), columns, document["inputs"])
+
+
+@dataclass(frozen=True, eq=False)
+class Beside:
+    """The features of several blocks of the same inputs, side by side.
+
+    Raises
+    ------
+    ParameterError
+        If there is none, or they do not take the same number of inputs.
+    """
+
+    blocks: tuple[Block, ...]
+    kind: ClassVar[str] = "beside"
+
+    def __init__(self, *blocks: Block) -> None:
+        if not 1 <= len(blocks) <= MAX_BLOCKS:
+            raise ParameterError(f"a feature map must have 1 to {MAX_BLOCKS} blocks. Got {len(blocks)} instead.")
+        if len({one.inputs for one in blocks}) > 1:
+            raise ParameterError(
+                f"the blocks of a feature map must take the same inputs. Got {[one.inputs for one in blocks]} instead."
+            )
+        object.__setattr__(self, "blocks", blocks)
+        whole_number(self.outputs, 1, MAX_WIDTH, "the number of features")
+
+    @property
+    def inputs(self) -> int:
+        return self.blocks[0].inputs
+
+    @property
+    def outputs(self) -> int:
+        return sum(one.outputs for one in self.blocks)
+
+    @property
+    def whole(self) -> bool:
+        return all(one.whole for one in self.blocks)
+
+    @property
+    def used(self) -> Flags:
+        return np.asarray(np.logical_or.reduce([one.used for one in self.blocks]))
+
+    @property
+    def missing(self) -> Flags:
+        return np.asarray(np.logical_and.reduce([one.missing for one in self.blocks]))
+
+    def steps(self, steps: Reals) -> Reals:
+        return np.concatenate([one.steps(steps) for one in self.blocks])
+
+    def limits(self, lower: Reals, upper: Reals) -> tuple[Reals, Reals]:
+        low, high = zip(*(one.limits(lower, upper) for one in self.blocks), strict=True)
+        return np.concatenate(low), np.concatenate(high)
+
+    def apply(self, values: Reals) -> Reals:
+        return np.concatenate([one.apply(values) for one in self.blocks], axis=1)
+
+    def document(self) -> dict[str, Any]:
+        return {"kind": self.kind, "blocks": [one.document() for one in self.blocks]}
+
+    @classmethod
+    def from_document(cls, document: dict[str, Any], read: Read) -> Beside:
+        """Read what :meth:`document` wrote. Raises :class:`ParameterError`."""
+        return cls(*_inner(document, read))
+
+
+@dataclass(frozen=True, eq=False)
+class Chain:
+    """Blocks one after the other: each takes the features of the one before.
+
+    Raises
+    ------
+    ParameterError
+        If there is none, or one does not take as many values as the one before gives.
+    """
+
+    blocks: tuple[Block, ...]
+    kind: ClassVar[str] = "chain"
+
+    def __init__(self, *blocks: Block) -> None:
+        if not 1 <= len(blocks) <= MAX_BLOCKS:
+            raise ParameterError(f"a chain must have 1 to {MAX_BLOCKS} blocks. Got {len(blocks)} instead.")
+        for first, second in pairwise(blocks):
+            if first.outputs != second.inputs:
+                raise ParameterError(
+                    f"a block of a chain must take the {first.outputs} features of the one before. Got one that takes "
+                    f"{second.inputs} instead."
+                )
+        object.__setattr__(self, "blocks", blocks)
+
+    @property
+    def inputs(self) -> int:
+        return self.blocks[0].inputs
+
+    @property
+    def outputs(self) -> int:
+        return self.blocks[-1].outputs
+
+    @property
+    def whole(self) -> bool:
+        return self.blocks[-1].whole
+
+    @property
+    def used(self) -> Flags:
+        return self.blocks[0].used
+
+    @property
+    def missing(self) -> Flags:
+        return self.blocks[0].missing
+
+    def steps(self, steps: Reals) -> Reals:
+        return reduce(lambda found, one: one.steps(found), self.blocks, steps)
+
+    def limits(self, lower: Reals, upper: Reals) -> tuple[Reals, Reals]:
+        for one in self.blocks:
+            lower, upper = one.limits(lower, upper)
+        return lower, upper
+
+    def apply(self, values: Reals) -> Reals:
+        return reduce(lambda found, one: one.apply(found), self.blocks, values)
+
+    def document(self) -> dict[str, Any]:
+        return {"kind": self.kind, "blocks": [one.document() for one in self.blocks]}
+
+    @classmethod
+    def from_document(cls, document: dict[str, Any], read: Read) -> Chain:
+        """Read what :meth:`document` wrote. Raises :class:`ParameterError`."""
+        return cls(*_inner(document, read))
+
+
+def _inner(document: dict[str, Any], read: Read) -> list[Block]:
+    documents = document["blocks"]
+    if not isinstance(documents, list) or len(documents) > MAX_BLOCKS:
+        raise ParameterError(f"blocks must be a list of at most {MAX_BLOCKS} blocks.")
+    return [read(one) for one in documents]
