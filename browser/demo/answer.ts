@@ -1,5 +1,6 @@
 /** The answer: a label or a value, and the scores as bars. */
 import type { RemoteModel } from "../src/index.ts";
+import { hasProbabilities } from "../src/links.ts";
 
 const SVG = "http://www.w3.org/2000/svg";
 const MOST_BARS = 50;
@@ -15,7 +16,7 @@ interface Bar {
 export function headline(model: RemoteModel, scores: Float64Array): string {
   const prediction = model.prediction(scores);
   if (model.signature.labels !== null) return String(prediction);
-  return Array.from(scores, (score) => rounded(score, model.signature.error)).join(", ");
+  return Array.from(model.response(scores), (value) => rounded(value, model.signature.error)).join(", ");
 }
 
 /** Bars of the probabilities, or of the scores where there are none; the largest first if there are many. None for one. */
@@ -31,7 +32,7 @@ export function drawBars(target: HTMLElement, model: RemoteModel, scores: Float6
 
 function barsOf(model: RemoteModel, scores: Float64Array): Bar[] {
   const { labels, link, error } = model.signature;
-  if (labels !== null && link !== null) {
+  if (labels !== null && hasProbabilities(link)) {
     const shares = model.probabilities(scores);
     return Array.from(shares, (share, i) => ({
       name: String(labels[i]),
@@ -39,10 +40,15 @@ function barsOf(model: RemoteModel, scores: Float64Array): Bar[] {
       value: `${(100 * share).toFixed(1)} %`,
     }));
   }
-  const names = labels !== null && scores.length > 1 ? labels.map(String) : Array.from(scores, (_, i) => `score ${i}`);
-  const low = Math.min(...scores, 0);
-  const span = Math.max(...scores, 0) - low || 1;
-  return names.map((name, i) => ({ name, share: (scores[i]! - low) / span, value: rounded(scores[i]!, error) }));
+  const response = model.response(scores);
+  const named = labels !== null && response.length === labels.length;
+  const low = Math.min(...response, 0);
+  const span = Math.max(...response, 0) - low || 1;
+  return Array.from(response, (value, i) => ({
+    name: named ? String(labels[i]) : `score ${i}`,
+    share: (value - low) / span,
+    value: rounded(value, error),
+  }));
 }
 
 /** As many digits as the guaranteed error leaves meaning to, six at most. */

@@ -144,8 +144,8 @@ function prepare(made: RemoteModel, keyMs: number): void {
   element("image").hidden = side === undefined;
   element("table").hidden = side !== undefined;
   table = side === undefined ? new Table(element("fields"), element("table-help"), signature) : undefined;
-  for (const id of ["journey", "privacy", "result"]) element(id).hidden = true;
-  element("waiting").hidden = false;
+  clearAnswer();
+  element("privacy").hidden = true;
   element("desk").hidden = false;
   element("desk").inert = false;
   pad.clear();
@@ -154,6 +154,12 @@ function prepare(made: RemoteModel, keyMs: number): void {
     `${signature.parameters.ringDegree}, 128-bit security. Ready in ${milliseconds(keyMs)}, signature and key included; public key ` +
     `${bytes(made.publicKey.length)}, sent once, ${made.keyId.slice(0, 16)}…`;
   say("ready", "Ready");
+}
+
+/** An earlier answer does not stand beside another input. */
+function clearAnswer(): void {
+  for (const id of ["journey", "result"]) element(id).hidden = true;
+  element("waiting").hidden = false;
 }
 
 /** The input (d,); undefined if nothing is drawn. */
@@ -180,7 +186,10 @@ async function ask(): Promise<void> {
     await answer(model, values);
   } catch (error) {
     if (error instanceof AuthenticationError) refuse(error);
-    else complain(error);
+    else {
+      clearAnswer();
+      complain(error);
+    }
   } finally {
     running = false;
     if (model !== undefined && !element("desk").hidden) say("ready", "Ready");

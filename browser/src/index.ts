@@ -8,7 +8,8 @@ export { type ConnectOptions, type Prediction, RemoteModel, connect, forgetKeys 
 export type { Answer, ServiceOptions } from "./service.ts";
 export type { Progress } from "./client.ts";
 export type { Input, Sample } from "./samples.ts";
-export type { Label, Link, Method, Signature } from "./signature.ts";
+export type { Link, Method } from "./links.ts";
+export type { Label, Signature } from "./signature.ts";
 export { Grid, type InputOptions } from "./quantize.ts";
 export { BrowserKeyStore, type KeyStore } from "./key-store.ts";
 export { signatureFromBytes } from "./wire.ts";

@@ -1,21 +1,61 @@
-/** What anybody may make of scores: labels and probabilities. */
-import type { Label, Link } from "./signature.ts";
+/** What anybody may make of scores: the estimator's response, labels and probabilities. */
+import type { Label } from "./signature.ts";
 
-/** The label of one sample: of one score its sign chooses, of k the largest, and the first of equals. */
-export function chooseLabel(scores: Float64Array, labels: readonly Label[]): Label {
-  const chosen = scores.length === 1 ? Number(scores[0]! > 0) : scores.indexOf(largest(scores));
-  return labels[chosen]!;
+/** The estimator's method that the response equals, and the links that may go with it. */
+export const HEADS = {
+  decision_function: [null, "logistic", "softmax", "modified_huber", "one_vs_one", "votes"],
+  predict: [null, "exp"],
+  predict_proba: ["softmax", "mean_logistic"],
+  predict_joint_log_proba: ["softmax"],
+  transform: [null],
+} as const;
+
+export type Method = keyof typeof HEADS;
+export type Link = NonNullable<(typeof HEADS)[Method][number]>;
+
+/** Whether a model with this link has probabilities; the other links make the response. */
+export function hasProbabilities(link: Link | null): link is Link {
+  return link !== null && link !== "exp" && link !== "one_vs_one" && link !== "votes";
 }
 
-/** The scores of one sample as the probabilities of the classes: one score gives two. */
-export function applyLink(link: Link, scores: Float64Array): Float64Array {
+/** Whether a classifier of so many classes may have so many scores. */
+export function outputsFit(link: Link | null, classes: number, outputs: number): boolean {
+  const group = classes === 2 ? 1 : classes;
+  if (link === "one_vs_one" || link === "votes") return classes > 2 && outputs === (classes * (classes - 1)) / 2;
+  if (link === "mean_logistic") return outputs % group === 0;
+  if (link === "logistic" || link === "modified_huber") return outputs === group;
+  return outputs === classes || (outputs === 1 && classes === 2 && link === null);
+}
+
+/** What the estimator's method gives for one sample of these scores (k,). */
+export function respond(method: Method, link: Link | null, scores: Float64Array, classes: number): Float64Array {
+  if (link === "exp") return scores.map(Math.exp);
+  if (link === "one_vs_one" || link === "votes") return oneVersusOne(scores, classes);
+  return hasProbabilities(link) && method === "predict_proba" ? probabilities(link, scores, classes) : scores;
+}
+
+/** The label of one sample: of one score its sign chooses, of a response (classes,) the largest, the first of equals. */
+export function chooseLabel(method: Method, link: Link | null, scores: Float64Array, labels: readonly Label[]): Label {
+  const response = respond(method, link, scores, labels.length);
+  if (scores.length === 1 && method !== "predict_proba") return labels[Number(response[0]! > 0)]!;
+  const counted = link === "votes" ? response.map(Math.round) : response;
+  return labels[counted.indexOf(largest(counted))]!;
+}
+
+/** The scores of one sample as the probabilities of the classes, by a link that gives them. */
+export function probabilities(link: Link, scores: Float64Array, classes: number): Float64Array {
   if (link === "softmax") {
     const highest = largest(scores);
     return normalised(scores.map((score) => Math.exp(score - highest)));
   }
-  const positive = scores.map(link === "modified_huber" ? clipped : logistic);
-  if (positive.length === 1) return Float64Array.of(1 - positive[0]!, positive[0]!);
-  return normalised(positive);
+  if (link !== "mean_logistic") return oneVersusRest(scores.map(link === "modified_huber" ? clipped : logistic));
+  const group = classes === 2 ? 1 : classes;
+  const mean = new Float64Array(classes);
+  for (let first = 0; first < scores.length; first += group) {
+    const part = oneVersusRest(scores.subarray(first, first + group).map(logistic));
+    part.forEach((share, i) => (mean[i]! += (share * group) / scores.length));
+  }
+  return mean;
 }
 
 function largest(values: Float64Array): number {
@@ -33,8 +73,32 @@ function clipped(score: number): number {
   return 0.5 * (1 + Math.min(Math.max(score, -1), 1));
 }
 
+/** One share for each class, or that of the second of two. */
+function oneVersusRest(positive: Float64Array): Float64Array {
+  return positive.length === 1 ? Float64Array.of(1 - positive[0]!, positive[0]!) : normalised(positive);
+}
+
 /** Values that sum to 1; equal ones where all of them are 0. */
 function normalised(values: Float64Array): Float64Array {
   const total = values.reduce((sum, value) => sum + value, 0);
   return values.map((value) => (total > 0 ? value / total : 1 / values.length));
+}
+
+/**
+ * Votes for each class, plus its summed scores squashed into (-1/3, 1/3), as scikit-learn's. The scores are those of the
+ * pairs (0, 1), (0, 2), …, (1, 2), …; a positive one votes for the second class.
+ */
+function oneVersusOne(scores: Float64Array, classes: number): Float64Array {
+  const votes = new Float64Array(classes);
+  const confidence = new Float64Array(classes);
+  let pair = 0;
+  for (let first = 0; first < classes; first++) {
+    for (let second = first + 1; second < classes; second++) {
+      const score = scores[pair++]!;
+      votes[score > 0 ? second : first]! += 1;
+      confidence[first]! -= score;
+      confidence[second]! += score;
+    }
+  }
+  return votes.map((count, i) => count + confidence[i]! / (3 * (Math.abs(confidence[i]!) + 1)));
 }

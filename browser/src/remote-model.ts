@@ -5,7 +5,7 @@ import { type Input, type Sample, type Samples, samplesOf } from "./samples.ts";
 import type { Engine, EngineOptions, PublicHalf } from "./engine.ts";
 import { InputError, ModelNotFoundError, ProtocolError, RefusedError, WireError } from "./errors.ts";
 import { BrowserKeyStore, type KeyStore } from "./key-store.ts";
-import { applyLink, chooseLabel } from "./links.ts";
+import { type Link, chooseLabel, hasProbabilities, probabilities, respond } from "./links.ts";
 import type { InputOptions } from "./quantize.ts";
 import { type Answer, type Description, Service, type ServiceOptions } from "./service.ts";
 import { type Label, type Signature, layoutFor } from "./signature.ts";
@@ -129,18 +129,24 @@ export class RemoteModel {
     return this.key.publicKey;
   }
 
-  /** The estimator's `predict`: the label (classifiers) or value (regressors) of every sample. */
+  /**
+   * The estimator's `predict`: the label (classifiers) or value (regressors) of every sample; the new features of a
+   * transformer.
+   */
   async predict(sample: Sample): Promise<Prediction>;
   async predict(batch: readonly Sample[]): Promise<Prediction[]>;
   async predict(input: Input): Promise<Prediction | Prediction[]> {
     return this.#each(input, (scores) => this.prediction(scores));
   }
 
-  /** The scores (k,) of every sample, each within `signature.error` of the estimator's. */
+  /**
+   * What the estimator's `signature.method` gives for every sample, mostly `decision_function`: the scores (k,), each
+   * within `signature.error` of the estimator's, unless the link makes a response of them.
+   */
   async decisionFunction(sample: Sample): Promise<Float64Array>;
   async decisionFunction(batch: readonly Sample[]): Promise<Float64Array[]>;
   async decisionFunction(input: Input): Promise<Float64Array | Float64Array[]> {
-    return this.#each(input, (scores) => scores);
+    return this.#each(input, (scores) => this.response(scores));
   }
 
   /** The probabilities of the classes, of every sample. Throws InputError if the model has none. */
@@ -151,16 +157,23 @@ export class RemoteModel {
     return this.#each(input, (scores) => this.probabilities(scores));
   }
 
+  /** What the estimator's `signature.method` gives for a sample of these scores (k,). */
+  response(scores: Float64Array): Float64Array {
+    const { method, link, labels } = this.signature;
+    return respond(method, link, scores, labels?.length ?? 0);
+  }
+
   /** What the model predicts for a sample of these scores (k,). */
   prediction(scores: Float64Array): Prediction {
-    const { labels, squeeze } = this.signature;
-    if (labels !== null) return chooseLabel(scores, labels);
-    return squeeze ? scores[0]! : scores;
+    const { method, link, labels, squeeze } = this.signature;
+    if (labels !== null) return chooseLabel(method, link, scores, labels);
+    const response = this.response(scores);
+    return squeeze ? response[0]! : response;
   }
 
   /** The probabilities of the classes for a sample of these scores (k,). Throws InputError if the model has none. */
   probabilities(scores: Float64Array): Float64Array {
-    return applyLink(this.#requireLink(), scores);
+    return probabilities(this.#requireLink(), scores, this.signature.labels!.length);
   }
 
   /** Send the public key, unless the service got it before. Happens by itself with the first query. */
@@ -244,9 +257,9 @@ export class RemoteModel {
     return size;
   }
 
-  #requireLink(): NonNullable<Signature["link"]> {
+  #requireLink(): Link {
     const { link } = this.signature;
-    if (link !== null) return link;
+    if (hasProbabilities(link)) return link;
     throw new InputError(
       `predictProba must be asked of a model with probabilities. Model ${this.name} has none: use decisionFunction or ` +
         "predict.",

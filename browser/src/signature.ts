@@ -6,6 +6,7 @@
 import { MIN_LAMBDA_BITS, delta, floodBits, layoutAllowed, resultNoise } from "./bounds.ts";
 import { type Bytes, fromHex, sha256, toHex } from "./bytes.ts";
 import { UnsupportedError, WireError } from "./errors.ts";
+import { HEADS, type Link, type Method, outputsFit } from "./links.ts";
 import { type Layout, layout } from "./packing.ts";
 import { type Parameters, parametersFor } from "./parameters.ts";
 import { cheapest } from "./plan.ts";
@@ -16,8 +17,6 @@ const MAX_FEATURES = 1 << 20;
 const MAX_OUTPUTS = 1 << 20;
 const MAX_LAYOUTS = 64;
 const MAX_RESULT_BITS = 62;
-const LINKS = ["logistic", "softmax", "modified_huber"] as const;
-const METHODS = ["decision_function", "predict"] as const;
 const FIELDS = [
   "error",
   "feature_names",
@@ -41,8 +40,6 @@ const FIELDS = [
 
 /** A class, as the estimator was fitted with it. */
 export type Label = string | number | boolean | null;
-export type Link = (typeof LINKS)[number];
-export type Method = (typeof METHODS)[number];
 
 /** What is public about a model. */
 export interface Signature {
@@ -58,9 +55,9 @@ export interface Signature {
   readonly features: number;
   /** k, the number of scores of one sample. */
   readonly outputs: number;
-  /** The estimator's method that decrypted scores equal. */
+  /** The estimator's method that the response equals: the scores themselves, or what the link makes of them. */
   readonly method: Method;
-  /** The public function that turns scores into probabilities; null when the estimator has none. */
+  /** The public function of scores that gives probabilities, or the response; null when the estimator has none. */
   readonly link: Link | null;
   /** The classes; null for a regression. */
   readonly labels: readonly Label[] | null;
@@ -114,6 +111,7 @@ export async function signatureFromJson(json: Bytes): Promise<Signature> {
 }
 
 function read(value: unknown, json: Bytes, digest: string): Signature {
+  refuseFeatureMap(value);
   const document = object(value, FIELDS, "a signature");
   demand(document["format"] === FORMAT, `the signature's format must be ${FORMAT}`);
   const code = text(document["parameters"], "parameters");
@@ -130,9 +128,9 @@ function read(value: unknown, json: Bytes, digest: string): Signature {
   const small = layouts.some((one) => layoutAllowed(parameters, one, features, flood, 1));
   demand(small, "a layout for batches of every size must be offered");
   const labels = readLabels(document["labels"]);
-  demand(labels === null || labels.length === (outputs === 1 ? 2 : outputs), "labels must match outputs");
-  const link = document["link"] === null ? null : readLink(document["link"]);
-  demand(link !== "softmax" || outputs > 1, "a softmax needs more than one output");
+  const [method, link] = readHead(text(document["method"], "method"), document["link"]);
+  demand(labels === null || outputsFit(link, labels.length, outputs), "labels must match outputs");
+  demand(labels !== null || link === null || link === "exp", "a model with this link must have labels");
   const error = number(document["error"], "error");
   demand(error >= 0, "error must not be negative");
   const squeeze = document["squeeze"];
@@ -145,7 +143,7 @@ function read(value: unknown, json: Bytes, digest: string): Signature {
     grid: readGrid(document["grid"], features),
     features,
     outputs,
-    method: oneOf(document["method"], METHODS, "method"),
+    method,
     link,
     labels,
     squeeze,
@@ -192,21 +190,23 @@ function text(value: unknown, name: string): string {
   return value;
 }
 
-function oneOf<T extends string>(value: unknown, allowed: readonly T[], name: string): T {
-  const found = allowed.find((one) => one === value);
-  demand(found !== undefined, `${name} must be one of ${allowed.join(", ")}`);
-  return found;
-}
-
-function readLink(value: unknown): Link {
-  const name = text(value, "link");
-  const found = LINKS.find((one) => one === name);
-  if (found === undefined) {
+/** Features that clients compute before they encrypt: Python's clients do. */
+function refuseFeatureMap(value: unknown): void {
+  if (typeof value === "object" && value !== null && "feature_map" in value) {
     throw new UnsupportedError(
-      `the model's link must be one of ${LINKS.join(", ")}. Got ${name} instead: update @hermetic/client.`,
+      "the model must take its inputs as they are. This one has public features, which clients compute first and " +
+        "@hermetic/client does not: use the Python client.",
     );
   }
-  return found;
+}
+
+function readHead(method: string, link: unknown): [Method, Link | null] {
+  const links = Object.hasOwn(HEADS, method) ? (HEADS[method as Method] as readonly unknown[]) : [];
+  if (links.includes(link)) return [method as Method, link as Link | null];
+  throw new UnsupportedError(
+    `the model must have a method and a link that this version knows. Got ${method} with ${String(link)} instead: ` +
+      "update @hermetic/client.",
+  );
 }
 
 function readNames(value: unknown, features: number): readonly string[] | null {

@@ -2,10 +2,10 @@
 
 {"make": {"kind": …, …}}                            -> {"signature": base64, "X": [[…]], "sizes": …, …}
 {"evaluate": {"query": base64, "key": base64}}      -> {"result": base64}
-{"reference": {"X": [[…]]}}                         -> {"integers": […], "scores": …, "labels": …, "proba": …}
+{"reference": {"X": [[…]]}}                         -> {"integers": […], "response": …, "labels": …, "proba": …}
 {"encrypt": {"X": …}}                               -> {"key": base64, "query": base64, "result": base64, …}
 {"expand": {"domain", "seed", "index", "profile"}}  -> {"rows": [[…]]}
-{"link": {"link": …, "scores": …, "binary": …}}     -> {"proba": …}
+{"link": {"link": …, "scores": …, "classes": …}}    -> {"values": …}
 """
 
 from __future__ import annotations
@@ -13,21 +13,27 @@ from __future__ import annotations
 import base64
 import json
 import sys
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from pandas import DataFrame
-from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, make_regression
-from sklearn.linear_model import LinearRegression, LogisticRegression, SGDClassifier
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_wine, make_regression
+from sklearn.decomposition import PCA
+from sklearn.linear_model import LinearRegression, LogisticRegression, PoissonRegressor, SGDClassifier
+from sklearn.multiclass import OneVsOneClassifier
+from sklearn.naive_bayes import MultinomialNB
+from sklearn.neighbors import NearestCentroid
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC, LinearSVC
 
 import hermetic
 from hermetic.demo.classifier import cache_directory, load_or_train
 from hermetic.demo.mnist import features, load_mnist
-from hermetic.links import probabilities
+from hermetic.links import has_probabilities, probabilities, respond
 from hermetic.parameters import PROFILES
 from hermetic.seeds import expand
 from hermetic.wire import PublicKey, Query, signature_to_bytes
@@ -63,6 +69,41 @@ def huber() -> Fitted:
     return SGDClassifier(loss="modified_huber", random_state=0).fit(X / 16, y), X / 16
 
 
+def pairs() -> Fitted:
+    X, y = load_wine(return_X_y=True)
+    return make_pipeline(StandardScaler(), OneVsOneClassifier(LinearSVC())).fit(X, y), X
+
+
+def votes() -> Fitted:
+    X, y = load_wine(return_X_y=True)
+    return make_pipeline(StandardScaler(), SVC(kernel="linear")).fit(X, y), X
+
+
+def calibrated() -> Fitted:
+    X, y = load_wine(return_X_y=True)
+    return make_pipeline(StandardScaler(), CalibratedClassifierCV(LinearSVC(), cv=3)).fit(X, y), X
+
+
+def rates() -> Fitted:
+    X, y = load_diabetes(return_X_y=True)
+    return PoissonRegressor().fit(X, y / 100), X
+
+
+def bayes() -> Fitted:
+    X, y = load_digits(return_X_y=True)
+    return MultinomialNB().fit(X, y), X
+
+
+def priors() -> Fitted:
+    X, y = load_wine(return_X_y=True)
+    return NearestCentroid(priors="empirical").fit(X, y), X
+
+
+def components() -> Fitted:
+    X, _ = load_wine(return_X_y=True)
+    return PCA(3).fit(X), X
+
+
 def diabetes() -> Fitted:
     X, y = load_diabetes(return_X_y=True)
     return LinearRegression().fit(X, y), X
@@ -73,7 +114,13 @@ def multi() -> Fitted:
     return LinearRegression().fit(X, y), X
 
 
-KINDS = {one.__name__: cache(one) for one in (mnist, tumours, digits, cancer, huber, diabetes, multi)}
+KINDS = {
+    one.__name__: cache(one)
+    for one in (
+        *(mnist, tumours, digits, cancer, huber, diabetes, multi),
+        *(pairs, votes, calibrated, rates, bayes, priors, components),
+    )
+}
 
 
 class Oracle:
@@ -108,13 +155,13 @@ class Oracle:
         data, one = np.atleast_2d(np.array(X, dtype=float)), self.model.signature
         table = data if one.feature_names is None else DataFrame(data, columns=one.feature_names)
         integers = self.model.integers.apply(one.grid.quantize(data))
-        scores = getattr(self.estimator, one.method)(table)
+        response = getattr(self.estimator, one.method)(table)
         return {
             "quantized": one.grid.quantize(data).tolist(),
             "integers": [str(value) for value in integers.reshape(-1).tolist()],
-            "scores": np.reshape(scores, (len(data), -1)).tolist(),
-            "labels": self.estimator.predict(table).tolist(),
-            "proba": self.estimator.predict_proba(table).tolist() if one.link else None,
+            "response": np.reshape(response, (len(data), -1)).tolist(),
+            "labels": None if one.labels is None else self.estimator.predict(table).tolist(),
+            "proba": self.estimator.predict_proba(table).tolist() if has_probabilities(one.link) else None,
         }
 
     def encrypt(self, X: Any) -> dict[str, Any]:
@@ -142,9 +189,9 @@ class Oracle:
         rows = expand(domain.encode(), bytes.fromhex(seed), index, parameters, parameters.key_primes)
         return {"rows": rows.tolist()}
 
-    def link(self, link: str, scores: Any, binary: bool) -> dict[str, Any]:
-        values = np.array(scores)
-        return {"proba": probabilities(link, values, 2 if binary else values.shape[-1]).tolist()}
+    def link(self, link: str, scores: Any, classes: int) -> dict[str, Any]:
+        apply = probabilities if has_probabilities(link) else partial(respond, "decision_function")
+        return {"values": apply(link, np.array(scores), classes).tolist()}
 
 
 def encoded(data: bytes) -> str:

@@ -231,6 +231,7 @@ test("a table is answered as scikit-learn does, and a value out of its range is 
   await fields.nth(2).fill("1e6");
   await fields.nth(2).press("Enter");
   await problem(page, /Mean perimeter must be between .* Got 1000000/);
+  assert.ok(await page.locator("#result").isHidden(), "an earlier answer stands beside another input");
   await picture(page, "out-of-range");
   await fields.nth(2).fill("many");
   await fields.nth(2).press("Enter");

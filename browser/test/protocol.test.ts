@@ -7,7 +7,7 @@ import { type Bytes, toHex } from "../src/bytes.ts";
 import { Client } from "../src/client.ts";
 import { samplesOf } from "../src/samples.ts";
 import { DecryptionError, HermeticError, InputError, MismatchError, WireError } from "../src/errors.ts";
-import { applyLink, chooseLabel } from "../src/links.ts";
+import { chooseLabel, hasProbabilities, probabilities, respond } from "../src/links.ts";
 import { FAST, PRECISE, PROFILES } from "../src/parameters.ts";
 import { SecretKey } from "../src/secret-key.ts";
 import { PUBLIC_KEY_DOMAIN, QUERY_DOMAIN, expand } from "../src/seeds.ts";
@@ -64,6 +64,13 @@ const MODELS: readonly { kind: string; profile?: string; tolerance?: number }[] 
   { kind: "huber" },
   { kind: "diabetes" },
   { kind: "multi" },
+  { kind: "pairs" },
+  { kind: "votes" },
+  { kind: "calibrated" },
+  { kind: "rates" },
+  { kind: "bayes" },
+  { kind: "priors" },
+  { kind: "components" },
   { kind: "digits", profile: "precise" },
   { kind: "diabetes", tolerance: 1e-9 },
 ];
@@ -88,17 +95,21 @@ for (const options of MODELS) {
   });
 }
 
-/** Scores within the guaranteed error; labels, and probabilities to match, as the estimator's own. */
+/** The response within the guaranteed error; labels, and probabilities to match, as the estimator's own. */
 function checkScores(signature: Signature, scores: Float64Array, reference: Answer): void {
-  const k = signature.outputs;
-  (reference["scores"] as number[][]).forEach((expected, i) => {
+  const { outputs: k, method, link, labels, error } = signature;
+  (reference["response"] as number[][]).forEach((expected, i) => {
     const mine = scores.subarray(i * k, (i + 1) * k);
-    expected.forEach((score, v) => assert.ok(Math.abs(mine[v]! - score) <= signature.error));
-    if (signature.labels !== null) assert.equal(chooseLabel(mine, signature.labels), reference["labels"][i]);
-    if (signature.link !== null) {
+    const response = respond(method, link, mine, labels?.length ?? 0);
+    assert.equal(response.length, expected.length);
+    expected.forEach((one, v) =>
+      assert.ok(Math.abs(response[v]! - one) <= error * Math.max(1, 2 * Math.abs(one)) + 1e-12),
+    );
+    if (labels !== null) assert.equal(chooseLabel(method, link, mine, labels), reference["labels"][i]);
+    if (hasProbabilities(link)) {
       const expectedProba = reference["proba"][i] as number[];
-      applyLink(signature.link, mine).forEach((one, v) =>
-        assert.ok(Math.abs(one - expectedProba[v]!) <= signature.error + 1e-12),
+      probabilities(link, mine, labels!.length).forEach((one, v) =>
+        assert.ok(Math.abs(one - expectedProba[v]!) <= error + 1e-12),
       );
     }
   });
@@ -124,20 +135,32 @@ test("inputs of any value in range, and batches of any size, are answered exactl
   );
 });
 
-test("links give the probabilities of Python's", async () => {
-  const scores = fc.double({ min: -800, max: 800, noNaN: true });
-  for (const link of ["logistic", "softmax", "modified_huber"] as const) {
-    for (const width of link === "softmax" ? [3] : [1, 4]) {
-      const rows = fc.sample(fc.array(scores, { minLength: width, maxLength: width }), 50);
-      const given = width === 1 ? rows.flat() : rows;
-      const { proba } = await oracle.call("link", { link, scores: given, binary: width === 1 });
-      rows.forEach((row, i) => {
-        const mine = applyLink(link, Float64Array.from(row));
-        mine.forEach((one, v) =>
-          assert.ok(Math.abs(one - proba[i][v]) <= 1e-13 * Math.max(1e-290, proba[i][v]) + 1e-300),
-        );
-      });
-    }
+test("links give what Python's give", async () => {
+  const score = fc.double({ min: -700, max: 700, noNaN: true });
+  for (const [link, classes, width] of [
+    ["logistic", 2, 1],
+    ["logistic", 4, 4],
+    ["softmax", 3, 3],
+    ["modified_huber", 2, 1],
+    ["modified_huber", 4, 4],
+    ["mean_logistic", 2, 3],
+    ["mean_logistic", 3, 6],
+    ["one_vs_one", 4, 6],
+    ["votes", 3, 3],
+    ["exp", 0, 2],
+  ] as const) {
+    const rows = fc.sample(fc.array(score, { minLength: width, maxLength: width }), 50);
+    const binary = classes === 2 && link !== "mean_logistic";
+    const { values } = await oracle.call("link", { link, scores: binary ? rows.flat() : rows, classes });
+    rows.forEach((row, i) => {
+      const scores = Float64Array.from(row);
+      const mine = hasProbabilities(link)
+        ? probabilities(link, scores, classes)
+        : respond("decision_function", link, scores, classes);
+      mine.forEach((one, v) =>
+        assert.ok(Math.abs(one - values[i][v]) <= 1e-12 * Math.max(1e-290, Math.abs(values[i][v])) + 1e-300),
+      );
+    });
   }
 });
 
@@ -269,6 +292,14 @@ test("a signature that is not consistent is refused", async () => {
       JSON.stringify(change),
     );
   }
+});
+
+test("a model with public features is refused in words", async () => {
+  const { signature } = await made({ kind: "digits" });
+  const document = JSON.parse(new TextDecoder().decode(signature.json)) as Record<string, unknown>;
+  const json = new TextEncoder().encode(JSON.stringify({ ...document, feature_map: [] }));
+  const envelope = await wire.signatureToBytes({ ...signature, json });
+  await assert.rejects(wire.signatureFromBytes(envelope), /public features.*use the Python client/);
 });
 
 test("inputs of another shape or type are refused", () => {

@@ -87,7 +87,7 @@ for (const version of VERSIONS) {
       if (signature.labels !== null) {
         const k = signature.outputs;
         const labels = Array.from({ length: samples.count }, (_, i) =>
-          chooseLabel(scores.subarray(i * k, (i + 1) * k), signature.labels!),
+          chooseLabel(signature.method, signature.link, scores.subarray(i * k, (i + 1) * k), signature.labels!),
         );
         assert.deepEqual(labels, expected["predictions"]);
       }
