@@ -12,6 +12,7 @@ from .bins import Bins
 from .block import Block, BlockDefaults
 from .feature_map import FeatureMap
 from .local_filters import LocalFilters
+from .pair_bins import PairBins
 from .structure import Beside, Chain, Columns, Identity
 
 __all__ = [
@@ -25,5 +26,6 @@ __all__ = [
     "FeatureMap",
     "Identity",
     "LocalFilters",
+    "PairBins",
     "Scale",
 ]

@@ -10,12 +10,13 @@ from .affine import Affine, Scale
 from .bins import Bins
 from .block import Block
 from .local_filters import LocalFilters
+from .pair_bins import PairBins
 from .structure import Beside, Chain, Columns, Identity
 
 MAX_DEPTH = 8
 """How deep blocks may be put into blocks."""
 
-_KINDS: dict[str, Any] = {one.kind: one for one in (Affine, Bins, Identity, LocalFilters, Scale)}
+_KINDS: dict[str, Any] = {one.kind: one for one in (Affine, Bins, Identity, LocalFilters, PairBins, Scale)}
 _STRUCTURES: dict[str, Any] = {one.kind: one for one in (Beside, Chain, Columns)}
 
 
