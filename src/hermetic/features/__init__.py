@@ -10,12 +10,19 @@ from __future__ import annotations
 from .affine import Affine, Scale
 from .bins import Bins
 from .block import Block, BlockDefaults
+from .chi2 import AdditiveChi2
+from .count_sketch import CountSketch
 from .feature_map import FeatureMap
+from .fourier import Fourier, Logarithms
+from .landmarks import Landmarks
 from .local_filters import LocalFilters
+from .monomials import Monomials
 from .pair_bins import PairBins
+from .splines import Splines
 from .structure import Beside, Chain, Columns, Identity
 
 __all__ = [
+    "AdditiveChi2",
     "Affine",
     "Beside",
     "Bins",
@@ -23,9 +30,15 @@ __all__ = [
     "BlockDefaults",
     "Chain",
     "Columns",
+    "CountSketch",
     "FeatureMap",
+    "Fourier",
     "Identity",
+    "Landmarks",
     "LocalFilters",
+    "Logarithms",
+    "Monomials",
     "PairBins",
     "Scale",
+    "Splines",
 ]

@@ -9,14 +9,22 @@ from ..errors import ParameterError
 from .affine import Affine, Scale
 from .bins import Bins
 from .block import Block
+from .chi2 import AdditiveChi2
+from .count_sketch import CountSketch
+from .fourier import Fourier, Logarithms
+from .landmarks import Landmarks
 from .local_filters import LocalFilters
+from .monomials import Monomials
 from .pair_bins import PairBins
+from .splines import Splines
 from .structure import Beside, Chain, Columns, Identity
 
 MAX_DEPTH = 8
 """How deep blocks may be put into blocks."""
 
-_KINDS: dict[str, Any] = {one.kind: one for one in (Affine, Bins, Identity, LocalFilters, PairBins, Scale)}
+_BLOCKS: tuple[Any, ...] = (Affine, Bins, Identity, LocalFilters, PairBins, Scale)
+_EXPANSIONS: tuple[Any, ...] = (AdditiveChi2, CountSketch, Fourier, Landmarks, Logarithms, Monomials, Splines)
+_KINDS: dict[str, Any] = {one.kind: one for one in (*_BLOCKS, *_EXPANSIONS)}
 _STRUCTURES: dict[str, Any] = {one.kind: one for one in (Beside, Chain, Columns)}
 
 
