@@ -10,10 +10,13 @@ from __future__ import annotations
 from .affine import Affine, Scale
 from .bins import Bins
 from .block import Block, BlockDefaults
+from .categories import Categories
 from .chi2 import AdditiveChi2
 from .count_sketch import CountSketch
+from .elementwise import Clip, Elementwise
 from .feature_map import FeatureMap
 from .fourier import Fourier, Logarithms
+from .impute import Impute, Missing
 from .landmarks import Landmarks
 from .local_filters import LocalFilters
 from .monomials import Monomials
@@ -28,15 +31,20 @@ __all__ = [
     "Bins",
     "Block",
     "BlockDefaults",
+    "Categories",
     "Chain",
+    "Clip",
     "Columns",
     "CountSketch",
+    "Elementwise",
     "FeatureMap",
     "Fourier",
     "Identity",
+    "Impute",
     "Landmarks",
     "LocalFilters",
     "Logarithms",
+    "Missing",
     "Monomials",
     "PairBins",
     "Scale",

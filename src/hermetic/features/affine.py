@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import ParameterError
-from .block import BlockDefaults, Reals, real_numbers
+from .block import BlockDefaults, Flags, Reals, real_numbers
 
 MAX_ENTRIES = 1 << 22
 
@@ -57,6 +57,9 @@ class Scale(BlockDefaults):
     @property
     def outputs(self) -> int:
         return len(self.factor)
+
+    def missing_before(self, missing: Flags) -> Flags:
+        return missing
 
     def limits(self, lower: Reals, upper: Reals) -> tuple[Reals, Reals]:
         first, second = self._at(lower), self._at(upper)

@@ -20,7 +20,7 @@ LARGEST = 1.7976931348623157e308
 class Block(Protocol):
     """Some features of the inputs (n, inputs): real numbers (n, outputs) in a range that is known.
 
-    :class:`BlockDefaults` has what most kinds say of ``missing``, ``used`` and ``steps``.
+    :class:`BlockDefaults` has what most kinds say of missing and used inputs and of steps.
     """
 
     kind: ClassVar[str]
@@ -45,6 +45,11 @@ class Block(Protocol):
     def used(self) -> Flags:
         """Which inputs any feature depends on (inputs,)."""
 
+    def missing_before(self, missing: Flags) -> Flags:
+        """Which inputs may be NaN (inputs,) where a block that follows gives a meaning to features that are NaN
+        (outputs,).
+        """
+
     def steps(self, steps: Reals) -> Reals:
         """The exact step of every feature (outputs,) where inputs are multiples of ``steps`` (inputs,); 0 where values
         are any real numbers.
@@ -63,7 +68,7 @@ class Block(Protocol):
 
 
 class BlockDefaults:
-    """Every input is there and used, and features have a step where all are whole numbers."""
+    """Every input must be there, and is used; features have a step where all are whole numbers."""
 
     @property
     def missing(self: Block) -> Flags:
@@ -72,6 +77,9 @@ class BlockDefaults:
     @property
     def used(self: Block) -> Flags:
         return np.ones(self.inputs, dtype=np.bool_)
+
+    def missing_before(self: Block, missing: Flags) -> Flags:
+        return self.missing
 
     def steps(self: Block, steps: Reals) -> Reals:
         return np.full(self.outputs, float(self.whole))

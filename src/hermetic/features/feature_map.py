@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,9 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError, ParameterError
-from .block import Block, Flags, Reals
+from .block import Block, Flags, Reals, whole_number
+from .categories import Categories
 from .kinds import read_block
-from .structure import MAX_BLOCKS, Beside, Chain, Columns
+from .structure import MAX_BLOCKS, MAX_WIDTH, Beside
+from .table import read_columns, read_reals
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,11 +25,13 @@ class FeatureMap:
     ----------
     blocks
         Kinds of features, each of all inputs; their outputs stand side by side.
+    categories
+        The inputs, by their number, that are one of a list of values: blocks take the number of the value.
 
     Raises
     ------
     ParameterError
-        If there is none, or they do not take the same number of inputs.
+        If there is none, they do not take the same number of inputs, or categories are of another input.
 
     Notes
     -----
@@ -34,103 +39,105 @@ class FeatureMap:
     """
 
     blocks: tuple[Block, ...]
+    block: Block
+    """All blocks as one, which takes categories by their numbers."""
+    categories: Mapping[int, Categories]
 
-    def __init__(self, *blocks: Block) -> None:
+    def __init__(self, *blocks: Block, categories: Mapping[int, Categories] | None = None) -> None:
+        joined = Beside(*blocks)
         object.__setattr__(self, "blocks", blocks)
-        object.__setattr__(self, "_joined", Beside(*blocks))
-
-    _joined: Beside
+        object.__setattr__(self, "block", blocks[0] if len(blocks) == 1 else joined)
+        object.__setattr__(self, "categories", dict(sorted((categories or {}).items())))
+        for column in self.categories:
+            whole_number(column, 0, self.inputs - 1, "an input with categories")
 
     @property
     def inputs(self) -> int:
         """Values of one sample."""
-        return self._joined.inputs
+        return self.block.inputs
 
     @property
     def outputs(self) -> int:
         """Features of one sample: d."""
-        return self._joined.outputs
-
-    @property
-    def whole(self) -> bool:
-        """Whether every feature is a whole number."""
-        return self._joined.whole
+        return self.block.outputs
 
     @property
     def used(self) -> Flags:
         """Which inputs any feature depends on (inputs,)."""
-        return self._joined.used
+        return self.block.used
 
     @property
     def missing(self) -> Flags:
-        """Which inputs may be NaN (inputs,)."""
-        return self._joined.missing
+        """Which inputs may be NaN once categories were read (inputs,)."""
+        return self.block.missing
+
+    @property
+    def whole(self) -> bool:
+        """Whether every feature is a whole number."""
+        return self.block.whole
 
     def steps(self, steps: Reals) -> Reals:
         """The exact step of every feature (d,), 0 for reals, where inputs are multiples of ``steps`` (inputs,)."""
-        return self._joined.steps(steps)
+        return self.block.steps(steps)
 
     def limits(self, lower: Reals, upper: Reals) -> tuple[Reals, Reals]:
         """Smallest and largest value of every feature (d,), for every input with lower <= x <= upper (inputs,), which
-        may be infinite; up to float64 rounding.
+        may be infinite; up to float64 rounding. Categories count as their numbers.
         """
-        return self._joined.limits(lower, upper)
+        return self.block.limits(lower, upper)
 
-    def after(self, first: Block) -> FeatureMap:
-        """The map of x that applies ``first`` to x and then this one."""
-        return FeatureMap(Chain(first, self.block))
-
-    def of_columns(self, columns: list[int], inputs: int) -> FeatureMap:
-        """The same of some columns of more inputs."""
-        return FeatureMap(*(Columns(one, columns, inputs) for one in self.blocks))
-
-    @property
-    def block(self) -> Block:
-        """The whole map as one block."""
-        return self.blocks[0] if len(self.blocks) == 1 else self._joined
-
-    def apply(self, X: npt.ArrayLike) -> Reals:
+    def apply(self, X: Any, names: Sequence[str] | None = None) -> Reals:
         """Inputs (n, inputs) -> features (n, outputs). Raises as :meth:`read`."""
-        return self._joined.apply(self.read(X).astype(np.float64))
+        return self.block.apply(self.read(X, names).astype(np.float64))
 
-    def read(self, X: Any) -> npt.NDArray[Any]:
-        """Inputs (n, inputs) as numbers: an array, a DataFrame or a sparse matrix.
+    def read(self, X: Any, names: Sequence[str] | None = None) -> npt.NDArray[Any]:
+        """Inputs (n, inputs) as numbers: an array, a DataFrame, a list or a sparse matrix, with values of categories
+        where there are some.
 
         Raises
         ------
         InputError
-            For another shape, values that are not real numbers, or NaN or infinity where they have no meaning.
+            For another shape, a category that is not known, values that are not real numbers where no categories are,
+            or NaN or infinity where they have no meaning; ``names`` are those of the inputs.
         """
-        dense = np.asarray(X.toarray() if hasattr(X, "toarray") else X)
-        if dense.ndim != 2 or dense.shape[1] != self.inputs:
-            raise InputError(f"inputs must have shape (n, {self.inputs}). Got {dense.shape} instead.")
-        try:
-            values = dense.astype(np.float64) if dense.dtype.kind == "O" else dense
-        except (TypeError, ValueError) as error:
-            raise InputError(f"inputs must be real numbers. Got {type(X).__name__} that is not: {error}.") from error
-        if values.dtype.kind not in "biuf":
-            raise InputError(f"inputs must be real numbers. Got dtype {values.dtype} instead.")
-        self._check(values)
-        return values
-
-    def _check(self, values: npt.NDArray[Any]) -> None:
+        if not self.categories and (names is None or not hasattr(X, "columns")):
+            values = read_reals(X, self.inputs)
+        else:
+            values = read_columns(X, self.inputs, self.categories, self.used, names)
         wrong = ~np.isfinite(values) & self.used & ~(np.isnan(values) & self.missing)
         if wrong.any():
             row, column = np.argwhere(wrong)[0]
-            raise InputError(
-                f"inputs must be finite. Got {values[row, column]} (sample {row}, feature {column}) instead."
-            )
+            name = f"feature {column}" if names is None else repr(names[column])
+            raise InputError(f"inputs must be finite. Got {values[row, column]} (sample {row}, {name}) instead.")
+        return values
 
     def __str__(self) -> str:
-        return " and ".join(f"{one.outputs} {one.kind.replace('_', ' ')}" for one in self.blocks)
+        words = [f"{one.outputs} {one.kind.replace('_', ' ')}" for one in self.blocks]
+        words += [f"categories of {len(self.categories)} inputs"] if self.categories else []
+        return " and ".join(words)
 
-    def document(self) -> list[dict[str, Any]]:
-        """The blocks, as JSON."""
-        return [one.document() for one in self.blocks]
+    def document(self) -> list[dict[str, Any]] | dict[str, Any]:
+        """The blocks, as JSON, with the categories where there are some."""
+        blocks = [one.document() for one in self.blocks]
+        if not self.categories:
+            return blocks
+        categories = [{"input": column, **one.document()} for column, one in self.categories.items()]
+        return {"blocks": blocks, "categories": categories}
 
     @staticmethod
     def from_document(document: Any) -> FeatureMap:
         """Read what :meth:`document` wrote. Raises :class:`ParameterError`."""
-        if not isinstance(document, list) or len(document) > MAX_BLOCKS:
-            raise ParameterError(f"a feature map must be a list of at most {MAX_BLOCKS} JSON objects.")
-        return FeatureMap(*map(read_block, document))
+        read = document if isinstance(document, dict) else {"blocks": document, "categories": []}
+        blocks, categories = read.get("blocks"), read.get("categories")
+        if not isinstance(blocks, list) or not 1 <= len(blocks) <= MAX_BLOCKS:
+            raise ParameterError(f"a feature map must be a list of 1 to {MAX_BLOCKS} JSON objects.")
+        if not isinstance(categories, list) or len(categories) > MAX_WIDTH:
+            raise ParameterError(f"categories must be a list of at most {MAX_WIDTH} JSON objects.")
+        return FeatureMap(*map(read_block, blocks), categories=dict(map(_read_categories, categories)))
+
+
+def _read_categories(document: Any) -> tuple[int, Categories]:
+    try:
+        return whole_number(document["input"], 0, MAX_WIDTH, "input"), Categories.from_document(document)
+    except (KeyError, TypeError) as error:
+        raise ParameterError(f"categories must have their parameters: {error}.") from error

@@ -11,7 +11,9 @@ from .bins import Bins
 from .block import Block
 from .chi2 import AdditiveChi2
 from .count_sketch import CountSketch
+from .elementwise import Clip, Elementwise
 from .fourier import Fourier, Logarithms
+from .impute import Impute, Missing
 from .landmarks import Landmarks
 from .local_filters import LocalFilters
 from .monomials import Monomials
@@ -22,7 +24,7 @@ from .structure import Beside, Chain, Columns, Identity
 MAX_DEPTH = 8
 """How deep blocks may be put into blocks."""
 
-_BLOCKS: tuple[Any, ...] = (Affine, Bins, Identity, LocalFilters, PairBins, Scale)
+_BLOCKS: tuple[Any, ...] = (Affine, Bins, Clip, Elementwise, Identity, Impute, LocalFilters, Missing, PairBins, Scale)
 _EXPANSIONS: tuple[Any, ...] = (AdditiveChi2, CountSketch, Fourier, Landmarks, Logarithms, Monomials, Splines)
 _KINDS: dict[str, Any] = {one.kind: one for one in (*_BLOCKS, *_EXPANSIONS)}
 _STRUCTURES: dict[str, Any] = {one.kind: one for one in (Beside, Chain, Columns)}

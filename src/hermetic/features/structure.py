@@ -38,6 +38,9 @@ class Identity(BlockDefaults):
     def outputs(self) -> int:
         return self.inputs
 
+    def missing_before(self, missing: Flags) -> Flags:
+        return missing
+
     def steps(self, steps: Reals) -> Reals:
         return steps
 
@@ -95,6 +98,10 @@ class Columns:
     @property
     def missing(self) -> Flags:
         return self._spread(self.block.missing, np.ones(self.inputs, dtype=np.bool_), np.logical_and)
+
+    def missing_before(self, missing: Flags) -> Flags:
+        flags = self.block.missing_before(missing)
+        return self._spread(flags, np.ones(self.inputs, dtype=np.bool_), np.logical_and)
 
     def _spread(self, flags: Flags, rest: Flags, joined: np.ufunc) -> Flags:
         joined.at(rest, list(self.columns), flags)
@@ -165,6 +172,11 @@ class Beside:
     def missing(self) -> Flags:
         return np.asarray(np.logical_and.reduce([one.missing for one in self.blocks]))
 
+    def missing_before(self, missing: Flags) -> Flags:
+        ends = np.cumsum([one.outputs for one in self.blocks])[:-1]
+        flags = zip(self.blocks, np.split(missing, ends), strict=True)
+        return np.asarray(np.logical_and.reduce([one.missing_before(flag) for one, flag in flags]))
+
     def steps(self, steps: Reals) -> Reals:
         return np.concatenate([one.steps(steps) for one in self.blocks])
 
@@ -226,7 +238,10 @@ class Chain:
 
     @property
     def missing(self) -> Flags:
-        return self.blocks[0].missing
+        return self.missing_before(np.zeros(self.outputs, dtype=np.bool_))
+
+    def missing_before(self, missing: Flags) -> Flags:
+        return reduce(lambda found, one: one.missing_before(found), reversed(self.blocks), missing)
 
     def steps(self, steps: Reals) -> Reals:
         return reduce(lambda found, one: one.steps(found), self.blocks, steps)

@@ -1,0 +1,81 @@
+"""Inputs of every form that clients have, as numbers: arrays, DataFrames, lists, sparse matrices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import InputError
+from .block import Flags, Reals
+from .categories import Categories, is_nan
+
+_REAL_KINDS = "biuf"
+
+
+def read_reals(X: Any, inputs: int) -> npt.NDArray[Any]:
+    """Real inputs (n, inputs), in their own dtype. Raises :class:`InputError`."""
+    dense = np.asarray(X.toarray() if hasattr(X, "toarray") else X)
+    _check_shape(dense.shape, inputs)
+    try:
+        values = dense.astype(np.float64) if dense.dtype.kind == "O" else dense
+    except (TypeError, ValueError) as error:
+        raise InputError(f"inputs must be real numbers. Got {type(X).__name__} that is not: {error}.") from error
+    if values.dtype.kind not in _REAL_KINDS:
+        raise InputError(f"inputs must be real numbers. Got dtype {values.dtype} instead.")
+    return values
+
+
+def read_columns(
+    X: Any, inputs: int, categories: Mapping[int, Categories], used: Flags, names: Sequence[str] | None
+) -> Reals:
+    """Inputs (n, inputs) column by column: values of categories by their numbers, others as reals, NaN where they are
+    missing; 0 where nothing depends on them, whatever they are. Raises :class:`InputError`.
+    """
+    columns = list(_columns(X, inputs))
+    found = np.zeros((len(columns[0]), inputs))
+    for i, column in enumerate(columns):
+        name = f"column {i}" if names is None else f"column {names[i]!r}"
+        if i in categories:
+            found[:, i] = categories[i].read(column, name)
+        elif used[i]:
+            found[:, i] = _reals(column, name)
+    return found
+
+
+def _columns(X: Any, inputs: int) -> Iterator[npt.NDArray[Any]]:
+    if hasattr(X, "iloc"):
+        _check_shape(X.shape, inputs)
+        return (np.asarray(X.iloc[:, i]) for i in range(inputs))
+    raw = X.toarray() if hasattr(X, "toarray") else X
+    # A list of different types would become one of texts.
+    try:
+        dense = np.asarray(raw) if hasattr(raw, "dtype") else np.array(raw, dtype=object)
+    except ValueError as error:
+        raise InputError(f"inputs must have shape (n, {inputs}): {error}.") from error
+    _check_shape(dense.shape, inputs)
+    return iter(dense.T)
+
+
+def _check_shape(shape: tuple[int, ...], inputs: int) -> None:
+    if len(shape) != 2 or shape[1] != inputs:
+        raise InputError(f"inputs must have shape (n, {inputs}). Got {shape} instead.")
+
+
+def _reals(column: npt.NDArray[Any], name: str) -> Reals:
+    if column.dtype.kind in _REAL_KINDS:
+        return np.asarray(column, dtype=np.float64)
+    return np.array([_real(one, name, row) for row, one in enumerate(column.tolist())], dtype=np.float64)
+
+
+def _real(value: Any, name: str, row: int) -> float:
+    if value is None or is_nan(value):
+        return float("nan")
+    try:
+        if not isinstance(value, str | bytes):
+            return float(value)
+    except (TypeError, ValueError, OverflowError):
+        pass
+    raise InputError(f"{name} must hold numbers. Got {value!r} (sample {row}) instead.")
