@@ -37,6 +37,7 @@ BLOCKS: list[Block] = [
     ),
     Splines(KNOTS, 3, "linear", last=False, zeros=True),
     Monomials(3, [(0,), (0, 0), (0, 0, 1), (1, 2), (0, 1, 2), (2, 2, 2, 2), (1, 1, 2, 2, 2)]),
+    Monomials(3, [(0,), (1, 1), (0, 1, 2)], [0.3, 0.1, -7.0]),
     Fourier(RANDOM.normal(size=(3, 20)), RANDOM.uniform(0, 2 * math.pi, 20)),
     CountSketch(RANDOM.integers(0, 8, (3, 4)), RANDOM.choice([-1, 1], (3, 4)), 8, 0.5, 2.0),
     Landmarks(RANDOM.normal(size=(5, 3)), 0.1),
@@ -157,6 +158,8 @@ class TestMonomials:
         steps = Monomials(2, [(0,), (0, 1), (0, 0)]).steps(np.array([0.5, 3.0]))
         assert steps.tolist() == [0.5, 1.5, 0.25]
         assert Monomials(2, [(0,), (0, 1)]).steps(np.array([0.0, 3.0])).tolist() == [0, 0]
+        centred = Monomials(2, [(0,), (1,), (1, 1)], [0.25, 6.0]).steps(np.array([0.5, 3.0]))
+        assert centred.tolist() == [0, 3, 9]
 
     def test_limits_are_exact(self) -> None:
         low, high = Monomials(2, [(0,), (0, 0), (0, 1), (0, 0, 1)]).limits(np.array([-1.0, 2.0]), np.array([2.0, 3.0]))
@@ -169,11 +172,12 @@ class TestMonomials:
     @pytest.mark.parametrize(
         "wrong",
         [{"factors": []}, {"factors": [[]]}, {"factors": [[3]]}, {"factors": [[1, 0]]}, {"factors": [[0] * 17]},
-         {"factors": [[0.0]]}, {"factors": 3}, {"inputs": 0}, {"inputs": "3"}, {"factors": [["0"]]}],
+         {"factors": [[0.0]]}, {"factors": 3}, {"inputs": 0}, {"inputs": "3"}, {"factors": [["0"]]}, {"centre": [1.0]},
+         {"centre": ["1"] * 3}],
     )  # fmt: skip
     def test_wrong_parameters_are_refused(self, wrong: dict[str, object]) -> None:
         with pytest.raises(ParameterError, match="must be"):
-            Monomials.from_document({"inputs": 3, "factors": [[0, 1]], **wrong})
+            Monomials.from_document({"inputs": 3, "factors": [[0, 1]], "centre": [0.0] * 3, **wrong})
 
 
 class TestRandomFeatures:

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import ParameterError
-from .block import BlockDefaults, Flags, Reals, whole_number
+from .block import BlockDefaults, Flags, Reals, real_numbers, whole_number
 
 MAX_INPUTS = 1 << 20
 MAX_FACTORS = 1 << 21
@@ -21,7 +21,7 @@ MAX_DEGREE = 16
 
 @dataclass(frozen=True, eq=False)
 class Monomials(BlockDefaults):
-    """Products of inputs: a linear map of them is any polynomial of which they are the terms.
+    """Products of inputs, less their centres: a linear map of them is any polynomial of which they are the terms.
 
     Parameters
     ----------
@@ -30,19 +30,23 @@ class Monomials(BlockDefaults):
     factors
         The inputs that each feature multiplies, 1 to 16 of them and in increasing order: (0, 0, 3) is x_0² · x_3. They
         say nothing about data.
+    centre
+        Subtracted from every input before, (inputs,); by default 0. Public.
 
     Raises
     ------
     ParameterError
-        For factors that are not numbers of inputs in this order, or more than 2^21 in all.
+        For factors that are not numbers of inputs in this order, or more than 2^21 in all; for a centre that is not
+        finite.
     """
 
     inputs: int
     factors: tuple[tuple[int, ...], ...]
+    centre: Reals
     kind: ClassVar[str] = "monomials"
     whole: ClassVar[bool] = False
 
-    def __init__(self, inputs: int, factors: Sequence[Sequence[int]]) -> None:
+    def __init__(self, inputs: int, factors: Sequence[Sequence[int]], centre: npt.ArrayLike = 0.0) -> None:
         whole_number(inputs, 1, MAX_INPUTS, "inputs")
         whole_number(sum(map(len, factors)), 1, MAX_FACTORS, "the number of factors")
         for one in factors:
@@ -51,7 +55,11 @@ class Monomials(BlockDefaults):
                 whole_number(factor, 0, inputs - 1, "a factor")
             if any(first > second for first, second in pairwise(one)):
                 raise ParameterError(f"the factors of a monomial must be in increasing order. Got {list(one)} instead.")
+        moved = np.array(centre, dtype=np.float64)
+        if moved.shape not in ((), (inputs,)) or not np.isfinite(moved).all():
+            raise ParameterError(f"the centre must be {inputs} finite numbers. Got shape {moved.shape} instead.")
         object.__setattr__(self, "inputs", inputs)
+        object.__setattr__(self, "centre", np.broadcast_to(moved, (inputs,)))
         object.__setattr__(self, "factors", tuple(map(tuple, factors)))
 
     @property
@@ -74,10 +82,13 @@ class Monomials(BlockDefaults):
         return powers[0], powers[1]
 
     def steps(self, steps: Reals) -> Reals:
-        return np.asarray(self.apply(steps[None])[0])
+        unit = np.where(steps > 0, steps, 1.0)
+        multiple = np.rint(self.centre / unit) * unit == self.centre
+        return np.asarray(self._products(np.where(multiple, steps, 0.0)[None])[0])
 
     def limits(self, lower: Reals, upper: Reals) -> tuple[Reals, Reals]:
         """Exact: different inputs vary independently."""
+        lower, upper = lower - self.centre, upper - self.centre
         low, high = np.ones(self.outputs), np.ones(self.outputs)
         for inputs, exponents in zip(*(one.T for one in self._powers), strict=True):
             ends = np.stack([_power(lower[inputs], exponents), _power(upper[inputs], exponents)])
@@ -91,13 +102,17 @@ class Monomials(BlockDefaults):
         return low, high
 
     def apply(self, values: Reals) -> Reals:
+        return self._products(values - self.centre)
+
+    def _products(self, values: Reals) -> Reals:
         features = np.ones((len(values), self.outputs))
         for inputs, exponents in zip(*(one.T for one in self._powers), strict=True):
             features *= _power(values[:, inputs], exponents)
         return features
 
     def document(self) -> dict[str, Any]:
-        return {"kind": self.kind, "inputs": self.inputs, "factors": [list(one) for one in self.factors]}
+        factors = [list(one) for one in self.factors]
+        return {"kind": self.kind, "inputs": self.inputs, "factors": factors, "centre": self.centre.tolist()}
 
     @classmethod
     def from_document(cls, document: dict[str, Any]) -> Monomials:
@@ -105,7 +120,7 @@ class Monomials(BlockDefaults):
         factors = document["factors"]
         if not isinstance(factors, list) or not all(isinstance(one, list) for one in factors):
             raise ParameterError("factors must be a list of lists of whole numbers.")
-        return cls(document["inputs"], factors)
+        return cls(document["inputs"], factors, real_numbers(document["centre"], MAX_INPUTS, "centre"))
 
 
 def _power(values: Reals, exponents: npt.NDArray[np.intp]) -> Reals:
