@@ -77,6 +77,7 @@ FENCED = {
     "zarr": {"demo"},
     "joblib": {"cli"},
     "skops": {"cli"},
+    "onnx": {"compiler"},
     "yaml": {"deploy"},
 }
 

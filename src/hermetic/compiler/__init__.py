@@ -19,6 +19,7 @@ from .inputs import Limits
 from .linear import LinearMap
 from .planner import Choice, choose
 from .published import check_published
+from .reading import read_model
 from .source import Source
 from .verify import rows_to_verify, verify
 
@@ -29,6 +30,7 @@ def compile_model(  # noqa: PLR0913
     *,
     name: str | None = None,
     features: FeatureMap | None = None,
+    labels: npt.ArrayLike | None = None,
     public: Sequence[str] = (),
     input_range: Limits | None = None,
     input_step: npt.ArrayLike | None = None,
@@ -43,7 +45,8 @@ def compile_model(  # noqa: PLR0913
     estimator
         A fitted scikit-learn estimator whose private part is linear, such as LogisticRegression, Ridge, SVC with a
         linear kernel, PCA, or a Pipeline of affine steps and one of them; docs/supported-models.md lists all. A
-        subclass is refused if it overrides the methods that give scores, labels or probabilities.
+        subclass is refused if it overrides the methods that give scores, labels or probabilities. Or a PyTorch module
+        in eval mode, of Linear layers, or an ONNX model or the name of its file, affine up to its scores.
     X_sample
         Inputs as clients will send them: an array (n, d) or (d,), a DataFrame or a sparse matrix; a few thousand rows
         suffice. Their range, widened and rounded, becomes public. 8-bit pixels (as integers, or divided by 255) and
@@ -53,6 +56,9 @@ def compile_model(  # noqa: PLR0913
     features
         The public map that clients apply to inputs before they encrypt; the estimator was fitted on its outputs, and
         ``X_sample`` are its inputs. Every parameter of it becomes public.
+    labels
+        Names of the classes, in the order of the scores, for an ONNX model or a PyTorch module that has none; without
+        them one that ends with scores is a regression, and one that ends with softmax has 0, 1, ….
     public
         Names of steps, or of their classes, whose learned parameters may become public. Non-linear steps, such as
         KBinsDiscretizer, are computed by clients, who must know their parameters; what learns nothing from data, such
@@ -94,7 +100,8 @@ def compile_model(  # noqa: PLR0913
     """
     _check_options(name, profile, tolerance, flooding)
     # 1. The estimator as an affine map over reals, scalers folded in, of public features where it has non-linear steps.
-    own = _read(estimator)
+    read = read_model(estimator, labels)
+    own = read.linear
     linear = own if features is None else _on(features, own)
     # 2. What becomes public, and that nothing learned does so without a word.
     check_published(linear.public, public)
@@ -103,14 +110,14 @@ def compile_model(  # noqa: PLR0913
     # 4. Parameters, result bits, limbs and layouts; integer weights with proven bounds.
     choice = choose(linear, source.encrypted, profile=profile, tolerance=tolerance, flooding=flooding)
     # 5. The model and its public signature.
-    model = EncryptedModel(choice.integers, _signature(linear, choice, name or type(estimator).__name__.lower()))
+    model = EncryptedModel(choice.integers, _signature(linear, choice, name or read.name))
     # 6. The integer reference against the estimator itself.
     if own.feature_map is None:
         values = asked = source.encrypted_values(rows_to_verify(model), model.signature.grid)
     else:
         asked, values = source.probes(rows_to_verify(model))
         asked = asked if features is None else features.apply(asked)
-    verify(model, estimator, asked, values)
+    verify(model, read.estimator, asked, values)
     return model
 
 
@@ -137,14 +144,6 @@ def _check_options(name: str | None, profile: str | None, tolerance: float | Non
 
 def _is_positive(value: Any) -> bool:
     return isinstance(value, Real) and 0 < float(value) < math.inf
-
-
-def _read(estimator: Any) -> LinearMap:
-    try:
-        from .sklearn import read_estimator
-    except ImportError as error:
-        raise CompileError("compiling needs scikit-learn. Install it with: pip install 'hermetic[sklearn]'") from error
-    return read_estimator(estimator)
 
 
 def _signature(linear: LinearMap, choice: Choice, name: str) -> Signature:

@@ -31,7 +31,8 @@ class LinearMap:
     these are larger than their sum where they cancel. ``reach`` (k, d) is the sum over all ways from a feature to a
     score of the absolute product of the weights along it, |weights| by default; ``folded`` (k,) that of the constants
     which were folded into the bias. ``own_error``, a number or (k,), bounds further rounding of the estimator's own
-    method, such as sums in float32.
+    method, such as sums in float32. An estimator that computes in a ``precision`` (unit roundoff) below float64's rounds
+    every term at most ``roundings`` times.
 
     ``block`` is the map as a public block that rounds as the estimator does, where there is one.
 
@@ -55,6 +56,8 @@ class LinearMap:
     hidden: tuple[Publication, ...] = ()
     own_error: Reals | float = 0.0
     block: Block | None = None
+    precision: float = 2.0**-53
+    roundings: int = 0
 
     def __post_init__(self) -> None:
         k, d = self.weights.shape
@@ -79,6 +82,13 @@ class LinearMap:
     def terms(self) -> Any:
         """``reach``, or |weights| where nothing was folded."""
         return abs(self.weights) if self.reach is None else self.reach
+
+    def own_rounding(self, reach: Reals) -> Reals | float:
+        """``own_error``, and what ``roundings`` make where features reach up to ``reach`` (d,), to first order."""
+        if not self.roundings:
+            return self.own_error
+        largest = self.terms @ reach + np.abs(self.bias) + self.folded
+        return np.asarray(self.own_error + self.roundings * self.precision * largest)
 
     def after(self, first: LinearMap) -> LinearMap:
         """The map of x that applies ``first`` to x and then this one.

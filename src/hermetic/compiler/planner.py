@@ -63,7 +63,8 @@ class Choice:
         folded = linear.folded + linear.terms @ np.abs(grid.offset)
         if linear.reach is not None:
             folded = folded + np.maximum(linear.reach - np.abs(linear.weights), 0) @ (grid.step * grid.magnitude)
-        return guaranteed_error(*_in_steps(linear, grid), folded, self.integers, grid, linear.own_error)
+        own = linear.own_rounding(np.maximum(np.abs(grid.lower), np.abs(grid.upper)))
+        return guaranteed_error(*_in_steps(linear, grid), folded, self.integers, grid, own)
 
 
 def choose(

@@ -1,0 +1,71 @@
+"""Which reader reads a model, by what it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import CompileError
+from .linear import LinearMap
+from .torch_modules import is_torch_module, read_torch_module
+
+
+@dataclass(frozen=True, eq=False)
+class Read:
+    """A model that was read.
+
+    Attributes
+    ----------
+    linear
+        The affine map that it is.
+    estimator
+        What has the model's own methods, as a scikit-learn estimator.
+    name
+        What to call it.
+    """
+
+    linear: LinearMap
+    estimator: Any
+    name: str
+
+
+def read_model(model: Any, labels: Any = None) -> Read:
+    """Read a fitted scikit-learn estimator, a PyTorch module, or an ONNX model or its file.
+
+    Raises
+    ------
+    UnsupportedModelError
+        For a model, or an option of one, that has no encrypted form here.
+    CompileError
+        For a model that is not fitted or broken, labels that do not fit, or a library that is not there.
+    """
+    if isinstance(model, str | Path) or type(model).__name__ == "ModelProto":
+        return _read_onnx(model, labels)
+    if is_torch_module(model):
+        return Read(*read_torch_module(model, labels), type(model).__name__.lower())
+    if labels is not None:
+        raise CompileError("labels must be left out: an estimator names its classes itself.")
+    return Read(_read_estimator(model), model, type(model).__name__.lower())
+
+
+def _read_onnx(model: Any, labels: Any) -> Read:
+    if isinstance(model, str | Path) and Path(model).suffix != ".onnx":
+        raise CompileError(
+            f"a model must be an estimator, a PyTorch module, or the name of an .onnx file. Got {str(model)!r}: "
+            "load a .skops file with skops.io.load, or compile it by hermetic compile."
+        )
+    try:
+        from .onnx import read_onnx
+    except ImportError as error:
+        raise CompileError("reading ONNX models needs onnx. Install it with: pip install 'hermetic[onnx]'") from error
+    linear, own = read_onnx(model, labels)
+    return Read(linear, own, Path(model).stem if isinstance(model, str | Path) else type(own).__name__.lower())
+
+
+def _read_estimator(estimator: Any) -> LinearMap:
+    try:
+        from .sklearn import read_estimator
+    except ImportError as error:
+        raise CompileError("compiling needs scikit-learn. Install it with: pip install 'hermetic[sklearn]'") from error
+    return read_estimator(estimator)

@@ -1,0 +1,230 @@
+"""PyTorch modules that are affine: Linear layers, and what stands between and after them in inference.
+
+PyTorch is never imported here: a module brings its own tensors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import UnsupportedModelError
+from ..quantize import Reals
+from .classes import chosen, named_classes
+from .linear import LinearMap
+
+LAYERS = {
+    "Linear": "",
+    "BatchNorm1d": "with running statistics, in eval mode",
+    "Dropout": "in eval mode",
+    "Flatten": "of all axes but the first",
+    "Identity": "",
+    "Sequential": "of these",
+    "Softmax": "at the end, over the classes",
+    "LogSoftmax": "at the end, over the classes",
+    "Sigmoid": "at the end, of one score",
+}
+"""The classes of torch.nn that are read, with conditions in words."""
+
+_LINKS = {"Softmax": "softmax", "LogSoftmax": "softmax", "Sigmoid": "logistic"}
+_PRECISIONS = {"torch.float32": 2.0**-24, "torch.float64": 2.0**-53}
+_DOCS = "docs/supported-models.md"
+
+
+@dataclass(frozen=True, eq=False)
+class TorchModel:
+    """A module as an estimator, which the compiled model must equal.
+
+    Attributes
+    ----------
+    module
+        The module in eval mode.
+    layers
+        Those up to the scores.
+    map
+        What was read.
+    """
+
+    module: Any
+    layers: list[Any]
+    map: LinearMap
+
+    def decision_function(self, X: Any) -> Reals:
+        """The scores (n, k), or (n,) of the second of two classes."""
+        scores = self._tensor(X)
+        for layer in self.layers:
+            scores = layer(scores)
+        found = _array(scores)
+        return found[:, 0] if self.map.squeeze else found
+
+    def predict(self, X: Any) -> npt.NDArray[Any]:
+        """The label of the largest score, or the module's output."""
+        if self.map.labels is None:
+            return _array(self.module(self._tensor(X)))
+        return np.asarray(self.map.labels[chosen(self.decision_function(X))])
+
+    def predict_proba(self, X: Any) -> npt.NDArray[Any]:
+        """The module's own probabilities (n, classes), in its precision."""
+        given = self.module(self._tensor(X)).detach().cpu().numpy()
+        if (given <= 0).all():
+            given = np.exp(given)
+        return given if given.shape[1] > 1 else np.concatenate([1.0 - given, given], axis=1)
+
+    def _tensor(self, X: Any) -> Any:
+        return next(iter(self.module.parameters())).detach().new_tensor(np.asarray(X, dtype=np.float64))
+
+
+def is_torch_module(model: object) -> bool:
+    """Whether an object is a torch.nn.Module."""
+    return any((one.__module__, one.__name__) == ("torch.nn.modules.module", "Module") for one in type(model).__mro__)
+
+
+def read_torch_module(module: Any, labels: Any = None) -> tuple[LinearMap, TorchModel]:
+    """Read a module: the map, and the module itself to compare it with. ``labels`` name the classes.
+
+    Raises
+    ------
+    UnsupportedModelError
+        For a layer that is not affine, or an option of one.
+    CompileError
+        For labels that do not fit, or weights that are not finite.
+    """
+    layers = list(_layers(module, ""))
+    link = _link(layers)
+    affine = layers if link is None else layers[:-1]
+    sizes = [_outputs(layer) for _, layer in affine if _outputs(layer)]
+    if not sizes:
+        _refuse("the module", "have a Linear layer", "none", "there is nothing to hide")
+    k = sizes[-1]
+    if link == "logistic" and k != 1:
+        _refuse(f"layer {layers[-1][0]!r} (Sigmoid)", "be of one score", f"{k}", "let the module end with its scores")
+    classes = named_classes(labels, k, numbered=link is not None)
+    found = _read(affine, k)
+    linear = LinearMap(
+        found.weights,
+        found.bias,
+        "predict" if classes is None else "decision_function",
+        link,
+        classes,
+        squeeze=classes is not None and k == 1,
+        reach=found.reach,
+        folded=found.folded,
+        precision=_precision(module),
+        roundings=found.roundings,
+    )
+    return linear, TorchModel(module, [layer for _, layer in affine], linear)
+
+
+@dataclass
+class _Backwards:
+    """Weights of k scores on the values before a layer, from the last layer to the first; see LinearMap."""
+
+    weights: Reals
+    reach: Reals
+    bias: Reals
+    folded: Reals
+    roundings: int = 1
+
+    def shift(self, constant: Reals) -> None:
+        self.bias = self.bias + self.weights @ constant
+        self.folded = self.folded + self.reach @ np.abs(constant)
+
+    def linear(self, layer: Any) -> None:
+        matrix = _array(layer.weight)
+        if layer.bias is not None:
+            self.shift(_array(layer.bias))
+        self.weights, self.reach = self.weights @ matrix, self.reach @ np.abs(matrix)
+        self.roundings += matrix.shape[1] + 1
+
+    def batch_norm(self, layer: Any) -> None:
+        """weight·(x - running_mean)/sqrt(running_var + eps) + bias."""
+        scale = 1.0 / np.sqrt(_array(layer.running_var) + layer.eps)
+        if layer.affine:
+            self.shift(_array(layer.bias))
+            scale = scale * _array(layer.weight)
+        self.weights, self.reach = self.weights * scale, self.reach * np.abs(scale)
+        self.shift(-_array(layer.running_mean))
+        self.roundings += 6
+
+
+def _read(layers: list[tuple[str, Any]], k: int) -> _Backwards:
+    back = _Backwards(np.eye(k), np.eye(k), np.zeros(k), np.zeros(k))
+    for name, layer in reversed(layers):
+        size = _outputs(layer)
+        if size and size != back.weights.shape[1]:
+            given = f"{size} for one that takes {back.weights.shape[1]}"
+            _refuse(f"layer {name!r}", "give what the next one takes", given, "check the module")
+        if type(layer).__name__ == "Linear":
+            back.linear(layer)
+        elif type(layer).__name__ == "BatchNorm1d":
+            back.batch_norm(layer)
+    return back
+
+
+def _layers(module: Any, name: str) -> Iterator[tuple[str, Any]]:
+    """Name and layer, one after the other, in Sequential and its like."""
+    kind = type(module)
+    if kind.__name__ not in LAYERS or not kind.__module__.startswith("torch.nn.modules."):
+        shown = f"layer {name!r}" if name else "the module"
+        _refuse(
+            shown,
+            f"be one of torch.nn's {', '.join(LAYERS)}",
+            kind.__name__,
+            "keep the layers up to it as public features (features=), or export a model that is affine with "
+            "torch.onnx.export and compile the .onnx file",
+        )
+    if kind.__name__ == "Sequential":
+        for inner, layer in module.named_children():
+            yield from _layers(layer, f"{name}.{inner}" if name else inner)
+        return
+    _check_options(module, name or kind.__name__)
+    yield name or kind.__name__, module
+
+
+def _check_options(layer: Any, name: str) -> None:
+    shown, kind = f"layer {name!r} ({type(layer).__name__})", type(layer).__name__
+    if kind in ("BatchNorm1d", "Dropout") and layer.training:
+        _refuse(shown, "be in eval mode", "training mode", "call .eval() on the module")
+    if kind == "BatchNorm1d" and layer.running_mean is None:
+        _refuse(shown, "have running statistics", "track_running_stats=False", "train it with them")
+    if kind == "Flatten" and (layer.start_dim, layer.end_dim) != (1, -1):
+        _refuse(shown, "flatten all axes but the first", f"{layer.start_dim} to {layer.end_dim}", "use Flatten()")
+    if kind in ("Softmax", "LogSoftmax") and layer.dim not in (1, -1):
+        _refuse(shown, "have dim=1", f"dim={layer.dim}", "pass dim=1")
+
+
+def _link(layers: list[tuple[str, Any]]) -> str | None:
+    for name, layer in layers[:-1]:
+        if type(layer).__name__ in _LINKS:
+            kind = type(layer).__name__
+            _refuse(
+                f"layer {name!r} ({kind})",
+                "be the last one",
+                "others after it",
+                "keep the layers up to it as public features (features=)",
+            )
+    return _LINKS.get(type(layers[-1][1]).__name__) if layers else None
+
+
+def _outputs(layer: Any) -> int:
+    """How many values a layer gives, 0 if as many as it takes."""
+    return int(getattr(layer, "out_features", getattr(layer, "num_features", 0)))
+
+
+def _precision(module: Any) -> float:
+    kinds = {str(one.dtype) for one in module.parameters()}
+    if len(kinds) != 1 or not kinds <= set(_PRECISIONS):
+        _refuse("the module", "have parameters of float32 or float64", ", ".join(sorted(kinds)), "call .float() on it")
+    return _PRECISIONS[kinds.pop()]
+
+
+def _array(tensor: Any) -> Reals:
+    return np.asarray(tensor.detach().cpu().numpy(), dtype=np.float64)
+
+
+def _refuse(what: str, must: str, got: str, instead: str) -> NoReturn:
+    raise UnsupportedModelError(f"{what} must {must}. Got {got} instead: {instead}. {_DOCS} lists what is supported.")
