@@ -8,6 +8,7 @@ from dataclasses import replace
 from numbers import Real
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from ..errors import CompileError, WireError
@@ -16,7 +17,7 @@ from ..model import EncryptedModel
 from ..parameters import PROFILES
 from ..signature import Signature
 from .inputs import Limits
-from .linear import LinearMap
+from .linear import LinearMap, affine
 from .planner import Choice, choose
 from .published import check_published
 from .reading import read_model
@@ -106,7 +107,8 @@ def compile_model(  # noqa: PLR0913
     # 2. What becomes public, and that nothing learned does so without a word.
     check_published(linear.public, public)
     # 3. The public range and step of every value that is encrypted: inputs, or features.
-    source = Source(linear, X_sample, input_range, input_step)
+    source = Source(linear, X_sample, input_range, input_step, centre=features is None)
+    linear = source.linear
     # 4. Parameters, result bits, limbs and layouts; integer weights with proven bounds.
     choice = choose(linear, source.encrypted, profile=profile, tolerance=tolerance, flooding=flooding)
     # 5. The model and its public signature.
@@ -117,7 +119,7 @@ def compile_model(  # noqa: PLR0913
     else:
         asked, values = source.probes(rows_to_verify(model))
         asked = asked if features is None else features.apply(asked)
-    verify(model, read.estimator, asked, values)
+    verify(model, read.estimator, asked, values, linear.raw_scores)
     return model
 
 
@@ -128,8 +130,9 @@ def _on(features: FeatureMap, linear: LinearMap) -> LinearMap:
             f"the estimator must be fitted on the {features.outputs} features of the feature map. Got one of "
             f"{linear.inputs}: fit it on features.apply(X)."
         )
-    own = linear.feature_map
-    return replace(linear, feature_map=features if own is None else own.after(features.block), feature_names=None)
+    if linear.feature_map is None:
+        return replace(linear, feature_map=features, feature_names=None)
+    return linear.after(replace(affine(np.eye(linear.inputs)), feature_map=features))
 
 
 def _check_options(name: str | None, profile: str | None, tolerance: float | None, flooding: float | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -9,10 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import CompileError
-from ..features import Block, Chain, FeatureMap
+from ..features import Block, FeatureMap
 from ..quantize import Reals
 from ..signature import MAX_FEATURES, MAX_OUTPUTS
-from .public_block import affine_block
+from .passed import Passes, chained, merged, moved, of_weights
+from .polynomials import Substitution, centred, substitute
+from .public_block import affine_block, joined
 from .published import Publication
 
 
@@ -31,10 +34,12 @@ class LinearMap:
     these are larger than their sum where they cancel. ``reach`` (k, d) is the sum over all ways from a feature to a
     score of the absolute product of the weights along it, |weights| by default; ``folded`` (k,) that of the constants
     which were folded into the bias. ``own_error``, a number or (k,), bounds further rounding of the estimator's own
-    method, such as sums in float32. An estimator that computes in a ``precision`` (unit roundoff) below float64's rounds
-    every term at most ``roundings`` times.
+    method, such as sums in float32. An estimator that computes in a ``precision`` (unit roundoff) below float64's
+    rounds every term at most ``roundings`` times.
 
-    ``block`` is the map as a public block that rounds as the estimator does, where there is one.
+    ``block`` is the map as a public block that rounds as the estimator does, where there is one. ``passes``
+    are the values that are inputs as they come; by default those that the weights say. ``raw_scores`` are the
+    options with which the estimator's ``predict`` gives the scores, where it has no ``decision_function``.
 
     Raises
     ------
@@ -56,6 +61,8 @@ class LinearMap:
     hidden: tuple[Publication, ...] = ()
     own_error: Reals | float = 0.0
     block: Block | None = None
+    passes: Passes | None = None
+    raw_scores: Mapping[str, bool] | None = None
     precision: float = 2.0**-53
     roundings: int = 0
 
@@ -79,6 +86,13 @@ class LinearMap:
         return int(self.weights.shape[1]) if self.feature_map is None else self.feature_map.inputs
 
     @property
+    def passed(self) -> Passes:
+        """``passes``, or what the weights say."""
+        if self.passes is not None or self.feature_map is not None:
+            return self.passes or {}
+        return of_weights(self.weights, self.bias)
+
+    @property
     def terms(self) -> Any:
         """``reach``, or |weights| where nothing was folded."""
         return abs(self.weights) if self.reach is None else self.reach
@@ -94,7 +108,7 @@ class LinearMap:
         """The map of x that applies ``first`` to x and then this one.
 
         The head is this one's; its names of features do not name those of x. An affine ``first`` before a feature map
-        becomes public.
+        becomes public, unless the features are polynomials.
 
         Raises
         ------
@@ -102,13 +116,20 @@ class LinearMap:
             If ``first`` does not give as many values as this one takes.
         """
         middle, d = first.weights.shape
-        if middle != self.weights.shape[1]:
+        if middle != self.inputs:
             raise CompileError(
-                f"every step must give the {self.weights.shape[1]} features that the next one takes. Got one of "
+                f"every step must give the {self.inputs} features that the next one takes. Got one of "
                 f"{middle} instead: fit the pipeline again."
             )
         if self.feature_map is not None:
-            return self._after_public(self.feature_map, first)
+            found = None
+            if first.feature_map is None:
+                found = substitute(self.feature_map, first.weights, first.bias, first.terms, first.folded)
+            if found is None:
+                return self._after_public(self.feature_map, first)
+            passes = self._passes_after(first)
+            public, hidden = first.public + self.public, first.hidden + self.hidden
+            return replace(self._of(found), public=public, hidden=hidden, feature_names=None, passes=passes)
         # Sums of more terms round more often than the d of a plain model.
         longer = max(1.0, middle / d)
         with np.errstate(over="ignore", invalid="ignore"):
@@ -124,15 +145,42 @@ class LinearMap:
                 public=first.public + self.public,
                 hidden=first.hidden + self.hidden,
                 block=None,
+                passes=self._passes_after(first),
             )
+
+    def centred(self, middle: Reals) -> LinearMap:
+        """The same scores from features of x - middle (inputs,), where they are polynomials: these are smaller."""
+        found = None if self.feature_map is None else centred(self.feature_map, middle)
+        return self if found is None else self._of(found)
+
+    def _of(self, found: Substitution) -> LinearMap:
+        """The same scores from other monomials."""
+        step = replace(affine(found.weights, found.bias), reach=found.reach, folded=found.folded, passes={})
+        plain = replace(self, feature_map=None).after(step)
+        names, public = self.feature_names, self.public
+        return replace(plain, feature_map=found.features, feature_names=names, public=public, passes=self.passes)
 
     def _after_public(self, features: FeatureMap, first: LinearMap) -> LinearMap:
         block, hidden = first.as_block()
-        if first.feature_map is None:
-            found = features if block is None else features.after(block)
-        else:
-            found = features.after(first.feature_map.block if block is None else Chain(first.feature_map.block, block))
-        return replace(self, feature_names=None, feature_map=found, public=first.public + hidden + self.public)
+        categories = moved(features.categories, first.passed) if features.categories else {}
+        blocks = [] if block is None else [block]
+        if first.feature_map is not None:
+            categories = merged(first.feature_map.categories, categories)
+            blocks.insert(0, first.feature_map.block)
+        return replace(
+            self,
+            feature_names=None,
+            feature_map=FeatureMap(*joined(blocks, features), categories=categories),
+            public=first.public + hidden + self.public,
+            passes=self._passes_after(first),
+        )
+
+    def _passes_after(self, first: LinearMap) -> Passes | None:
+        """What both pass on; None is what the weights say."""
+        if self.passes is None and first.passes is None and self.feature_map is first.feature_map is None:
+            return None
+        before = first.passed
+        return chained(before, self.passed) if before else {}
 
     def as_block(self) -> tuple[Block | None, tuple[Publication, ...]]:
         """The affine map as a public block, and what that publishes; the identity is None."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import CompileError, ParameterError
-from ..features import Affine, Block, Columns, Identity, Scale
+from ..features import Affine, Block, Chain, Columns, FeatureMap, Identity, Scale
 from ..quantize import Reals
 
 
@@ -33,6 +34,26 @@ def affine_block(weights: Any, bias: Reals) -> Block | None:
         return None if same else Columns(Identity(k), columns, d)
     scale = Scale(k, factor=factor, shift=bias)
     return scale if same else Columns(scale, columns, d)
+
+
+def joined(first: Sequence[Block], features: FeatureMap) -> Sequence[Block]:
+    """Blocks side by side that apply ``first`` to inputs, one after the other, and then a feature map.
+
+    Columns that are chosen alone are chosen for each block of the map: what it takes stays visible in it.
+    """
+    if not first:
+        return features.blocks
+    (chosen,) = first[:1]
+    if len(first) == 1 and isinstance(chosen, Columns) and isinstance(chosen.block, Identity):
+        columns = chosen.columns
+        return [_of_columns(one, columns, chosen.inputs) for one in features.blocks]
+    return [Chain(*first, features.block)]
+
+
+def _of_columns(block: Block, columns: Sequence[int], inputs: int) -> Block:
+    if isinstance(block, Columns):
+        return Columns(block.block, [columns[i] for i in block.columns], inputs)
+    return Columns(block, columns, inputs)
 
 
 def _single_columns(weights: Any) -> tuple[npt.NDArray[np.intp], Reals] | None:

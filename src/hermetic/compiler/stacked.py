@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ..features import Block, Columns, FeatureMap, Identity
+from ..errors import CompileError
+from ..features import Block, Categories, Columns, FeatureMap, Identity
 from .linear import LinearMap
+from .passed import Passes, merged
 
 Numbers = npt.NDArray[np.intp]
 
@@ -23,7 +25,9 @@ def stacked(maps: Sequence[LinearMap]) -> LinearMap:
     features = None
     if any(one.feature_map is not None for one in maps):
         blocks, places, total = _features(maps)
-        features = FeatureMap(*blocks)
+        categories = merged(*(one.feature_map.categories for one in maps if one.feature_map is not None))
+        _check_numbers(maps, categories)
+        features = FeatureMap(*blocks, categories=categories)
         weights = [_placed(one.weights, place, total) for one, place in zip(maps, places, strict=True)]
         reach = [_placed(one.terms, place, total) for one, place in zip(maps, places, strict=True)]
     return LinearMap(
@@ -36,7 +40,31 @@ def stacked(maps: Sequence[LinearMap]) -> LinearMap:
         feature_map=features,
         public=tuple(dict.fromkeys(public for one in maps for public in one.public)),
         hidden=tuple(dict.fromkeys(hidden for one in maps for hidden in one.hidden)),
+        passes=_passes(maps) if features is not None or any(one.passes is not None for one in maps) else None,
     )
+
+
+def _passes(maps: Sequence[LinearMap]) -> Passes:
+    starts = np.cumsum([0, *(len(one.bias) for one in maps)])
+    return {
+        int(start) + value: passed
+        for start, one in zip(starts, maps, strict=False)
+        for value, passed in one.passed.items()
+    }
+
+
+def _check_numbers(maps: Sequence[LinearMap], categories: Mapping[int, Categories]) -> None:
+    """Raise :class:`CompileError` for an input that one map reads as categories, and another as a number."""
+    for one in maps:
+        features = one.feature_map
+        taken = np.unique(one.weights.nonzero()[1]) if features is None else np.flatnonzero(features.used)
+        own = {} if features is None else features.categories
+        both = [int(i) for i in taken if int(i) in categories and int(i) not in own]
+        if both:
+            raise CompileError(
+                f"an input must be read as categories by all steps that take it, or by none. Input {both[0]} is not: "
+                "give clients that column twice, and choose one of them for each."
+            )
 
 
 def _features(maps: Sequence[LinearMap]) -> tuple[list[Block], list[Numbers], int]:

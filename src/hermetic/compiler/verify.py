@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import importlib.util
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -23,10 +23,12 @@ from ..signature import Signature
 
 _MAX_ROWS = 1000
 _MAX_PRODUCTS = 1 << 26
-_LINK_ERROR = 1e-9
+_LINK_ERROR = {np.dtype(np.float32): 1e-6, np.dtype(np.float64): 1e-9}
 
 
-def verify(model: EncryptedModel, estimator: Any, asked: Any, values: Reals) -> None:
+def verify(
+    model: EncryptedModel, estimator: Any, asked: Any, values: Reals, raw_scores: Mapping[str, bool] | None = None
+) -> None:
     """Check that scores, labels and probabilities are the estimator's own.
 
     Parameters
@@ -35,6 +37,8 @@ def verify(model: EncryptedModel, estimator: Any, asked: Any, values: Reals) -> 
         Inputs as the estimator takes them, n of them.
     values
         Their features (n, d): what clients would encrypt.
+    raw_scores
+        Options with which ``predict`` gives the scores, where there is no ``decision_function``.
 
     Raises
     ------
@@ -48,7 +52,7 @@ def verify(model: EncryptedModel, estimator: Any, asked: Any, values: Reals) -> 
         raise CompileError(f"X_sample must be inputs that clients may encrypt: {error}") from error
     one = model.integers
     scores = recombine(one.apply(integers), one.limbs, one.limb_bits, one.scale_exponent)
-    own = estimator_answers(estimator, signature, asked)
+    own = estimator_answers(estimator, signature, asked, raw_scores)
     if signature.method == "predict" and signature.labels is not None:
         _check_chosen(signature, signature.labels, scores, own("predict"))
         return
@@ -57,12 +61,19 @@ def verify(model: EncryptedModel, estimator: Any, asked: Any, values: Reals) -> 
         _check_labels(signature, signature.labels, own)
 
 
+def link_error(own: npt.NDArray[Any]) -> float:
+    """How far the link's own rounding may move what an estimator gives; some give float32."""
+    return _LINK_ERROR.get(own.dtype, 1e-9)
+
+
 def rows_to_verify(model: EncryptedModel) -> int:
     """How many rows of a sample are asked about, so that it takes no longer than a moment."""
     return min(_MAX_ROWS, max(_MAX_PRODUCTS // model.integers.weights.size, 1))
 
 
-def estimator_answers(estimator: Any, signature: Signature, values: Any) -> Callable[[str], npt.NDArray[Any]]:
+def estimator_answers(
+    estimator: Any, signature: Signature, values: Any, raw_scores: Mapping[str, bool] | None = None
+) -> Callable[[str], npt.NDArray[Any]]:
     """answer(method): what the estimator's own method gives for values (n, d).
 
     An estimator that was fitted on named columns is asked with a DataFrame, where pandas is there: it may choose
@@ -78,6 +89,8 @@ def estimator_answers(estimator: Any, signature: Signature, values: Any) -> Call
             warnings.filterwarnings("ignore", "X (does not have|has) .*feature names")
             warnings.filterwarnings("ignore", "overflow encountered")
             try:
+                if method == "decision_function" and raw_scores is not None:
+                    return np.asarray(getattr(estimator, "best_estimator_", estimator).predict(asked, **raw_scores))
                 return np.asarray(getattr(estimator, method)(asked))
             except (AttributeError, TypeError, ValueError) as error:
                 raise CompileError(
@@ -101,7 +114,7 @@ def _check_response(signature: Signature, scores: Reals, own: npt.NDArray[Any]) 
         apart = np.where(own == expected, 0.0, np.abs(own - expected))
         allowed = response_error(*head, shown, _classes(signature), signature.error)
     # The link itself rounds.
-    close = apart <= allowed + (0.0 if signature.link is None else _LINK_ERROR * np.maximum(1.0, np.abs(own)))
+    close = apart <= allowed + (0.0 if signature.link is None else link_error(own) * np.maximum(1.0, np.abs(own)))
     if not close.all():
         raise CompileError(
             f"the compiled model must equal {signature.method} within {signature.error:g}. It differs by "
@@ -118,7 +131,8 @@ def _check_labels(signature: Signature, labels: npt.NDArray[Any], own: Callable[
     if signature.link is None or not has_probabilities(signature.link) or signature.method == "predict_proba":
         return
     found = probabilities(signature.link, response, len(labels))
-    if not np.allclose(found, own("predict_proba"), rtol=0, atol=_LINK_ERROR):
+    expected = own("predict_proba")
+    if not np.allclose(found, expected, rtol=0, atol=link_error(expected)):
         raise CompileError(
             f"predict_proba must be the {signature.link} function of the scores. The estimator's is not: fit it again "
             "with the installed version of scikit-learn, and without multi_class."
