@@ -1,7 +1,9 @@
 """Fitted scikit-learn estimators as affine maps, one file a family. What each file reads, it says in the registry."""
 
+from .. import additive as additive
 from . import classifiers as classifiers
 from . import combined as combined
+from . import expansions as expansions
 from . import naive_bayes as naive_bayes
 from . import regressors as regressors
 from . import steps as steps

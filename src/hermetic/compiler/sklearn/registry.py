@@ -1,6 +1,7 @@
-"""Which scikit-learn classes are read, and by what. Families enter their readers with ``reads`` and ``reads_step``.
+"""Which classes are read, of scikit-learn and of libraries with its interface, and by what.
 
-Classes are known by name, so that a version of scikit-learn need not have all of them.
+Families enter their readers with ``reads`` and ``reads_step``. Classes are known by name, so that a version of a
+library need not have all of them.
 """
 
 from __future__ import annotations
@@ -53,17 +54,18 @@ class Entry:
     reader: Callable[[Any], Any]
     gives: str
     condition: str
+    library: str = "sklearn"
 
 
 ESTIMATORS: dict[str, Entry] = {}
 STEPS: dict[str, Entry] = {}
 
 
-def reads(*names: str, gives: str, condition: str = "") -> Callable[[Reader], Reader]:
-    """Enter a reader of estimators."""
+def reads(*names: str, gives: str, condition: str = "", library: str = "sklearn") -> Callable[[Reader], Reader]:
+    """Enter a reader of estimators; ``library`` is the package of their class."""
 
     def enter(reader: Reader) -> Reader:
-        ESTIMATORS.update({name: Entry(name, reader, gives, condition) for name in names})
+        ESTIMATORS.update({name: Entry(name, reader, gives, condition, library) for name in names})
         return reader
 
     return enter
@@ -174,9 +176,13 @@ def _checked(estimator: Any, kind: type, table: Mapping[str, Entry]) -> Any:
 
 
 def _kind(table: Mapping[str, Any], instance: object) -> type | None:
-    """scikit-learn's class in a table that an object is an instance of."""
-    kinds = type(instance).__mro__
-    return next((one for one in kinds if one.__name__ in table and one.__module__.startswith("sklearn.")), None)
+    """The library's class in a table that an object is an instance of."""
+
+    def listed(one: type) -> bool:
+        entry = table.get(one.__name__)
+        return entry is not None and one.__module__.split(".")[0] == entry.library
+
+    return next(filter(listed, type(instance).__mro__), None)
 
 
 def _nearest(estimator: Any) -> str:

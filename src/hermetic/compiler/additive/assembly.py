@@ -1,0 +1,122 @@
+"""From functions of inputs and of pairs of inputs to one affine map of public bins."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ...errors import UnsupportedModelError
+from ...features import Bins, Block, Columns, FeatureMap
+from ...quantize import Reals
+from ..linear import LinearMap
+from ..published import Publication
+from .pairs import PairFunction
+from .step_functions import StepFunction, joined
+
+FLOAT32 = 2.0**-24
+FLOAT64 = 2.0**-53
+"""Unit roundoff: the largest relative error of one operation."""
+
+MAX_BINS = 1 << 16
+
+_FURTHER_OPERATIONS = 8
+"""Operations on a term besides the sum: learning rate, weight of the tree, logarithm of the base score."""
+
+
+def additive_map(
+    functions: Sequence[StepFunction],
+    bias: Reals,
+    inputs: int,
+    head: LinearMap,
+    *,
+    step: str,
+    pairs: Sequence[PairFunction] = (),
+    unit: float = FLOAT64,
+) -> LinearMap:
+    """bias (k,) + the sum of all functions, as weights of bins.
+
+    Parameters
+    ----------
+    functions, pairs
+        In any number for one input; the estimator adds them one by one.
+    head
+        Method, link, labels and shape: see :func:`head_of`.
+    step
+        The estimator's class in lower case: whose thresholds become public.
+    unit
+        Unit roundoff of the estimator's own sum.
+
+    Raises
+    ------
+    UnsupportedModelError
+        If the score depends on no input, or on more than 65,536 bins.
+    """
+    rounding = _rounding(bias, [*functions, *pairs], unit)
+    single = joined(functions)
+    bias = bias + np.sum([one.rows[0] for one in single if _constant(one)], axis=0) if single else bias
+    single = [one for one in single if not _constant(one)]
+    _check_size(step, sum(len(one.rows) for one in single) + sum(one.cells for one in pairs))
+    rows = [one.rows for one in single] + [one.rows for one in pairs]
+    # The bins of one input sum to 1: so a constant may move between them and the bias. Small weights need fewer bits.
+    middles = [np.median(one, axis=0) for one in rows]
+    weights = np.concatenate([one - middle for one, middle in zip(rows, middles, strict=True)]).T
+    return replace(
+        head,
+        weights=np.ascontiguousarray(weights),
+        bias=bias + np.sum(middles, axis=0),
+        feature_map=FeatureMap(*_bins(single, inputs), *(one.block(inputs) for one in pairs)),
+        public=(Publication(step, _words(single, pairs), True),),
+        own_error=rounding,
+    )
+
+
+def head_of(outputs: int, method: str, **rest: Any) -> LinearMap:
+    """A map of ``outputs`` scores that has everything but its weights and features."""
+    return LinearMap(np.zeros((outputs, 1)), np.zeros(outputs), method, **rest)
+
+
+def _rounding(bias: Reals, terms: Sequence[StepFunction | PairFunction], unit: float) -> Reals:
+    """Bound on the rounding of a sum of n terms in any order, gamma_n · sum |terms|, in the estimator and here.
+
+    N. J. Higham: *Accuracy and stability of numerical algorithms*, 2002, section 4.2.
+    """
+    reaches = np.reshape([one.reach for one in terms], (-1, len(bias)))
+    operations = np.count_nonzero(reaches, axis=0) + _FURTHER_OPERATIONS
+    gamma = sum(operations * one / (1 - operations * one) for one in (unit, FLOAT64))
+    return np.asarray((np.abs(bias) + reaches.sum(axis=0)) * gamma)
+
+
+def _constant(one: StepFunction) -> bool:
+    return bool((one.rows == one.rows[0]).all())
+
+
+def _check_size(step: str, bins: int) -> None:
+    if not bins:
+        raise UnsupportedModelError(
+            f"the score must depend on an input. That of the {step} is a constant: fit it again."
+        )
+    if bins > MAX_BINS:
+        raise UnsupportedModelError(
+            f"{step} must have at most {MAX_BINS} bins, those of its pairs included: each is a feature that is "
+            f"encrypted. Got {bins} instead: fit it with fewer bins or pairs of inputs (an explainable boosting "
+            "machine with max_interaction_bins=8, or fewer interactions)."
+        )
+
+
+def _bins(functions: Sequence[StepFunction], inputs: int) -> list[Block]:
+    if not functions:
+        return []
+    bins = Bins([one.edges for one in functions], [one.missing is not None for one in functions])
+    columns = [one.column for one in functions]
+    return [bins if columns == list(range(inputs)) else Columns(bins, columns, inputs)]
+
+
+def _words(functions: Sequence[StepFunction], pairs: Sequence[PairFunction]) -> str:
+    found = [f"thresholds of {len(functions)} inputs: {sum(len(one.edges) for one in functions)} numbers"]
+    if pairs:
+        numbers = sum(len(edges) for one in pairs for edges in one.edges)
+        found.append(f"thresholds of {len(pairs)} pairs of inputs: {numbers} numbers")
+    return ", ".join(found if functions else found[1:])

@@ -1,0 +1,99 @@
+"""Boosted stumps of LightGBM"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ...quantize import Reals
+from ..linear import LinearMap
+from ..sklearn.classifiers import PROBABILITIES, labels_of
+from ..sklearn.registry import reads, refuse
+from ..sklearn.regressors import GIVES
+from .assembly import additive_map, head_of
+from .sklearn_boosting import STUMPS, check_depth
+from .step_functions import StepFunction, after, step
+
+RAW_SCORE = {"raw_score": True}
+"""What makes ``predict`` give raw scores."""
+
+IDENTITY = ("fair", "huber", "mape", "quantile", "regression", "regression_l1")
+LOG = ("gamma", "poisson", "tweedie")
+ZERO = float(np.float32(1e-35))
+"""LightGBM takes values up to here for 0."""
+
+
+@reads("LGBMClassifier", gives=PROBABILITIES, condition=f"{STUMPS} or `num_leaves=2`", library="lightgbm")
+def _classifier(estimator: Any) -> LinearMap:
+    model, labels = estimator.booster_.dump_model(), labels_of(estimator)
+    objective, *options = model["objective"].split()
+    if objective == "binary" and "sigmoid:1" in options:
+        head = head_of(1, "decision_function", link="logistic", labels=labels, squeeze=True, raw_scores=RAW_SCORE)
+    elif objective == "multiclass":
+        head = head_of(len(labels), "decision_function", link="softmax", labels=labels, raw_scores=RAW_SCORE)
+    else:
+        got = model["objective"] or "a function"
+        refuse("LGBMClassifier", "have the objective binary, with sigmoid=1, or multiclass", got, "fit it with that")
+    return _read(type(estimator).__name__, model, head)
+
+
+@reads(
+    "LGBMRegressor",
+    gives=GIVES,
+    condition=f"{STUMPS} or `num_leaves=2`; log links with their exponential",
+    library="lightgbm",
+)
+def _regressor(estimator: Any) -> LinearMap:
+    model = estimator.booster_.dump_model()
+    objective, *options = model["objective"].split() or [""]
+    if objective not in IDENTITY + LOG or "sqrt" in options:
+        allowed = f"have one of the objectives {', '.join(IDENTITY + LOG)}, without reg_sqrt"
+        refuse("LGBMRegressor", allowed, model["objective"] or "a function", "fit it with one")
+    link = "exp" if objective in LOG else None
+    return _read(type(estimator).__name__, model, head_of(1, "predict", link=link, squeeze=True))
+
+
+def _read(name: str, model: dict[str, Any], head: LinearMap) -> LinearMap:
+    """LightGBM compares x <= threshold and adds in float64. Its dump has the trees up to the best iteration."""
+    trees, outputs = model["tree_info"], len(head.bias)
+    share = outputs / len(trees) if model["average_output"] else 1.0
+    functions = [
+        _step(name, tree["tree_structure"], share * np.eye(outputs)[number % outputs])
+        for number, tree in enumerate(trees)
+    ]
+    return additive_map(functions, np.zeros(outputs), model["max_feature_idx"] + 1, head, step=name.lower())
+
+
+def _step(name: str, root: dict[str, Any], place: Reals) -> StepFunction:
+    if "split_feature" not in root:
+        return StepFunction(0, np.zeros(0), (root["leaf_value"] * place)[None])
+    if root["decision_type"] != "<=":
+        refuse(name, "have inputs that are numbers", "a split by categories", "encode them, as OneHotEncoder does")
+    leaves = root["left_child"], root["right_child"]
+    check_depth(name, 1 if all("split_feature" not in one for one in leaves) else 2)
+    if any("leaf_coeff" in one for one in leaves):
+        refuse(name, "have linear_tree=False", "linear trees", "fit it with that")
+    left, right = (one["leaf_value"] * place for one in leaves)
+    return _split(root, left, right, left if root["default_left"] else right)
+
+
+def _split(root: dict[str, Any], left: Reals, right: Reals, default: Reals) -> StepFunction:
+    """NaN goes the default way if it was seen in fitting, else as 0 does; with zero_as_missing, both go that way."""
+    column, threshold = root["split_feature"], root["threshold"]
+    as_zero = left if threshold >= 0 else right
+    plain = step(column, _edge(threshold), left, right, default if root["missing_type"] == "NaN" else as_zero)
+    if root["missing_type"] != "Zero":
+        return plain
+    edges = np.unique(np.concatenate([plain.edges, [-ZERO, after(ZERO)]]))
+    starts = np.append(-np.inf, edges)
+    values = plain.values[np.searchsorted(plain.edges, starts, side="right")]
+    values[(starts >= -ZERO) & (starts <= ZERO)] = default
+    return StepFunction(column, edges, values, default)
+
+
+def _edge(threshold: float) -> float:
+    """The edge of a split by x <= threshold, where what is as good as 0 goes where 0 goes."""
+    if -ZERO <= threshold < 0:
+        return -ZERO
+    return after(max(threshold, ZERO)) if threshold >= 0 else after(threshold)

@@ -1,0 +1,141 @@
+"""Boosted stumps"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from sklearn.dummy import DummyClassifier, DummyRegressor
+
+from ...quantize import Reals
+from ..linear import LinearMap
+from ..sklearn.classifiers import PROBABILITIES, labels_of
+from ..sklearn.registry import reads, refuse
+from ..sklearn.regressors import GIVES
+from .assembly import additive_map, head_of
+from .step_functions import StepFunction, after, rounding_to, step
+
+STUMPS = "trees of one split: `max_depth=1`; their thresholds become public"
+EXPONENTIAL = ("poisson", "gamma")
+
+
+@reads("HistGradientBoostingClassifier", gives=PROBABILITIES, condition=STUMPS)
+def _histogram_classifier(estimator: Any) -> LinearMap:
+    outputs = estimator.n_trees_per_iteration_
+    return _histogram(estimator, _classifier_head(estimator, outputs))
+
+
+@reads(
+    "HistGradientBoostingRegressor", gives=GIVES, condition=f"{STUMPS}; `poisson` and `gamma` with their exponential"
+)
+def _histogram_regressor(estimator: Any) -> LinearMap:
+    link = "exp" if estimator.loss in EXPONENTIAL else None
+    return _histogram(estimator, head_of(1, "predict", link=link, squeeze=True))
+
+
+@reads(
+    "GradientBoostingClassifier", gives=PROBABILITIES, condition=f"{STUMPS}; `log_loss`, without an `init` estimator"
+)
+def _classifier(estimator: Any) -> LinearMap:
+    if estimator.loss != "log_loss":
+        refuse("GradientBoostingClassifier", "have loss='log_loss'", f"{estimator.loss!r}", "fit it with that")
+    return _exact(estimator, _classifier_head(estimator, estimator.estimators_.shape[1]))
+
+
+@reads("GradientBoostingRegressor", gives=GIVES, condition=f"{STUMPS}; without an `init` estimator")
+def _regressor(estimator: Any) -> LinearMap:
+    return _exact(estimator, head_of(1, "predict", squeeze=True))
+
+
+@reads("AdaBoostClassifier", gives=PROBABILITIES, condition=f"{STUMPS}; two classes")
+def _adaptive(estimator: Any) -> LinearMap:
+    """Each tree votes with its weight, for or against the second class: Freund and Schapire, 1997."""
+    name, labels = type(estimator).__name__, labels_of(estimator)
+    if len(labels) != 2:
+        refuse(name, "have two classes", len(labels), "use GradientBoostingClassifier(max_depth=1)")
+    share = estimator.estimator_weights_ / estimator.estimator_weights_.sum()
+    functions = []
+    for tree, weight in zip(estimator.estimators_, share, strict=False):
+        if not hasattr(tree, "tree_"):
+            refuse(name, "boost trees", type(tree).__name__, "use DecisionTreeClassifier(max_depth=1)")
+        votes = np.where(
+            tree.tree_.value[:, 0, :].argmax(axis=1) == np.flatnonzero(tree.classes_ == labels[1])[0], 2.0, -2.0
+        )
+        functions.append(_split(name, tree.tree_, weight * votes[:, None]))
+    return additive_map(
+        functions, np.zeros(1), estimator.n_features_in_, _classifier_head(estimator, 1), step=name.lower()
+    )
+
+
+def _classifier_head(estimator: Any, outputs: int) -> LinearMap:
+    link = "logistic" if outputs == 1 else "softmax"
+    return head_of(outputs, "decision_function", link=link, labels=labels_of(estimator), squeeze=outputs == 1)
+
+
+def _exact(estimator: Any, head: LinearMap) -> LinearMap:
+    """Gradient boosting of regression trees, which compare float32(x) <= threshold."""
+    name, init = type(estimator).__name__, estimator.init_
+    plain = isinstance(init, DummyRegressor) or (isinstance(init, DummyClassifier) and init.strategy != "stratified")
+    if not (plain or (isinstance(init, str) and init == "zero")):
+        refuse(name, "start from a constant", f"init={init!r}", "leave init out")
+    k, inputs = estimator.estimators_.shape[1], estimator.n_features_in_
+    start = estimator._raw_predict_init(np.zeros((1, inputs), dtype=np.float32))[0]
+    functions = [
+        _split(name, tree.tree_, estimator.learning_rate * tree.tree_.value[:, 0, :] * np.eye(k)[output])
+        for row in estimator.estimators_
+        for output, tree in enumerate(row)
+    ]
+    return additive_map(functions, np.asarray(start, dtype=np.float64), inputs, head, step=name.lower())
+
+
+def _split(name: str, tree: Any, values: Reals) -> StepFunction:
+    """A tree of one split or none, with the values (nodes, k) of its nodes."""
+    if tree.node_count == 1:
+        return StepFunction(0, np.zeros(0), values)
+    check_depth(name, tree.max_depth)
+    threshold = float(tree.threshold[0])
+    nearest = np.float32(threshold)
+    above = nearest if float(nearest) > threshold else np.nextafter(nearest, np.float32(np.inf))
+    left, right = tree.children_left[0], tree.children_right[0]
+    return step(int(tree.feature[0]), rounding_to(above), values[left], values[right])
+
+
+def check_depth(name: str, depth: int) -> None:
+    """Refuse a tree of more than one split."""
+    if depth > 1:
+        refuse(
+            name,
+            "have trees of one split, so that its score is a sum of functions of single inputs",
+            f"a tree of depth {depth}",
+            "fit it with max_depth=1 and more trees, or fit an ExplainableBoostingClassifier or -Regressor, which has "
+            "pairs of inputs too",
+        )
+
+
+def _histogram(estimator: Any, head: LinearMap) -> LinearMap:
+    name = type(estimator).__name__
+    if estimator.is_categorical_ is not None and estimator.is_categorical_.any():
+        refuse(name, "have inputs that are numbers", "categorical_features", "encode them, as OneHotEncoder does")
+    return additive_map(
+        list(_histogram_steps(name, estimator)),
+        np.asarray(estimator._baseline_prediction, dtype=np.float64).reshape(-1),
+        estimator.n_features_in_,
+        head,
+        step=name.lower(),
+    )
+
+
+def _histogram_steps(name: str, estimator: Any) -> Iterator[StepFunction]:
+    """Trees that compare x <= threshold in float64, and send NaN to one side."""
+    for row in estimator._predictors:
+        for output, tree in enumerate(row):
+            nodes, place = tree.nodes, np.eye(len(row))[output]
+            check_depth(name, int(nodes["depth"].max()))
+            root = nodes[0]
+            if root["is_leaf"]:
+                yield StepFunction(0, np.zeros(0), (root["value"] * place)[None])
+                continue
+            left, right = (nodes[root[side]]["value"] * place for side in ("left", "right"))
+            missing = left if root["missing_go_to_left"] else right
+            yield step(int(root["feature_idx"]), after(root["num_threshold"]), left, right, missing)
