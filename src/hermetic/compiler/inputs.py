@@ -35,6 +35,13 @@ class InputRange:
     upper: Reals
     step: Reals | None
 
+    @property
+    def middle(self) -> Reals:
+        """The point of the grid (d,) from which values are smallest: 0, or where grids count from."""
+        grid = self.grid(1)
+        smaller = grid.step * grid.magnitude < np.maximum(np.abs(self.lower), np.abs(self.upper))
+        return np.where(smaller, grid.offset, 0.0)
+
     def grid(self, bits: int) -> Grid:
         """The integer grid; ``bits`` is the resolution of inputs that are not exact."""
         if self.step is None:
@@ -66,10 +73,10 @@ def input_range(features: int, sample: Sample | None, limits: Limits | None, ste
     CompileError
         If neither tells the range of a feature, or they contradict each other.
     """
-    steps = None if step is None else _per_feature(step, features, "input_step")
+    steps = None if step is None else per_input(step, features, "input_step")
     real = steps is not None and not steps.any()
     if limits is not None:
-        lower, upper = _limits(limits, features)
+        lower, upper = limits_of(limits, features)
         found = None if steps is not None or sample is None else _found_step(sample)
         if found is not None and _divides(found, lower, upper):
             steps = np.full(features, found)
@@ -88,15 +95,17 @@ def input_range(features: int, sample: Sample | None, limits: Limits | None, ste
     return found_range
 
 
-def _limits(limits: Limits, features: int) -> tuple[Reals, Reals]:
+def limits_of(limits: Limits, features: int) -> tuple[Reals, Reals]:
+    """(smallest, largest) of every feature (d,). Raises :class:`CompileError`."""
     try:
         smallest, largest = limits
     except (TypeError, ValueError) as error:
         raise CompileError(f"input_range must be a pair (smallest, largest). Got {limits!r} instead.") from error
-    return _per_feature(smallest, features, "input_range"), _per_feature(largest, features, "input_range")
+    return per_input(smallest, features, "input_range"), per_input(largest, features, "input_range")
 
 
-def _per_feature(value: npt.ArrayLike, features: int, name: str) -> Reals:
+def per_input(value: npt.ArrayLike, features: int, name: str) -> Reals:
+    """A number, or one of every feature, as (d,). Raises :class:`CompileError`."""
     try:
         return np.broadcast_to(np.asarray(value, dtype=np.float64), (features,)).copy()
     except (TypeError, ValueError, OverflowError) as error:

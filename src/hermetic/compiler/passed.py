@@ -35,6 +35,8 @@ def of_weights(weights: Any, bias: Reals) -> Passes:
     alone = (np.bincount(rows, minlength=weights.shape[0]) == 1) & (bias == 0)
     single = alone[rows]
     rows, columns = rows[single], columns[single]
+    if not len(rows):
+        return {}
     values = np.asarray(weights[rows, columns]).reshape(-1)
     pairs = zip(rows[values == 1].tolist(), columns[values == 1].tolist(), strict=True)
     return {row: Passed(column) for row, column in pairs}

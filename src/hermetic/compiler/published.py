@@ -25,16 +25,20 @@ class Publication:
         Whether it was learned from data: such is published only on request.
     kind
         The class of the step, in lower case; empty where that is its name.
+    word
+        What must be named beside the step, where its name does not say enough.
     """
 
     step: str
     what: str
     learned: bool
     kind: str = ""
+    word: str = ""
 
     def named_by(self, names: Sequence[str]) -> bool:
-        """Whether one of the names is the step's or its class's, in upper or lower case."""
-        return bool({one.lower() for one in names} & {self.step.lower(), self.kind or self.step.lower()})
+        """Whether one of the names is the step's or its class's, in upper or lower case, and one is the word."""
+        said = {one.lower() for one in names}
+        return bool(said & {self.step.lower(), self.kind or self.step.lower()}) and (not self.word or self.word in said)
 
     def __str__(self) -> str:
         return f"{self.what} of {self.step!r}"
@@ -52,7 +56,8 @@ def check_published(publications: Iterable[Publication], allowed: Sequence[str])
     refused = [one for one in found if one.learned and not one.named_by(allowed)]
     if refused:
         listed = "; ".join(map(str, refused))
-        names = list(dict.fromkeys([*allowed, *(one.step for one in refused)]))
+        words = [name for one in refused for name in (one.step, one.word) if name]
+        names = list(dict.fromkeys([*allowed, *words]))
         raise CompileError(
             "what was learned from data must stay private, unless you say that it may become public. Clients compute "
             f"non-linear steps themselves, so everyone with the signature would see: {listed}. Pass public={names!r} "

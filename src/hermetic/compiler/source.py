@@ -10,12 +10,14 @@ import numpy.typing as npt
 from ..errors import CompileError, InputError
 from ..features import FeatureMap
 from ..quantize import Grid, Reals
-from .inputs import InputRange, Limits, input_range
+from .inputs import Limits, input_range
 from .linear import LinearMap
+from .mapped import as_values, range_of_features, range_of_inputs
 from .sample import Sample, check_columns
 
 _RANDOM_PROBES = 14
 _PROBE_BITS = 20
+_MISSING = 0.1
 
 
 class Source:
@@ -25,6 +27,8 @@ class Source:
     ----------
     encrypted
         The range of the values that are encrypted: of the inputs, or of their public features.
+    linear
+        The model; where ``centre`` is set and its features are polynomials, they are centred on the inputs' range.
 
     Raises
     ------
@@ -32,7 +36,10 @@ class Source:
         If it is not known, or the sample is not what clients may encrypt, or not in range.
     """
 
-    def __init__(self, linear: LinearMap, X_sample: Any, limits: Limits | None, step: Any) -> None:
+    def __init__(
+        self, linear: LinearMap, X_sample: Any, limits: Limits | None, step: Any, *, centre: bool = True
+    ) -> None:
+        self.linear = linear
         self._map, self._rows, self._sample = linear.feature_map, None, None
         if self._map is None:
             if X_sample is not None:
@@ -41,31 +48,47 @@ class Source:
             return
         if X_sample is not None:
             self._rows = _read(self._map, X_sample, linear.feature_names)
-        self._inputs = _range_of_inputs(self._map, self._rows, limits, step)
-        self.encrypted = _range_of_features(self._map, self._inputs)
+        self._inputs = range_of_inputs(self._map, self._rows, limits, step)
+        if centre:
+            self.linear = linear.centred(self._inputs.middle)
+            self._map = self.linear.feature_map or self._map
+        self.encrypted = range_of_features(self._map, self._inputs)
 
     def probes(self, count: int) -> tuple[Any, Reals]:
         """Inputs in range and their features (n, d): the smallest and largest inputs, random ones, and up to ``count``
-        of the sample.
+        of the sample. Categories are their values, as clients send them.
         """
-        asked = _probes(self._inputs.grid(_PROBE_BITS))
+        rows = self._probes()
         if self._rows is not None:
-            asked = np.vstack([asked, self._rows[_spread(len(self._rows), count)]])
-        return asked, self._features(asked)
+            rows = np.vstack([rows, self._rows[_spread(len(self._rows), count)]])
+        return rows if self._map is None else as_values(self._map, rows), self._features(rows)
+
+    def _probes(self) -> Reals:
+        found = _on_grid(self._inputs.grid(_PROBE_BITS))
+        if self._map is None:
+            return found
+        random = np.random.default_rng(1)
+        missing = self._map.missing & self._map.used
+        for column, one in self._map.categories.items():
+            found[:, column] = [*one.limits, *random.choice(one.all_numbers, len(found) - 2)]
+            missing[column] = False
+        return np.where(missing & (random.random(found.shape) < _MISSING), np.nan, found)
 
     def encrypted_values(self, count: int, grid: Grid) -> Reals:
         """Values that may be encrypted (n, d): the grid's smallest and largest, random ones, and those of up to
         ``count`` inputs of the sample.
         """
-        found = [_probes(grid)]
+        found = [_on_grid(grid)]
         if self._sample is not None:
             found.append(self._sample.rows(count))
         elif self._rows is not None:
             found.append(self._features(self._rows[_spread(len(self._rows), count)]))
         return np.concatenate(found)
 
-    def _features(self, rows: Any) -> Reals:
-        return rows if self._map is None else self._map.apply(rows)
+    def _features(self, rows: npt.NDArray[Any]) -> Reals:
+        """Of rows that were read: categories are numbers in them."""
+        reals = rows.astype(np.float64)
+        return reals if self._map is None else self._map.block.apply(reals)
 
 
 def _spread(n: int, count: int) -> npt.NDArray[np.intp]:
@@ -75,65 +98,12 @@ def _spread(n: int, count: int) -> npt.NDArray[np.intp]:
 def _read(features: FeatureMap, X: Any, names: tuple[str, ...] | None) -> npt.NDArray[Any]:
     check_columns(X, names)
     try:
-        return features.read(X)
+        return features.read(X, names)
     except InputError as error:
         raise CompileError(f"X_sample must be inputs that clients may encrypt: {error}") from error
 
 
-def _range_of_inputs(
-    features: FeatureMap, rows: npt.NDArray[Any] | None, limits: Limits | None, step: Any
-) -> InputRange:
-    n = features.inputs
-    if rows is not None:
-        sample = Sample(_filled(rows), n, None)
-        sample.spread(_without_range(features, sample))
-        return input_range(n, sample, limits, step)
-    if limits is None and _are_finite(features, np.full(n, -np.inf), np.full(n, np.inf)):
-        limits = 0.0, 1.0
-    return input_range(n, None, limits, step)
-
-
-def _range_of_features(features: FeatureMap, inputs: InputRange) -> InputRange:
-    """Limits that hold for every input in range, and steps where all have one."""
-    if not _are_finite(features, inputs.lower, inputs.upper):
-        raise CompileError(
-            f"every feature must have a finite range. Those of {features} have none for inputs up to "
-            f"{np.abs(inputs.upper).max():g}: pass a narrower input_range."
-        )
-    lower, upper = features.limits(inputs.lower, inputs.upper)
-    steps = features.steps(np.zeros(features.inputs) if inputs.step is None else inputs.step)
-    if (steps > 0).all():
-        return InputRange(lower, np.where(upper > lower, upper, lower + steps), steps)
-    largest = np.maximum(np.abs(lower), np.abs(upper))
-    same = upper - lower <= largest * 2.0**-40
-    return InputRange(lower, np.where(same, lower + np.maximum(1.0, largest), upper), None)
-
-
-def _are_finite(features: FeatureMap, lower: Reals, upper: Reals) -> bool:
-    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        return all(bool(np.isfinite(one).all()) for one in features.limits(lower, upper))
-
-
-def _without_range(features: FeatureMap, sample: Sample) -> npt.NDArray[np.bool_]:
-    """Inputs that no feature depends on, and constant ones that no feature's range depends on."""
-    free = ~features.used
-    for column in np.flatnonzero(~free & (sample.low == sample.high)):
-        lower, upper = sample.low.copy(), sample.high.copy()
-        lower[column], upper[column] = -np.inf, np.inf
-        free[column] = _are_finite(features, lower, upper)
-    return free
-
-
-def _filled(rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Each missing value as the smallest of its column; a column without any is 0."""
-    missing = np.isnan(rows)
-    if not missing.any():
-        return rows
-    smallest = np.where(missing, np.inf, rows).min(axis=0)
-    return np.where(missing, np.where(np.isfinite(smallest), smallest, 0.0), rows)
-
-
-def _probes(grid: Grid) -> Reals:
+def _on_grid(grid: Grid) -> Reals:
     """The smallest and largest values, and random ones, all on the grid."""
     random = np.random.default_rng(0).integers(grid.low, grid.high, (_RANDOM_PROBES, grid.features), endpoint=True)
     return np.asarray(grid.offset + grid.step * np.vstack([grid.low, grid.high, random]))
