@@ -11,16 +11,18 @@ import math
 import secrets
 from dataclasses import replace
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import numpy.typing as npt
 
 from hermetic import EncryptedModel, Layout, Parameters, PublicKey, Query, Result, Signature, ZeroPool, modular
-from hermetic.evaluate import EncodedWeights, _product, evaluate
+from hermetic.evaluate import evaluate, query_polynomials
 from hermetic.packing import released
 from hermetic.quantize import Integers
 from hermetic.ring import Ring
 from hermetic.seeds import PUBLIC_KEY_DOMAIN, QUERY_DOMAIN, SEED_BYTES, expand
+from hermetic.weights import EncodedWeights
 from hermetic.wire import Batch
 
 BigIntegers = npt.NDArray[np.object_]
@@ -58,9 +60,9 @@ def lifted(result: Result, polynomial: int = 0) -> BigIntegers:
 
 def bare_product(model: EncryptedModel, query: Query) -> BigIntegers:
     """c1·W of a query's first polynomials of results, (G, N): what a service without masks would release."""
-    layout = query.batch.layout
-    blocks = layout.query_polynomials(model.signature.features)
-    return coefficients(_product(query, model.encoded(layout), 0, blocks)[:, 1], query.parameters)
+    polynomials = query_polynomials(query, 0, model.signature)
+    _, product = next(model.encoded(query.batch.layout).products(polynomials))
+    return coefficients(product[:, 1], query.parameters)
 
 
 def weights_by_division(c1: BigIntegers, query: Query, outputs: int, features: int) -> Integers:
@@ -155,23 +157,23 @@ def recognised(c1: BigIntegers, product: BigIntegers, parameters: Parameters) ->
 # Forged public keys
 
 
-def digits_per_word(signature: Signature) -> int:
-    """How many ternary coefficients of u one target word can hold above the flooding."""
-    return int(math.log(signature.parameters.query_modulus / _unit(signature), 3))
+def coefficients_per_word(signature: Signature, digits: int = 1) -> int:
+    """How many coefficients of u, each of so many ternary digits, one target word can hold above the flooding."""
+    return int(math.log(signature.parameters.query_modulus / _unit(signature), 3)) // digits
 
 
 def _unit(signature: Signature) -> int:
     return (1 << signature.flood_bits) + (1 << (signature.flood_bits - 6))
 
 
-def forged_key(signature: Signature, stride: int) -> PublicKey:
-    """b = K·(1 + 3·X^stride + 9·X^(2·stride) + …): target word t of an answer holds, above its flooding, the base-3
-    digits u[t], u[t - stride], u[t - 2·stride], …
+def forged_key(signature: Signature, stride: int, digits: int = 1) -> PublicKey:
+    """b = K·(1 + R·X^stride + R^2·X^(2·stride) + …), R = 3^digits: target word t of an answer holds, above its
+    flooding, the base-R digits u[t], u[t - stride], u[t - 2·stride], …
     """
     parameters = signature.parameters
     polynomial = [0] * parameters.ring_degree
-    for j in range(digits_per_word(signature)):
-        polynomial[j * stride] = _unit(signature) * parameters.special_prime * 3**j
+    for j in range(coefficients_per_word(signature, digits)):
+        polynomial[j * stride] = _unit(signature) * parameters.special_prime * 3 ** (digits * j)
     b = np.array([[one % prime for one in polynomial] for prime in parameters.key_primes], dtype=np.int64)
     return PublicKey(parameters, secrets.token_bytes(SEED_BYTES), Ring.of(parameters).ntt(b[None])[0])
 
@@ -186,28 +188,30 @@ def silent_query(signature: Signature, key: PublicKey, layout: Layout, samples: 
     return Query(signature.parameters, batch, np.zeros(shape, dtype=np.int64))
 
 
-def read_digits(values: BigIntegers, positions: Any, signature: Signature, stride: int) -> dict[int, int]:
+def read_digits(
+    values: BigIntegers, positions: Any, signature: Signature, stride: int, digits: int = 1
+) -> dict[int, int]:
     """The coefficients of u, by index, that c0 values (before rescaling) at the positions hold under a forged key."""
-    n, unit = signature.parameters.ring_degree, _unit(signature)
+    n, unit, base = signature.parameters.ring_degree, _unit(signature), 3**digits
     found: dict[int, int] = {}
     for position, value in zip(positions, values, strict=True):
         rest = (int(value) + unit // 2) // unit
-        for j in range(digits_per_word(signature)):
-            digit = (rest + 1) % 3 - 1
-            rest = (rest - digit) // 3
+        for j in range(coefficients_per_word(signature, digits)):
+            digit = (rest + base // 2) % base - base // 2
+            rest = (rest - digit) // base
             index = int(position) - j * stride
             found[index % n] = digit if index >= 0 else -digit
     return found
 
 
-def read_mask(result: Result, signature: Signature, bias: Integers) -> dict[int, int]:
+def read_mask(result: Result, signature: Signature, bias: Integers, digits: int = 1) -> dict[int, int]:
     """The coefficients of u that one polynomial of target words gives. The bias is what an honest zero sample gives."""
     parameters, batch = signature.parameters, result.batch
     (indices,) = released(batch.layout, batch.samples, signature.integer_outputs)[0]
     words = modular.to_centred_integers(result.words, parameters.kept_primes)
     words = words - signature.delta * np.repeat(bias, indices.shape[1]).astype(object)
     values = centred(words, parameters.result_modulus) * parameters.rescale_factor
-    return read_digits(values, indices.reshape(-1), signature, batch.layout.samples)
+    return read_digits(values, indices.reshape(-1), signature, batch.layout.samples, digits)
 
 
 def unmasked(result: Result, key: PublicKey, mask: dict[int, int]) -> BigIntegers:
@@ -222,12 +226,13 @@ def unmasked(result: Result, key: PublicKey, mask: dict[int, int]) -> BigInteger
 
 
 def answer_unchecked(model: EncryptedModel, signature: Signature, query: Query, zeros: ZeroPool) -> Result:
-    """An answer in any layout and ring: no model that Hermetic makes or loads gives it."""
+    """An answer in any layout and ring, under masks of one digit: no model that Hermetic makes or loads gives it."""
 
     def encoded(layout: Layout) -> EncodedWeights:
-        return EncodedWeights(model.integers, signature.parameters, layout)
+        return EncodedWeights(model.integers.weights, signature.parameters, layout)
 
-    return evaluate(model.integers, signature, encoded, query, zeros)
+    with patch("hermetic.bounds.mask_digits", lambda *_: 1):
+        return evaluate(model.integers, signature, encoded, query, zeros)
 
 
 def with_c0(query: Query, c0: modular.Residues | int, key: PublicKey) -> Query:

@@ -337,7 +337,7 @@ def test_a_crafted_word_below_the_flooding_reads_nothing_for_sure(client: Client
     assert 196 < np.abs(error).mean() < 316, "the mean of 150 values uniform in 0..512 is 256 ± 12"
 
 
-# 5. Forged public keys: the rule of max_targets
+# 5. Forged public keys: the rule of mask_digits
 
 
 def offering(model: EncryptedModel, layout: Layout) -> Signature:
@@ -346,15 +346,16 @@ def offering(model: EncryptedModel, layout: Layout) -> Signature:
 
 
 DIGITS = fitted.digits().model
-FORBIDDEN = Layout(4096, 32, 12, 10)
-LARGEST_ALLOWED = Layout(4096, 8, 51, 10)
+WIDE = Layout(4096, 32, 12, 10)
+FORBIDDEN = Layout(4096, 64, 2, 32)
+LARGEST_OF_ONE_DIGIT = Layout(4096, 8, 51, 10)
 
 
-def test_a_forged_key_reads_the_whole_mask_in_a_forbidden_layout() -> None:
+def test_a_forged_key_reads_the_whole_of_a_mask_with_too_few_digits() -> None:
     """320 words give 4,096 ternary coefficients of u; with it, the mask of c1 comes off and c1·W lies open."""
-    signature = offering(DIGITS, FORBIDDEN)
+    signature = offering(DIGITS, WIDE)
     key = adversary.forged_key(signature, stride=32)
-    query = adversary.silent_query(signature, key, FORBIDDEN, samples=32)
+    query = adversary.silent_query(signature, key, WIDE, samples=32)
     result = adversary.answer_unchecked(DIGITS, signature, query, ZeroPool(key))
     mask = adversary.read_mask(result, signature, DIGITS.integers.bias)
     assert len(mask) == 4096
@@ -362,22 +363,28 @@ def test_a_forged_key_reads_the_whole_mask_in_a_forbidden_layout() -> None:
     assert adversary.recognised(adversary.unmasked(result, key, mask), product, FAST) == 1
 
 
-def test_a_forged_key_reads_less_than_half_the_mask_in_an_allowed_layout() -> None:
-    """80 words give 1,680 coefficients. The 2,416 that are left make c1 a sample that 128-bit security allows: the
-    Standard's table wants 2,048 for 50 bits and an error of 12^-1/2.
+@pytest.mark.parametrize(("layout", "digits"), [(LARGEST_OF_ONE_DIGIT, 1), (WIDE, 4)], ids=["1 digit", "4 digits"])
+def test_a_forged_key_reads_less_than_half_of_a_mask(layout: Layout, digits: int) -> None:
+    """80 words give 1,680 coefficients of one digit, or 320 words 1,600 of four. The 2,416 or more that are left make
+    c1 a sample that 128-bit security allows: the Standard's table wants 2,048 for 50 bits and an error of 12^-1/2.
     """
-    signature = offering(DIGITS, LARGEST_ALLOWED)
+    signature = offering(DIGITS, layout)
     model = EncryptedModel(DIGITS.integers, signature)
-    key = adversary.forged_key(signature, stride=8)
-    query = adversary.silent_query(signature, key, LARGEST_ALLOWED, samples=8)
+    assert bounds.mask_digits(FAST, layout, signature.flood_bits) == digits
+    key = adversary.forged_key(signature, layout.samples, digits)
+    query = adversary.silent_query(signature, key, layout, layout.samples)
     zeros = ZeroPool(key)
-    zeros.fill(1)
-    whole_c0 = adversary.coefficients(zeros._ready[0][0], FAST)
-    whole_mask = adversary.read_digits(whole_c0, range(4096), signature, stride=8)
-    mask = adversary.read_mask(model.evaluate(query, zeros), signature, DIGITS.integers.bias)
+    zeros.fill(digits)
+    added = [modular.scale(one, 3 ** (digits - 1 - j), FAST.data_primes) for j, one in enumerate(zeros._ready)]
+    whole_c0 = adversary.coefficients(sum(added)[0] % np.array(FAST.data_primes)[:, None], FAST)
+    whole_mask = adversary.read_digits(whole_c0, range(4096), signature, layout.samples, digits)
+    mask = adversary.read_mask(model.evaluate(query, zeros), signature, DIGITS.integers.bias, digits)
+    assert len(zeros) == 0
     assert len(whole_mask) == 4096, "the attack is real: all of c0 would give u"
+    assert max(map(abs, whole_mask.values())) == (3**digits - 1) // 2
     assert mask == {i: whole_mask[i] for i in mask}
-    assert len(mask) == 80 * adversary.digits_per_word(signature) == 1680
+    words = layout.samples * layout.outputs
+    assert len(mask) == words * adversary.coefficients_per_word(signature, digits) == {1: 1680, 4: 1600}[digits]
     assert 4096 - len(mask) > 2048
 
 
@@ -397,10 +404,10 @@ def test_a_model_that_offers_a_forbidden_layout_is_refused() -> None:
 
 
 def test_a_layout_for_large_batches_refuses_small_ones() -> None:
-    """64 samples in a layout of 128 by 2 would release 128 words, though 65 honest samples determine the weights."""
+    """64 samples in a layout of 2048 would release 2048 words, though 65 honest samples determine the weights."""
     signature = DIGITS.signature
-    large = Layout(4096, 128, 16, 2)
-    key = adversary.forged_key(signature, stride=128)
+    large = Layout(4096, 2048, 2, 1)
+    key = adversary.forged_key(signature, stride=1)
     assert large in signature.layouts
     with pytest.raises(WireError, match="layout of 64 samples must be one of"):
         Query.from_bytes(adversary.silent_query(signature, key, large, samples=64).to_bytes(), signature)

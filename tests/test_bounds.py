@@ -38,10 +38,10 @@ result_sizes = st.integers(2, MAX_RESULT_BITS)
 
 
 def exact_noise(parameters: Parameters, flood: int, weighted: Fraction | int) -> Fraction:
-    """The worst case after rescaling: each part as large as it gets, all of one sign."""
+    """The worst case after rescaling: each part as large as it gets, all of one sign, in the widest mask."""
     n = parameters.ring_degree
     zero = Fraction(MAX_ERROR * (2 * n + 1), parameters.special_prime) + Fraction(n + 1, 2)
-    before = 2 ** (flood - 1) + weighted + zero
+    before = 2 ** (flood - 1) + weighted + zero * sum(3**j for j in range(bounds.MAX_MASK_DIGITS))
     return before / parameters.rescale_factor + Fraction(n + 1, 2) * len(parameters.dropped_primes)
 
 
@@ -130,16 +130,42 @@ def test_max_targets_of_the_profiles() -> None:
     assert bounds.max_targets(TIGHT, bounds.flood_bits(TIGHT, 20)) == 0
 
 
-def test_large_layouts_are_for_batches_of_more_samples_than_features() -> None:
+@given(parameters=parameter_sets, result_bits=result_sizes, samples=st.integers(0, 12), outputs=st.integers(1, 4096))
+def test_every_mask_has_as_many_digits_as_its_words_could_read(
+    parameters: Parameters, result_bits: int, samples: int, outputs: int
+) -> None:
+    """If every bit that words carry were spent on whole coefficients, those left are as many as security wants."""
+    flood = bounds.flood_bits(parameters, result_bits)
+    if flood == 0 or outputs << samples > parameters.ring_degree:
+        return
+    layout = Layout(parameters.ring_degree, 1 << samples, 1, outputs)
+    digits = bounds.mask_digits(parameters, layout, flood)
+    assert bounds.layout_allowed(parameters, layout, 10**9, flood) == (digits <= bounds.MAX_MASK_DIGITS)
+    if digits > bounds.MAX_MASK_DIGITS:
+        return
+    words, per_word = outputs << samples, math.log2(parameters.query_modulus / 2**flood)
+    unknown = parameters.ring_degree - words * per_word / (digits * math.log2(3))
+    degree = max(degree for degree in MAX_MODULUS_BITS if degree <= unknown)
+    assert math.log2(parameters.result_modulus) + math.log2(3.2 * math.sqrt(12)) <= MAX_MODULUS_BITS[degree]
+    assert digits == 1 or words > (digits - 1) * bounds.max_targets(parameters, flood)
+
+
+def test_masks_of_the_profiles() -> None:
+    """By hand, see above: fast with 36-bit results has a digit for every 87 words."""
+    assert [bounds.mask_digits(FAST, Layout(4096, 1, 1, r), 55) for r in (1, 87, 88, 870, 871)] == [1, 1, 2, 10, 11]
+    assert bounds.mask_digits(TIGHT, Layout(4096, 1, 1, 1), bounds.flood_bits(TIGHT, 20)) > bounds.MAX_MASK_DIGITS
+
+
+def test_the_largest_layouts_are_for_batches_of_more_samples_than_features() -> None:
     flood = 55
-    most = bounds.max_targets(FAST, flood)
+    most = bounds.MAX_MASK_DIGITS * bounds.max_targets(FAST, flood)
     assert bounds.layout_allowed(FAST, Layout(4096, 1, 1, most), 784, flood)
     assert not bounds.layout_allowed(FAST, Layout(4096, 1, 1, most + 1), 784, flood)
-    bulk = Layout(4096, 1024, 4, 1)
+    bulk = Layout(4096, 2048, 2, 1)
     assert bounds.layout_allowed(FAST, bulk, 784, flood)
     assert bounds.layout_allowed(FAST, bulk, 784, flood, samples=785)
     assert not bounds.layout_allowed(FAST, bulk, 784, flood, samples=784)
-    assert not bounds.layout_allowed(FAST, bulk, 1024, flood)
+    assert not bounds.layout_allowed(FAST, bulk, 2048, flood)
 
 
 # --- real answers ---------------------------------------------------------------------------------------------------
@@ -297,9 +323,8 @@ def test_offers_of_compiled_models_keep_every_bound(profile: str) -> None:
         one = offer.layout
         loudest = max(sum(norms[i : i + one.outputs]) for i in range(0, OUTPUTS, one.outputs))
         assert MAX_ERROR * loudest * 2.0**offer.lambda_bits <= 2.0**flood
-        assert one.samples * one.outputs <= bounds.max_targets(model.signature.parameters, flood) or (
-            one.samples > FEATURES
-        )
+        digits = bounds.mask_digits(model.signature.parameters, one, flood)
+        assert digits <= bounds.MAX_MASK_DIGITS or one.samples > FEATURES
 
 
 @both_profiles
@@ -337,15 +362,13 @@ def test_a_model_whose_results_need_more_bits_is_refused(profile: str) -> None:
 
 
 def test_a_model_that_offers_too_many_words_of_a_polynomial_is_refused() -> None:
-    model = model_of("fast")
-    flood = model.signature.flood_bits
-    samples = 1 << (bounds.max_targets(FAST, flood).bit_length())
-    wide = Layout(4096, samples, 4096 // samples // OUTPUTS, OUTPUTS)
+    model = model_of("fast", 40)
+    wide = Layout(4096, 512, 1, OUTPUTS)
     small = Layout(4096, 1, FEATURES, OUTPUTS)
-    wide_features = replace(model.integers, weights=np.tile(model.integers.weights, 4))
+    wide_features = replace(model.integers, weights=np.tile(model.integers.weights, 16))
     grid = model.signature.grid
-    wide_grid = replace(grid, **{name: np.tile(getattr(grid, name), 4) for name in ("offset", "step", "low", "high")})
-    signature = replace(model.signature, grid=wide_grid, result_bits=model.signature.result_bits + 2)
+    wide_grid = replace(grid, **{name: np.tile(getattr(grid, name), 16) for name in ("offset", "step", "low", "high")})
+    signature = replace(model.signature, grid=wide_grid, result_bits=model.signature.result_bits + 4)
     assert EncryptedModel(wide_features, replace(signature, offers=(Offer(small, 10.0),)))
     with pytest.raises(ModelFileError, match="releases too many words"):
         EncryptedModel(wide_features, replace(signature, offers=(Offer(wide, 10.0),)))

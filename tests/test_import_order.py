@@ -40,8 +40,9 @@ HOUSE = """
     remote       SHARED secret_key client
 
     # The model owner: has the weights, never a secret key.
-    evaluate     SHARED
-    model        SHARED evaluate
+    weights      SHARED
+    evaluate     SHARED weights
+    model        SHARED weights evaluate
     compiler     SHARED evaluate model
     legacy       errors
     serve        SHARED evaluate model legacy
@@ -57,7 +58,7 @@ HOUSE = """
 """
 
 DATA_OWNER = {"secret_key", "client", "remote"}
-MODEL_OWNER = {"evaluate", "model", "compiler", "legacy", "serve", "deploy"}
+MODEL_OWNER = {"weights", "evaluate", "model", "compiler", "legacy", "serve", "deploy"}
 
 # Which rooms may import a library that the others must do without.
 FENCED = {

@@ -156,11 +156,11 @@ def test_labels_that_no_signature_can_carry_are_refused(labels: np.ndarray) -> N
 
 def test_small_batches_have_no_large_layouts() -> None:
     signature = fitted.digits().signature
-    large = Layout(4096, 128, 16, 2)
+    large = Layout(4096, 2048, 2, 1)
     assert large in signature.layouts_for(65)
     assert large not in signature.layouts_for(64)
     for samples in range(1, 65):
-        allowed = bounds.max_targets(FAST, signature.flood_bits)
+        allowed = bounds.MAX_MASK_DIGITS * bounds.max_targets(FAST, signature.flood_bits)
         assert all(one.samples * one.outputs <= allowed for one in signature.layouts_for(samples))
         assert signature.layout_for(samples) in signature.layouts_for(samples)
 

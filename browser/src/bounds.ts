@@ -10,10 +10,18 @@ export function delta(parameters: Parameters, resultBits: number): bigint {
   return product(parameters.keptPrimes) >> BigInt(resultBits);
 }
 
+/** The most ternary digits that a coefficient of a mask has. */
+const MAX_MASK_DIGITS = 16;
+
+/** Bound on the noise of the widest mask, the sum over j of 3^j times an encryption of zero. */
+function maskNoise(parameters: Parameters): bigint {
+  return ((3n ** BigInt(MAX_MASK_DIGITS) - 1n) / 2n) * zeroEncryptionNoise(parameters);
+}
+
 /** F: answers are flooded with uniform integers in [-2^(F-1), 2^(F-1)); 0 if the noise budget leaves no room. */
 export function floodBits(parameters: Parameters, resultBits: number): number {
   const after = (delta(parameters, resultBits) - 1n) / 2n - rescaleNoise(parameters) - 1n;
-  const budget = after * rescaleFactor(parameters) - zeroEncryptionNoise(parameters);
+  const budget = after * rescaleFactor(parameters) - maskNoise(parameters);
   const usable = budget > 0n ? (budget * 256n) / 257n : 0n;
   return usable > 0n ? usable.toString(2).length : 0;
 }
@@ -21,7 +29,7 @@ export function floodBits(parameters: Parameters, resultBits: number): number {
 /** Largest |noise| of an honest answer after rescaling. */
 export function resultNoise(parameters: Parameters, flood: number, lambdaBits: number): bigint {
   const weighted = 1n << BigInt(flood - Math.floor(lambdaBits));
-  const before = (1n << BigInt(flood - 1)) + weighted + zeroEncryptionNoise(parameters);
+  const before = (1n << BigInt(flood - 1)) + weighted + maskNoise(parameters);
   return before / rescaleFactor(parameters) + 1n + rescaleNoise(parameters);
 }
 
@@ -35,7 +43,7 @@ const MAX_MODULUS_BITS = [
   [32768, 881],
 ] as const;
 
-/** How many target words a result polynomial may carry so that a forged public key does not unmask its c1. */
+/** How many target words each digit of a mask pays for, so that a forged public key does not unmask its c1. */
 function maxTargets(parameters: Parameters, flood: number): number {
   const neededBits = product(parameters.keptPrimes).toString(2).length + 4;
   const [neededDegree] = MAX_MODULUS_BITS.find(([, bits]) => bits >= neededBits)!;
@@ -51,5 +59,5 @@ export function layoutAllowed(
   flood: number,
   samples: number,
 ): boolean {
-  return one.samples * one.outputs <= maxTargets(parameters, flood) || samples > features;
+  return one.samples * one.outputs <= MAX_MASK_DIGITS * maxTargets(parameters, flood) || samples > features;
 }

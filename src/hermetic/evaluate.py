@@ -2,7 +2,8 @@
 
 A bare product (c0·W, c1·W) hands every weight to the client, who knows c1. So every answer
 
-1. gets a fresh encryption of zero under the client's public key, which makes its c1 a fresh RLWE sample;
+1. gets a fresh encryption of zero under the client's public key, which makes its c1 a fresh RLWE sample; where many
+   target words come with it, a sum of several, see :func:`hermetic.bounds.mask_digits`;
 2. is flooded: uniform integers from the operating system's generator are added at the target coefficients of c0;
 3. is rescaled and cut down to c1 and the target words of c0. Nothing else is released.
 
@@ -16,24 +17,21 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable
-from functools import reduce
 
 import numpy as np
 import numpy.typing as npt
 
-from . import modular
+from . import bounds, modular
 from .errors import MismatchError
-from .modular import ModularMatrix, Residues
-from .packing import Layout, pack_weights, released
+from .modular import Residues
+from .packing import Layout, released
 from .parameters import Parameters
 from .quantize import IntegerMap, Integers
 from .ring import Ring, ZeroEncryptor
 from .seeds import PUBLIC_KEY_DOMAIN, QUERY_DOMAIN, expand, expand_range
 from .signature import Signature
+from .weights import EncodedWeights
 from .wire import PublicKey, Query, Result
-
-_BLOCK = 128
-_FEW_POINTS = 64
 
 
 class ZeroPool:
@@ -69,63 +67,6 @@ class ZeroPool:
         return self._encryptor.sample()
 
 
-class EncodedWeights:
-    """A model's integer weights in one layout, in evaluation form: one :class:`ModularMatrix` a prime."""
-
-    def __init__(self, integers: IntegerMap, parameters: Parameters, layout: Layout) -> None:
-        self.layout = layout
-        coefficients = pack_weights(integers.weights, layout)
-        primes = parameters.data_primes
-        values = _evaluate_polynomials(coefficients, parameters, layout)
-        self._matrices = [
-            ModularMatrix(np.ascontiguousarray(rows.transpose(2, 0, 1)), prime, layout.samples)
-            for rows, prime in zip(np.moveaxis(values, 2, 0), primes, strict=True)
-        ]
-
-    def product(self, polynomials: Residues, start: int) -> Residues:
-        """The c0, or the c1, of the query's ciphertexts ``start, …`` times their weights: (b, L, N) -> (G, L, N)."""
-        b, _, n = polynomials.shape
-        shape = (b, 1, self.layout.points, self.layout.samples)
-        rows = [
-            matrix.product(polynomials[:, i].reshape(shape), start).reshape(-1, n)
-            for i, matrix in enumerate(self._matrices)
-        ]
-        return np.stack(rows, axis=1)
-
-
-def _evaluate_polynomials(coefficients: Integers, parameters: Parameters, layout: Layout) -> Residues:
-    """Polynomials in X^B, (G, m, N/B), as their N/B distinct values, (G, m, L, N/B)."""
-    if layout.points == 1:
-        return np.repeat(coefficients[:, :, None], len(parameters.data_primes), axis=2)
-    if layout.points <= _FEW_POINTS:
-        return _evaluate_at_few_points(coefficients, parameters, layout)
-    groups, blocks, points = coefficients.shape
-    values = np.empty((groups, blocks, len(parameters.data_primes), points), dtype=np.int64)
-    for g, row in enumerate(coefficients):
-        values[g] = _transform(row, parameters, layout)
-    return values
-
-
-def _transform(coefficients: Integers, parameters: Parameters, layout: Layout) -> Residues:
-    """Polynomials in X^B, (n, N/B), as values (n, L, N/B), by a transform of length N each."""
-    polynomials = np.zeros((len(coefficients), parameters.ring_degree), dtype=np.int64)
-    polynomials[:, :: layout.samples] = coefficients
-    residues = modular.from_integers(polynomials, parameters.data_primes)
-    return Ring.of(parameters).ntt(residues)[..., :: layout.samples]
-
-
-def _evaluate_at_few_points(coefficients: Integers, parameters: Parameters, layout: Layout) -> Residues:
-    """As :func:`_evaluate_polynomials`, by one product with the values of the monomials: N/B transforms in all."""
-    groups, blocks, points = coefficients.shape
-    monomials = _transform(np.eye(points, dtype=np.int64), parameters, layout)
-    columns = coefficients.reshape(-1, points).T
-    rows = []
-    for i, prime in enumerate(parameters.data_primes):
-        matrix = ModularMatrix(monomials[:, i].T[None], prime, columns.shape[1])
-        rows.append(matrix.product(modular.reduce(columns, prime)[:, None, None], 0)[:, 0, 0])
-    return np.stack(rows).transpose(2, 0, 1).reshape(groups, blocks, len(rows), points)
-
-
 def evaluate(
     integers: IntegerMap,
     signature: Signature,
@@ -146,7 +87,7 @@ def evaluate(
     query
         A query that :meth:`Query.from_bytes` accepted, or a client's own.
     zeros
-        Encryptions of zero under the query's public key; one is used for every result polynomial.
+        Encryptions of zero under the query's public key; one is used for every digit of a result polynomial's mask.
 
     Raises
     ------
@@ -158,32 +99,43 @@ def evaluate(
         raise MismatchError(f"the query must be made for model {signature.name!r}. It was made for another.")
     if query.key_id != zeros.key_id:
         raise MismatchError(f"the query must name the key {zeros.key_id[:16]}…. It names {query.key_id[:16]}… instead.")
-    weights = encoded(batch.layout)
-    blocks = batch.layout.query_polynomials(signature.features)
-    groups = batch.layout.result_polynomials(signature.integer_outputs)
     c1, words = [], []
     for chunk, indices in enumerate(released(batch.layout, batch.samples, signature.integer_outputs)):
-        masked = _product(query, weights, chunk * blocks, blocks)
-        for group in range(groups):
-            masked[group] = modular.add(masked[group], zeros.take(), parameters.data_primes)
-        coefficients = Ring.of(parameters).intt(masked.reshape(-1, *masked.shape[2:])).reshape(masked.shape)
-        c1.append(_rescale(coefficients[:, 1], parameters))
-        words.append(_target_words(coefficients[:, 0], indices, integers.bias, signature))
+        for first, product in encoded(batch.layout).products(query_polynomials(query, chunk, signature)):
+            groups = slice(first, first + len(product))
+            outputs = slice(first * batch.layout.outputs, groups.stop * batch.layout.outputs)
+            coefficients = _masked(product, query, zeros, signature)
+            c1.append(_rescale(coefficients[:, 1], parameters))
+            words.append(_target_words(coefficients[:, 0], indices[groups], integers.bias[outputs], signature))
     return Result(parameters, batch, np.concatenate(c1), np.concatenate(words, axis=1))
 
 
-def _product(query: Query, weights: EncodedWeights, first: int, blocks: int) -> Residues:
-    """The product of one chunk with the weights, (G, 2, L, N) in evaluation form: not yet fit to be seen."""
-    parameters, seed = query.parameters, query.batch.query
-    primes = parameters.data_primes
+def query_polynomials(query: Query, chunk: int, signature: Signature) -> Residues:
+    """The ciphertexts (m, 2, L, N) of one chunk of a query."""
+    parameters = query.parameters
+    blocks = query.batch.layout.query_polynomials(signature.features)
+    chosen = range(chunk * blocks, (chunk + 1) * blocks)
+    c1 = expand_range(QUERY_DOMAIN, query.batch.query, chosen, parameters, parameters.data_primes)
+    return np.stack([query.c0[chosen.start : chosen.stop], c1], axis=1)
 
-    def part(start: int) -> Residues:
-        chosen = range(first + start, first + min(start + _BLOCK, blocks))
-        c0 = query.c0[chosen.start : chosen.stop]
-        c1 = expand_range(QUERY_DOMAIN, seed, chosen, parameters, primes)
-        return np.stack([weights.product(c0, start), weights.product(c1, start)], axis=1)
 
-    return reduce(lambda total, one: modular.add(total, one, primes), map(part, range(0, blocks, _BLOCK)))
+def _masked(product: Residues, query: Query, zeros: ZeroPool, signature: Signature) -> Residues:
+    """Products (G, 2, L, N) with fresh encryptions of zero added, as coefficients."""
+    parameters, batch = signature.parameters, query.batch
+    digits = 1
+    if batch.samples <= signature.features:
+        digits = bounds.mask_digits(parameters, batch.layout, signature.flood_bits)
+    for group in range(len(product)):
+        product[group] = modular.add(product[group], _mask(zeros, digits, parameters), parameters.data_primes)
+    return Ring.of(parameters).intt(product.reshape(-1, *product.shape[2:])).reshape(product.shape)
+
+
+def _mask(zeros: ZeroPool, digits: int, parameters: Parameters) -> Residues:
+    """An encryption of zero (2, L, N) whose u is uniform among 3^digits values at every coefficient."""
+    total = zeros.take()
+    for _ in range(digits - 1):
+        total = modular.add(modular.scale(total, 3, parameters.data_primes), zeros.take(), parameters.data_primes)
+    return total
 
 
 def _target_words(c0: Residues, indices: list[npt.NDArray[np.intp]], bias: Integers, signature: Signature) -> Residues:

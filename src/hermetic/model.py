@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
@@ -14,19 +13,19 @@ from safetensors.numpy import save
 
 from . import bounds
 from .errors import MismatchError, ModelFileError, WireError
-from .evaluate import EncodedWeights, ZeroPool, evaluate
+from .evaluate import ZeroPool, evaluate
 from .files import write_private
 from .packing import Layout
 from .quantize import IntegerMap, worst_case
 from .signature import Offer, Signature
+from .weights import EncodedWeights
 from .wire import PublicKey, Query, Result
 
 FORMAT = "hermetic model 1"
-_MAX_ENCODED = 4
-_MAX_POOLS = 16
+ENCODED_BYTES = 1 << 30
+"""What a model's weights may take in memory ready for use, in all layouts; more are made anew for every answer."""
 
-K = TypeVar("K")
-V = TypeVar("V")
+_MAX_POOLS = 16
 
 
 class EncryptedModel:
@@ -86,12 +85,23 @@ class EncryptedModel:
                 f"the public key must use the parameters {self.signature.parameters.profile!r}. "
                 f"Got {public_key.parameters.profile!r} instead."
             )
-        return _cached(self._pools, public_key.id, lambda: ZeroPool(public_key), _MAX_POOLS)
+        if public_key.id not in self._pools:
+            self._pools[public_key.id] = ZeroPool(public_key)
+            while len(self._pools) > _MAX_POOLS:
+                self._pools.popitem(last=False)
+        self._pools.move_to_end(public_key.id)
+        return self._pools[public_key.id]
 
     def encoded(self, layout: Layout) -> EncodedWeights:
-        """The weights in a layout; the last few layouts are kept."""
-        parameters = self.signature.parameters
-        return _cached(self._encoded, layout, lambda: EncodedWeights(self._integers, parameters, layout), _MAX_ENCODED)
+        """The weights in a layout, in :data:`ENCODED_BYTES` of memory at most; the layouts used last are kept."""
+        if layout not in self._encoded:
+            made = EncodedWeights(self._integers.weights, self.signature.parameters, layout, ENCODED_BYTES)
+            used = made.nbytes + sum(one.nbytes for one in self._encoded.values())
+            while self._encoded and used > ENCODED_BYTES:
+                used -= self._encoded.popitem(last=False)[1].nbytes
+            self._encoded[layout] = made
+        self._encoded.move_to_end(layout)
+        return self._encoded[layout]
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a safetensors file with a JSON header, mode 0600, all or nothing. Never a pickle.
@@ -179,12 +189,3 @@ def _int64(tensor: Any) -> Any:
     if tensor.dtype != np.int64:
         raise TypeError(f"tensors must be int64. Got {tensor.dtype} instead.")
     return tensor
-
-
-def _cached(cache: OrderedDict[K, V], key: K, make: Callable[[], V], limit: int) -> V:
-    if key not in cache:
-        cache[key] = make()
-        while len(cache) > limit:
-            cache.popitem(last=False)
-    cache.move_to_end(key)
-    return cache[key]

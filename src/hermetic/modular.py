@@ -135,41 +135,42 @@ class ModularMatrix:
             self._limbs, self._limb_bits = _split_weights(weights, prime)
         else:
             self._weights = np.ascontiguousarray(np.moveaxis(reduce(weights, prime), 0, -1))
-            self._quotients = self._weights / prime
+            self._inverse = 1 / prime
 
-    def product(self, words: Residues, start: int) -> Residues:
-        """Multiply the matrices' columns ``start, start+1, …`` with words.
+    @property
+    def nbytes(self) -> int:
+        """What the matrices take in memory."""
+        return sum(limb.nbytes for limb in self._limbs) if self._blas else self._weights.nbytes
+
+    def product(self, words: Residues) -> Residues:
+        """Multiply with words.
 
         Parameters
         ----------
         words
-            Residues of shape (b, C, P, B): b polynomials of C components, in evaluation form.
-        start
-            The matrix column that the first polynomial belongs to.
+            Residues of shape (m, C, P, B): m polynomials of C components, in evaluation form.
 
         Returns
         -------
         Residues of shape (G, C, P, B).
         """
-        if self._blas:
-            return self._blas_product(words, slice(start, start + len(words)))
-        return self._elementwise_product(words, start)
+        return self._blas_product(words) if self._blas else self._elementwise_product(words)
 
-    def _elementwise_product(self, words: Residues, start: int) -> Residues:
-        """m·G element-wise products; sums stay below 2^63 because b <= 2^11 and each term is below 2p."""
+    def _elementwise_product(self, words: Residues) -> Residues:
+        """m·G element-wise products; sums stay below 2^63 because m <= 2^11 and each term is below 2p."""
         out = np.empty((self.outputs, *words.shape[1:]), dtype=np.int64)
         for g in range(self.outputs):
-            total = self._term(words[0], g, start)
-            for j, polynomial in enumerate(words[1:], start=start + 1):
+            total = self._term(words[0], g, 0)
+            for j, polynomial in enumerate(words[1:], start=1):
                 total += self._term(polynomial, g, j)
             out[g] = _canonical(total, self.prime) if len(words) == 1 else reduce(total, self.prime)
         return out
 
     def _term(self, polynomial: Residues, g: int, j: int) -> npt.NDArray[np.int64]:
-        weight, quotient = self._weights[g, j, :, None], self._quotients[g, j, :, None]
-        return _lazy_product(polynomial, weight, quotient, self.prime)
+        weight = self._weights[g, j, :, None]
+        return _lazy_product(polynomial, weight, weight * self._inverse, self.prime)
 
-    def _blas_product(self, words: Residues, chosen: slice) -> Residues:
+    def _blas_product(self, words: Residues) -> Residues:
         """2·(weight limbs) float64 matrix products per evaluation point, each exact."""
         polynomials, components, points, columns = words.shape
         rows = np.moveaxis(words, 2, 0).reshape(points, polynomials, components * columns)
@@ -178,7 +179,7 @@ class ModularMatrix:
         total = np.zeros((points, self.outputs, rows.shape[2]), dtype=np.int64)
         for i, limb in enumerate(self._limbs):
             for word_limb, shift in ((low, 0), (high, _WORD_LIMB_BITS)):
-                partial = reduce((limb[:, :, chosen] @ word_limb).astype(np.int64), self.prime)
+                partial = reduce((limb @ word_limb).astype(np.int64), self.prime)
                 weight = pow(2, shift + i * self._limb_bits, self.prime)
                 total += multiply(partial, weight, self.prime)
         shape = (points, self.outputs, components, columns)

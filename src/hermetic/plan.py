@@ -1,7 +1,8 @@
 """Which layout to use: what each costs, and the cheapest for a batch.
 
 The estimate of time is for choosing between layouts only. Its unit costs are the medians of one slow core at N=4096
-and two primes (the ``make bench`` tables are the measurements) and a link of 100 Mbit/s.
+and two primes (the ``make bench`` tables are the measurements) and a link of 100 Mbit/s. A mask is taken to need a
+digit for every N/40 target words; :mod:`hermetic.bounds` says exactly.
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ _PRODUCT_MS = 0.1
 _BULK_PRODUCT_MS = 0.05
 _BULK_RESULT_MS = 0.9
 _BULK_SAMPLES = 64
-_ANSWER_MS = 2.0
+_ZERO_MS = 1.0
+_ANSWER_MS = 1.0
+_MASK_SHARE = 40
 _BYTES_PER_MS = 12_500
 
 
@@ -51,7 +54,8 @@ def cost(parameters: Parameters, layout: Layout, features: int, outputs: int, sa
     size = n * len(parameters.data_primes) / _REFERENCE_WORDS
     bulk = layout.samples >= _BULK_SAMPLES
     multiply = products * _BULK_PRODUCT_MS + down * _BULK_RESULT_MS if bulk else products * _PRODUCT_MS
-    work = size * (up * _ENCRYPT_MS + multiply + down * _ANSWER_MS)
+    digits = 1 if samples > features else -(-layout.samples * layout.outputs * _MASK_SHARE // n)
+    work = size * (up * _ENCRYPT_MS + multiply + down * (_ANSWER_MS + digits * _ZERO_MS))
     return Cost(up, down, products, request, response, work + (request + response) / _BYTES_PER_MS)
 
 
