@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -33,7 +34,7 @@ def by_hand(filters: LocalFilters, image: np.ndarray) -> np.ndarray:
         for a in range(filters.cells)
         for b in range(filters.cells)
     ]
-    return np.concatenate(cells)
+    return np.minimum(np.concatenate(cells), filters.ceiling)
 
 
 class TestLocalFilters:
@@ -41,6 +42,14 @@ class TestLocalFilters:
         images = np.random.default_rng(0).random((5, 36))
         expected = [by_hand(SMALL, image) for image in images]
         np.testing.assert_allclose(SMALL.apply(images), expected, atol=1e-6)
+
+    def test_the_ceiling_cuts_them_and_ends_their_range(self) -> None:
+        images = np.random.default_rng(0).random((5, 36))
+        cut = replace(SMALL, ceiling=0.1)
+        assert (SMALL.apply(images) > 0.1).any()
+        np.testing.assert_allclose(cut.apply(images), [by_hand(cut, image) for image in images], atol=1e-6)
+        _, upper = cut.limits(np.zeros(36), np.ones(36))
+        assert cut.apply(images).max() == upper.max() == upper.min() == 0.1
 
     def test_filters_have_no_mean_and_length_one(self) -> None:
         filters = LocalFilters(side=28, size=7, filters=256, cells=4)._filters
@@ -65,7 +74,7 @@ class TestLocalFilters:
     @pytest.mark.parametrize(
         "wrong",
         [{"side": 1}, {"size": 9}, {"size": True}, {"filters": 0}, {"cells": 9}, {"epsilon": 0.0}, {"seed": -1},
-         {"threshold": math.nan}, {"padding": 1 << 20}, {"filters": 1.5}],
+         {"threshold": math.nan}, {"ceiling": 0}, {"ceiling": 1.5}, {"padding": 1 << 20}, {"filters": 1.5}],
     )  # fmt: skip
     def test_wrong_parameters_are_named(self, wrong: dict[str, object]) -> None:
         with pytest.raises(ParameterError, match=f"{next(iter(wrong))} must be"):

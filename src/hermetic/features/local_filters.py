@@ -26,8 +26,9 @@ class LocalFilters(BlockDefaults):
 
     Every size x size patch loses its mean and is divided by its contrast sqrt(|patch|^2 + epsilon); its products with
     ``filters`` random unit vectors without mean lose ``threshold`` and are cut at 0; the means over cells x cells parts
-    of the image are the features. One layer of random convolutions is a well-known extractor (Jarrett et al., ICCV
-    2009; Saxe et al., ICML 2011), and so is contrast normalisation of patches (Coates et al., AISTATS 2011).
+    of the image, at most ``ceiling``, are the features. One layer of random convolutions is a well-known extractor
+    (Jarrett et al., ICCV 2009; Saxe et al., ICML 2011), and so is contrast normalisation of patches (Coates et al.,
+    AISTATS 2011).
 
     Parameters
     ----------
@@ -40,8 +41,9 @@ class LocalFilters(BlockDefaults):
         everywhere.
     cells
         Parts of the image in each direction.
-    epsilon, threshold
-        See above; epsilon in units of the inputs, squared.
+    epsilon, threshold, ceiling
+        See above; epsilon in units of the inputs, squared. A ceiling that features seldom reach makes the range that is
+        encrypted smaller, so its steps finer and the guaranteed error smaller.
 
     Raises
     ------
@@ -57,6 +59,7 @@ class LocalFilters(BlockDefaults):
     epsilon: float = 0.1
     threshold: float = 0.0
     seed: int = 0
+    ceiling: float = 1.0
     kind: ClassVar[str] = "local_filters"
     whole: ClassVar[bool] = False
 
@@ -69,6 +72,7 @@ class LocalFilters(BlockDefaults):
         whole_number(self.seed, 0, _MAX_SEED, "seed")
         object.__setattr__(self, "epsilon", real_number(self.epsilon, 1e-12, 1e12, "epsilon"))
         object.__setattr__(self, "threshold", real_number(self.threshold, 0.0, 1.0, "threshold"))
+        object.__setattr__(self, "ceiling", real_number(self.ceiling, 1e-6, 1.0, "ceiling"))
 
     @property
     def inputs(self) -> int:
@@ -83,8 +87,8 @@ class LocalFilters(BlockDefaults):
         return self.side + 2 * self.padding - self.size + 1
 
     def limits(self, lower: Reals, upper: Reals) -> tuple[Reals, Reals]:
-        """A patch of length below 1 times a vector of length 1, whatever the inputs are."""
-        return np.zeros(self.outputs), np.ones(self.outputs)
+        """A patch of length below 1 times a vector of length 1 is below 1, whatever the inputs are."""
+        return np.zeros(self.outputs), np.full(self.outputs, self.ceiling)
 
     def apply(self, values: Reals) -> Reals:
         chunks = [self._features(values[i : i + _CHUNK]) for i in range(0, len(values), _CHUNK)]
@@ -104,7 +108,7 @@ class LocalFilters(BlockDefaults):
         sums = np.add.reduceat(np.add.reduceat(responses, edges[:-1], axis=1), edges[:-1], axis=2)
         counts = np.diff(edges)
         means = sums / np.outer(counts, counts)[:, :, None]
-        return np.asarray(np.clip(means.reshape(len(responses), -1).astype(np.float64), 0.0, 1.0))
+        return np.asarray(np.clip(means.reshape(len(responses), -1).astype(np.float64), 0.0, self.ceiling))
 
     @cached_property
     def _filters(self) -> npt.NDArray[np.float32]:
@@ -116,7 +120,7 @@ class LocalFilters(BlockDefaults):
         return np.asarray((rows / np.linalg.norm(rows, axis=1, keepdims=True)).T, dtype=np.float32)
 
     def document(self) -> dict[str, Any]:
-        names = ("side", "size", "filters", "cells", "padding", "epsilon", "threshold", "seed")
+        names = ("side", "size", "filters", "cells", "padding", "epsilon", "threshold", "seed", "ceiling")
         return {"kind": self.kind, **{name: getattr(self, name) for name in names}}
 
     @classmethod
