@@ -89,8 +89,9 @@ class Client:
         Parameters
         ----------
         X
-            Shape (inputs,) for one sample or (n, inputs) for any number of them; an array, a DataFrame or a sparse
-            matrix. ``signature.inputs`` is d where the model has no feature map.
+            Shape (inputs,) for one sample or (n, inputs) for any number of them; an array, a DataFrame, a list or a
+            sparse matrix, with texts where the model has categories. ``signature.inputs`` is d where it has no feature
+            map.
         progress
             Called with (done, total) ciphertexts.
 
@@ -102,7 +103,8 @@ class Client:
         Raises
         ------
         InputError
-            For a wrong shape, dtype or column names, NaN, infinity, or values that the signature's grid does not hold.
+            For a wrong shape, dtype or column names; NaN or infinity where they have no meaning; categories that are
+            not known, or values that the signature's grid does not hold.
         """
         integers, vector = self.quantize(X)
         layout = self.signature.layout_for(len(integers))
@@ -115,12 +117,11 @@ class Client:
         """The integers (n, d) that :meth:`encrypt` encrypts, and whether X was one sample; features of the signature's
         feature map are computed first.
         """
-        values = _as_reals(X, self.signature)
-        vector = values.ndim == 1
-        values = values[None] if vector else values
-        if self.signature.feature_map is not None:
-            values = self.signature.feature_map.apply(values)
-        integers = self.signature.grid.quantize(values, clip=self.clip, round_inputs=self.round_inputs)
+        _check_names(X, self.signature)
+        features = self.signature.feature_map
+        rows, vector = _samples(_as_reals(X) if features is None else _as_table(X), self.signature.inputs)
+        reals = rows if features is None else features.apply(rows, self.signature.feature_names)
+        integers = self.signature.grid.quantize(reals, clip=self.clip, round_inputs=self.round_inputs)
         return integers, vector
 
     def _encrypt(self, integers: Integers, layout: Layout, seed: bytes, progress: Progress | None) -> modular.Residues:
@@ -287,24 +288,39 @@ def _by_sample(phase: npt.NDArray[Any], batch: Batch, outputs: int) -> npt.NDArr
     return np.concatenate(rows)
 
 
-def _as_reals(X: Any, signature: Signature) -> Reals:
-    """X as float64 of shape (d,) or (n, d)."""
+def _check_names(X: Any, signature: Signature) -> None:
     names = getattr(X, "columns", None)
     if names is not None and signature.feature_names is not None and list(names) != list(signature.feature_names):
         raise InputError(
             f"the columns must be {list(signature.feature_names)[:8]}…, in this order. Got {list(names)[:8]}… instead."
         )
-    dense = X.toarray() if hasattr(X, "toarray") else X
+
+
+def _as_reals(X: Any) -> Reals:
+    """X as float64 of its own shape."""
     try:
-        raw = np.asarray(dense)
+        raw = np.asarray(X.toarray() if hasattr(X, "toarray") else X)
         if raw.dtype.kind not in _REAL_KINDS:
             raise TypeError(f"its dtype is {raw.dtype}")
-        values = raw.astype(np.float64)
+        return raw.astype(np.float64)
     except (TypeError, ValueError) as error:
         raise InputError(f"inputs must be real numbers. Got {type(X).__name__} that is not: {error}.") from error
-    d = signature.inputs
-    if values.ndim not in (1, 2) or values.shape[-1] != d:
-        raise InputError(f"inputs must have shape ({d},) or (n, {d}). Got {values.shape} instead.")
-    if values.ndim == 2 and not 1 <= len(values) <= MAX_SAMPLES:
-        raise InputError(f"a batch must have 1 to {MAX_SAMPLES} samples. Got {len(values)} instead.")
-    return values
+
+
+def _as_table(X: Any) -> Any:
+    """X as it is, with a shape: a list of numbers and texts would become an array of texts."""
+    try:
+        return X if hasattr(X, "shape") else np.array(X, dtype=object)
+    except ValueError as error:
+        raise InputError(f"inputs must be rows of the same length: {error}.") from error
+
+
+def _samples(rows: Any, inputs: int) -> tuple[Any, bool]:
+    """X as rows (n, inputs), and whether it was one sample."""
+    shape = tuple(rows.shape)
+    if len(shape) not in (1, 2) or shape[-1] != inputs:
+        raise InputError(f"inputs must have shape ({inputs},) or (n, {inputs}). Got {shape} instead.")
+    if len(shape) == 2 and not 1 <= shape[0] <= MAX_SAMPLES:
+        raise InputError(f"a batch must have 1 to {MAX_SAMPLES} samples. Got {shape[0]} instead.")
+    vector = len(shape) == 1
+    return (np.asarray(rows)[None] if vector else rows), vector

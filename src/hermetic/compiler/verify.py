@@ -82,12 +82,13 @@ def estimator_answers(
     asked: Any = values
     if signature.feature_names is not None and importlib.util.find_spec("pandas"):
         pandas = importlib.import_module("pandas")
-        asked = pandas.DataFrame(values, columns=list(signature.feature_names))
+        asked = pandas.DataFrame(values, columns=list(signature.feature_names)).infer_objects()
 
     def answer(method: str) -> npt.NDArray[Any]:
         with warnings.catch_warnings(), np.errstate(over="ignore"):
             warnings.filterwarnings("ignore", "X (does not have|has) .*feature names")
             warnings.filterwarnings("ignore", "overflow encountered")
+            warnings.filterwarnings("ignore", "Found unknown categories")
             try:
                 if method == "decision_function" and raw_scores is not None:
                     return np.asarray(getattr(estimator, "best_estimator_", estimator).predict(asked, **raw_scores))

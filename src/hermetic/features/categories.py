@@ -65,23 +65,24 @@ class Categories:
         object.__setattr__(self, "numbers", tuple(_finite(one) for one in found))
         object.__setattr__(self, "unknown", None if unknown is None else _finite(unknown))
         object.__setattr__(self, "nan", nan if nan is None or math.isnan(nan) else _finite(nan))
-        if not self._all:
+        if not self.all_numbers:
             raise ParameterError("categories must be one at least. Got none.")
 
     @property
-    def _all(self) -> list[float]:
+    def all_numbers(self) -> list[float]:
+        """Every number that a value is read as, but NaN."""
         rest = [one for one in (self.unknown, self.nan) if one is not None and not math.isnan(one)]
         return [*self.numbers, *rest]
 
     @property
     def limits(self) -> tuple[float, float]:
         """The smallest and the largest number that a value is read as."""
-        return min(self._all), max(self._all)
+        return min(self.all_numbers), max(self.all_numbers)
 
     @property
     def whole(self) -> bool:
         """Whether every number is whole."""
-        return all(float(one).is_integer() for one in self._all)
+        return all(float(one).is_integer() for one in self.all_numbers)
 
     @property
     def example(self) -> Value:
@@ -114,6 +115,14 @@ class Categories:
         if found is None:
             raise InputError(f"{name} must be {self}. Got {value!r} (sample {row}) instead.")
         return found
+
+    def values_of(self, numbers: Reals) -> list[Any]:
+        """A value that is read as each number (n,)."""
+        known: dict[float, Any] = dict(zip(self.numbers, self.values, strict=True))
+        for number, value in ((self.nan, math.nan), (self.unknown, self.example)):
+            if number is not None:
+                known.setdefault(number, value)
+        return [math.nan if math.isnan(one) else known[one] for one in numbers.tolist()]
 
     def filled(self, missing: Any, value: Any) -> Categories:
         """The same where ``missing`` is read as ``value`` is."""
