@@ -12,6 +12,8 @@ BROWSER   := browser/node_modules/.installed
 AZURITE   := tests/azurite/node_modules/.installed
 HOSTS     := $(patsubst %/requirements.lock,%/.venv/.installed,$(wildcard tests/hosts/*/requirements.lock))
 AZUREML   := tests/hosts/azureml/.venv
+TORCH     := tests/hosts/torch/.venv
+TORCH_CPU := torch==2.13.0+cpu
 PIP       := $(BIN)/python -m pip --disable-pip-version-check
 LOCK       = $(UV) pip compile --universal --python-version 3.11 --fork-strategy fewest --generate-hashes \
   --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' --quiet
@@ -64,16 +66,24 @@ $(AZURITE): tests/azurite/package-lock.json
 	cd tests/azurite && npm ci --no-audit --no-fund
 	@touch $@
 
-hosts: $(HOSTS) $(AZUREML)/.hermetic  ## Install the programs of others that scoring scripts and old clients run in, each in its own environment
+hosts: $(HOSTS) $(AZUREML)/.hermetic $(TORCH)/.hermetic  ## Install the programs of others that the tests run, each in its own environment
 
 tests/hosts/%/.venv/.installed: tests/hosts/%/requirements.lock
 	$(PYTHON) -m venv --clear $(@D)
 	$(@D)/bin/python -m pip --disable-pip-version-check install --quiet --require-hashes -r $<
 	@touch $@
 
-# Scoring scripts import Hermetic, so their host has it too, editable as in .venv.
-$(AZUREML)/.hermetic: $(AZUREML)/.installed pyproject.toml
-	$(AZUREML)/bin/python -m pip --disable-pip-version-check install --quiet --no-index --no-deps --no-build-isolation -e .
+# Scripts there import Hermetic, so these hosts have it too, editable as in .venv.
+$(AZUREML)/.hermetic: $(AZUREML)/.installed
+$(TORCH)/.hermetic: $(TORCH)/.torch
+$(AZUREML)/.hermetic $(TORCH)/.hermetic: pyproject.toml
+	$(@D)/bin/python -m pip --disable-pip-version-check install --quiet --no-index --no-deps --no-build-isolation -e .
+	@touch $@
+
+# The build for CPUs, from where pip looks, or else from PyTorch: the one on PyPI brings gigabytes of CUDA.
+$(TORCH)/.torch: $(TORCH)/.installed Makefile
+	pip="$(@D)/bin/python -m pip --disable-pip-version-check install --quiet --no-deps"; \
+	$$pip $(TORCH_CPU) 2>/dev/null || $$pip $(TORCH_CPU) --index-url https://download.pytorch.org/whl/cpu
 	@touch $@
 
 page: browser  ## Build the page that the service shows at / into src/hermetic/serve/assets
