@@ -3,6 +3,7 @@
 Models are read from their own attributes, or from the JSON that their library writes: no library is imported here.
 """
 
+from . import explainable as explainable
 from . import lightgbm as lightgbm
 from . import sklearn_boosting as sklearn_boosting
 from . import xgboost as xgboost

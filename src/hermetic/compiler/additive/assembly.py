@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from ...errors import UnsupportedModelError
-from ...features import Bins, Block, Columns, FeatureMap
+from ...features import Bins, Block, Categories, Columns, FeatureMap
 from ...quantize import Reals
 from ..linear import LinearMap
 from ..published import Publication
@@ -34,6 +34,7 @@ def additive_map(
     *,
     step: str,
     pairs: Sequence[PairFunction] = (),
+    categories: Mapping[int, Categories] | None = None,
     unit: float = FLOAT64,
 ) -> LinearMap:
     """bias (k,) + the sum of all functions, as weights of bins.
@@ -46,6 +47,8 @@ def additive_map(
         Method, link, labels and shape: see :func:`head_of`.
     step
         The estimator's class in lower case: whose thresholds become public.
+    categories
+        Those of inputs that are none but numbers; functions take their numbers.
     unit
         Unit roundoff of the estimator's own sum.
 
@@ -67,8 +70,8 @@ def additive_map(
         head,
         weights=np.ascontiguousarray(weights),
         bias=bias + np.sum(middles, axis=0),
-        feature_map=FeatureMap(*_bins(single, inputs), *(one.block(inputs) for one in pairs)),
-        public=(Publication(step, _words(single, pairs), True),),
+        feature_map=FeatureMap(*_bins(single, inputs), *(one.block(inputs) for one in pairs), categories=categories),
+        public=(Publication(step, _words(single, pairs, categories or {}), True),),
         own_error=rounding,
     )
 
@@ -114,9 +117,15 @@ def _bins(functions: Sequence[StepFunction], inputs: int) -> list[Block]:
     return [bins if columns == list(range(inputs)) else Columns(bins, columns, inputs)]
 
 
-def _words(functions: Sequence[StepFunction], pairs: Sequence[PairFunction]) -> str:
-    found = [f"thresholds of {len(functions)} inputs: {sum(len(one.edges) for one in functions)} numbers"]
+def _words(
+    functions: Sequence[StepFunction], pairs: Sequence[PairFunction], categories: Mapping[int, Categories]
+) -> str:
+    single = [one for one in functions if one.column not in categories]
+    found = [f"thresholds of {len(single)} inputs: {sum(len(one.edges) for one in single)} numbers"] if single else []
     if pairs:
         numbers = sum(len(edges) for one in pairs for edges in one.edges)
         found.append(f"thresholds of {len(pairs)} pairs of inputs: {numbers} numbers")
-    return ", ".join(found if functions else found[1:])
+    if categories:
+        values = sum(len(one.values) for one in categories.values())
+        found.append(f"categories of {len(categories)} inputs: {values} values")
+    return ", ".join(found)

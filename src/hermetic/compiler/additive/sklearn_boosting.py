@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from sklearn.dummy import DummyClassifier, DummyRegressor
 
+from ...features import Categories
+from ...features.categories import is_nan
 from ...quantize import Reals
 from ..linear import LinearMap
 from ..sklearn.classifiers import PROBABILITIES, labels_of
@@ -114,16 +118,27 @@ def check_depth(name: str, depth: int) -> None:
 
 
 def _histogram(estimator: Any, head: LinearMap) -> LinearMap:
-    name = type(estimator).__name__
-    if estimator.is_categorical_ is not None and estimator.is_categorical_.any():
-        refuse(name, "have inputs that are numbers", "categorical_features", "encode them, as OneHotEncoder does")
+    """Trees of columns in the order of the estimator: categories first."""
+    name, is_category = type(estimator).__name__, estimator.is_categorical_
+    if is_category is None:
+        is_category = np.zeros(estimator.n_features_in_, dtype=np.bool_)
+    columns = np.argsort(~is_category, kind="stable")
+    functions = [replace(one, column=int(columns[one.column])) for one in _histogram_steps(name, estimator)]
     return additive_map(
-        list(_histogram_steps(name, estimator)),
+        functions,
         np.asarray(estimator._baseline_prediction, dtype=np.float64).reshape(-1),
         estimator.n_features_in_,
         head,
         step=name.lower(),
+        categories=_categories(estimator, columns) if is_category.any() else None,
     )
+
+
+def _categories(estimator: Any, columns: npt.NDArray[np.intp]) -> dict[int, Categories]:
+    """Categories by their numbers in the estimator; what is missing or unknown is -1."""
+    lists = estimator._preprocessor.named_transformers_["encoder"].categories_
+    known = [[one for one in values.tolist() if not is_nan(one)] for values in lists]
+    return {int(column): Categories(one, unknown=-1, nan=-1) for column, one in zip(columns, known, strict=False)}
 
 
 def _histogram_steps(name: str, estimator: Any) -> Iterator[StepFunction]:
@@ -138,4 +153,16 @@ def _histogram_steps(name: str, estimator: Any) -> Iterator[StepFunction]:
                 continue
             left, right = (nodes[root[side]]["value"] * place for side in ("left", "right"))
             missing = left if root["missing_go_to_left"] else right
-            yield step(int(root["feature_idx"]), after(root["num_threshold"]), left, right, missing)
+            column = int(root["feature_idx"])
+            if root["is_categorical"]:
+                goes_left = _members(tree.raw_left_cat_bitsets[root["bitset_idx"]])
+                known = len(estimator._preprocessor.named_transformers_["encoder"].categories_[column])
+                values = [missing, *(left if number in goes_left else right for number in range(known))]
+                yield StepFunction(column, np.arange(float(known)), np.stack(values))
+            else:
+                yield step(column, after(root["num_threshold"]), left, right, missing)
+
+
+def _members(words: npt.NDArray[np.uint32]) -> set[int]:
+    """The numbers in a set of bits, 32 a word."""
+    return {32 * place + bit for place, word in enumerate(words.tolist()) for bit in range(32) if word >> bit & 1}

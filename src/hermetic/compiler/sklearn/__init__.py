@@ -3,6 +3,7 @@
 from .. import additive as additive
 from . import classifiers as classifiers
 from . import combined as combined
+from . import expansions as expansions
 from . import naive_bayes as naive_bayes
 from . import regressors as regressors
 from . import steps as steps
