@@ -137,7 +137,8 @@ class EncryptedModel:
                     raise ModelFileError(
                         f"{path} must be a Hermetic model file ({FORMAT!r}). Its format is {metadata.get('format')!r}."
                     )
-                weights, bias = (_int64(file.get_tensor(name)) for name in ("weights", "bias"))
+                weights = _integers(file.get_tensor("weights"), np.int16, np.int32, np.int64)
+                bias = _integers(file.get_tensor("bias"), np.int64)
             signature = Signature.from_json(metadata["signature"].encode())
         except (SafetensorError, WireError, OSError, KeyError, TypeError) as error:
             raise ModelFileError(f"{path} is not a valid Hermetic model file: {error}") from error
@@ -185,7 +186,7 @@ def _check_offer(integers: IntegerMap, signature: Signature, offer: Offer) -> No
         )
 
 
-def _int64(tensor: Any) -> Any:
-    if tensor.dtype != np.int64:
-        raise TypeError(f"tensors must be int64. Got {tensor.dtype} instead.")
+def _integers(tensor: Any, *types: type) -> Any:
+    if tensor.dtype not in types:
+        raise TypeError(f"tensors must be {' or '.join(one.__name__ for one in types)}. Got {tensor.dtype} instead.")
     return tensor

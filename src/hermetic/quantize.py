@@ -23,6 +23,8 @@ from .errors import InputError, PrecisionError
 
 Reals = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
+Weights = npt.NDArray[np.signedinteger[Any]]
+"""int64, or in large models a narrower type that holds them."""
 
 ON_GRID = 2.0**-14
 """An exact grid accepts values this close to a grid point, in steps: float32 pixels divided by 255 qualify."""
@@ -33,6 +35,8 @@ ON_WHOLE_NUMBERS = 2.0**-32
 MAX_RESULT_BITS = 62
 _MAX_SCALE_EXPONENT = 1000
 _UNDERFLOW = 1e-290
+_BLOCK = 1 << 20
+"""Weights that are worked on at a time, so that no step takes a multiple of their memory."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,7 +125,7 @@ def _first(values: Reals, mask: npt.NDArray[np.bool_]) -> str:
 class IntegerMap:
     """A private affine map over integers: limb-outputs (k·limbs, d), ordered limb by limb, least significant first."""
 
-    weights: Integers
+    weights: Weights
     bias: Integers
     scale_exponent: int
     limbs: int
@@ -129,29 +133,43 @@ class IntegerMap:
 
     def apply(self, values: Integers) -> Integers:
         """The integer reference: (n, d) -> (n, k·limbs), what decryption must give bit for bit."""
-        return values @ self.weights.T + self.bias
+        parts = [values @ self.weights[rows].T.astype(np.int64) for rows in row_blocks(self.weights)]
+        return np.concatenate(parts, axis=1) + self.bias
 
     @cached_property
     def norms(self) -> list[int]:
         """||w_v||_1 of every limb-output; exact, where int64 sums may overflow."""
-        absolute = np.abs(self.weights)
-        high, low = (absolute >> 31).sum(axis=1), (absolute & ((1 << 31) - 1)).sum(axis=1)
-        return [(one << 31) + other for one, other in zip(high.tolist(), low.tolist(), strict=True)]
+        found = []
+        for rows in row_blocks(self.weights):
+            absolute = np.abs(self.weights[rows].astype(np.int64))
+            high, low = (absolute >> 31).sum(axis=1), (absolute & ((1 << 31) - 1)).sum(axis=1)
+            found += [(one << 31) + other for one, other in zip(high.tolist(), low.tolist(), strict=True)]
+        return found
 
 
-def worst_case(weights: Integers, bias: Integers, grid: Grid) -> int:
+def row_blocks(weights: npt.NDArray[Any]) -> list[slice]:
+    """The rows of a matrix (k, d), about a million numbers at a time; none has no rows."""
+    rows, columns = weights.shape
+    step = max(1, _BLOCK // max(1, columns))
+    return [slice(first, first + step) for first in range(0, max(1, rows), step)]
+
+
+def worst_case(weights: Weights, bias: Integers, grid: Grid) -> int:
     """An upper bound on |result| over every output and every input in range."""
-    largest, terms = _reach(weights.astype(np.float64), bias.astype(np.float64), grid)
+    largest, terms = _reach(weights, bias, grid)
     return math.ceil(largest + terms * (grid.features + 8) * 2.0**-52)
 
 
-def _reach(weights: Reals, bias: Reals, grid: Grid) -> tuple[float, float]:
+def _reach(weights: npt.NDArray[Any], bias: npt.NDArray[Any], grid: Grid) -> tuple[float, float]:
     """The largest |weights·x + bias| over every x in range, and the largest sum of its absolute terms."""
     middle, half = (grid.high + grid.low) / 2, (grid.high - grid.low) / 2
-    absolute = np.abs(weights)
-    largest = np.abs(weights @ middle + bias) + absolute @ half
-    terms = absolute @ grid.magnitude + np.abs(bias)
-    return float(largest.max(initial=0.0)), float(terms.max(initial=0.0))
+    largest = terms = 0.0
+    for rows in row_blocks(weights):
+        some, shift = weights[rows].astype(np.float64), bias[rows].astype(np.float64)
+        absolute = np.abs(some)
+        largest = max(largest, float((np.abs(some @ middle + shift) + absolute @ half).max(initial=0.0)))
+        terms = max(terms, float((absolute @ grid.magnitude + np.abs(shift)).max(initial=0.0)))
+    return largest, terms
 
 
 def quantize_map(weights: Reals, bias: Reals, grid: Grid, result_bits: int, limbs: int) -> IntegerMap:
@@ -182,18 +200,33 @@ def _finest_exponent(weights: Reals, bias: Reals, grid: Grid, bits: int) -> int:
     largest, _ = _reach(weights, bias, grid)
     if largest == 0:
         return 0
-    heaviest = float(np.abs(weights).max(initial=0.0))
-    return min(bits - math.frexp(largest)[1], MAX_RESULT_BITS - 1 - math.frexp(heaviest)[1], _MAX_SCALE_EXPONENT)
+    heaviest = MAX_RESULT_BITS - 1 - math.frexp(_heaviest(weights))[1]
+    return min(bits - math.frexp(largest)[1], heaviest, _MAX_SCALE_EXPONENT)
+
+
+def _heaviest(weights: Reals) -> float:
+    """The largest |weight|."""
+    return max(float(weights.max(initial=0.0)), -float(weights.min(initial=0.0)))
 
 
 def _at_scale(weights: Reals, bias: Reals, exponent: int, limbs: int, limb_bits: int) -> IntegerMap:
-    w = np.rint(np.ldexp(weights, exponent)).astype(np.int64)
+    k, d = weights.shape
+    out = np.empty((limbs * k, d), dtype=_type_for(weights, exponent, limb_bits))
+    for rows in row_blocks(weights):
+        some = np.rint(np.ldexp(weights[rows], exponent)).astype(np.int64)
+        for i, limb in enumerate(_balanced_limbs(some, limbs, limb_bits)):
+            out[i * k + rows.start : i * k + rows.start + len(some)] = limb
     # A bias has as many bits as all limbs of a result together: more than 64.
     b = np.array([int(one) for one in np.rint(np.ldexp(bias, exponent)).tolist()], dtype=object)
-    weight_limbs, bias_limbs = _balanced_limbs(w, limbs, limb_bits), _balanced_limbs(b, limbs, limb_bits)
-    return IntegerMap(
-        np.concatenate(weight_limbs), np.concatenate(bias_limbs).astype(np.int64), exponent, limbs, limb_bits
-    )
+    bias_limbs = np.concatenate(_balanced_limbs(b, limbs, limb_bits)).astype(np.int64)
+    return IntegerMap(out, bias_limbs, exponent, limbs, limb_bits)
+
+
+def _type_for(weights: Reals, exponent: int, limb_bits: int) -> type[np.signedinteger[Any]]:
+    """int64; where there are many weights, the narrowest type that holds each and each limb."""
+    bits = max(math.frexp(_heaviest(weights))[1] + exponent + 2, limb_bits + 1)
+    fits = [one for one in (np.int16, np.int32) if bits <= np.iinfo(one).bits and weights.size > _BLOCK]
+    return fits[0] if fits else np.int64
 
 
 def _balanced_limbs(values: npt.NDArray[Any], limbs: int, limb_bits: int) -> list[npt.NDArray[Any]]:
@@ -227,18 +260,22 @@ def guaranteed_error(
     so is underflow, which makes 1e-290 the least of all bounds. ``own_error`` (k,) bounds what else the estimator
     itself rounds.
     """
-    w, b = weights.copy(), bias.copy()
-    for i in range(integers.limbs):
-        limb = slice(i * len(bias), (i + 1) * len(bias))
-        scale = math.ldexp(1.0, integers.limb_bits * i - integers.scale_exponent)
-        w -= integers.weights[limb] * scale
-        b -= integers.bias[limb] * scale
-    absolute = np.abs(weights)
-    rounding = np.abs(w, out=w) @ grid.magnitude + np.abs(b)
-    off_grid = absolute @ grid.slack
-    terms = absolute @ grid.magnitude + np.abs(bias) + offset_part
-    floating = terms * (grid.features + 16) * 2.0**-51
-    return _round_up(float((rounding + off_grid + floating + own_error).max(initial=0.0)) + _UNDERFLOW)
+    k, largest = len(bias), 0.0
+    for rows in row_blocks(weights):
+        some = weights[rows]
+        w, b = some.copy(), bias[rows].copy()
+        for i in range(integers.limbs):
+            limb = slice(i * k + rows.start, i * k + rows.start + len(some))
+            scale = math.ldexp(1.0, integers.limb_bits * i - integers.scale_exponent)
+            w -= integers.weights[limb] * scale
+            b -= integers.bias[limb] * scale
+        absolute = np.abs(some)
+        rounding = np.abs(w, out=w) @ grid.magnitude + np.abs(b)
+        off_grid = absolute @ grid.slack
+        terms = absolute @ grid.magnitude + np.abs(bias[rows]) + offset_part[rows]
+        floating = terms * (grid.features + 16) * 2.0**-51
+        largest = max(largest, float((rounding + off_grid + floating).max(initial=0.0)))
+    return _round_up(largest + _UNDERFLOW)
 
 
 def _round_up(value: float) -> float:

@@ -16,7 +16,7 @@ from . import modular
 from .modular import ModularMatrix, Residues
 from .packing import Layout, pack_weights
 from .parameters import Parameters
-from .quantize import Integers
+from .quantize import Integers, Weights
 from .ring import Ring
 
 TILE_BYTES = 32 << 20
@@ -43,7 +43,7 @@ class EncodedWeights:
     """
 
     def __init__(
-        self, weights: Integers, parameters: Parameters, layout: Layout, memory: int | float = float("inf")
+        self, weights: Weights, parameters: Parameters, layout: Layout, memory: int | float = float("inf")
     ) -> None:
         self._weights = weights
         self._parameters = parameters
