@@ -125,6 +125,8 @@ class TestSplines:
     def test_inputs_beyond_the_knots_are_refused_where_asked(self) -> None:
         with pytest.raises(InputError, match=r"-2 to 7 for input 1. Got 8 \(sample 0\)"):
             Splines(KNOTS, extrapolation="error").apply(np.array([[0.5, 8.0, 0.1]]))
+        with pytest.raises(ParameterError, match=r"-2 to 7 for input 1. The range reaches from 0 to 9"):
+            Splines(KNOTS, extrapolation="error").limits(np.zeros(3), np.array([1.0, 9.0, 0.5]))
 
     def test_limits_without_an_end(self) -> None:
         ends = np.full(3, np.inf)

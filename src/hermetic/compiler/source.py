@@ -64,7 +64,7 @@ class Source:
         return rows if self._map is None else as_values(self._map, rows), self._features(rows)
 
     def _probes(self) -> Reals:
-        found = _on_grid(self._inputs.grid(_PROBE_BITS))
+        found = np.clip(_on_grid(self._inputs.grid(_PROBE_BITS)), self._inputs.lower, self._inputs.upper)
         if self._map is None:
             return found
         random = np.random.default_rng(1)

@@ -102,7 +102,15 @@ class Splines(BlockDefaults):
         return [_Basis(one, self.degree, self.extrapolation) for one in self.knots]
 
     def limits(self, lower: Reals, upper: Reals) -> tuple[Reals, Reals]:
-        """The hull of the Bernstein coefficients of every piece that the range meets."""
+        """The hull of the Bernstein coefficients of every piece that the range meets.
+
+        Raises
+        ------
+        ParameterError
+            For a range beyond the knots, with extrapolation ``"error"``.
+        """
+        if self.extrapolation == "error":
+            self._check_range(lower, upper)
         pairs = [one.limits(a, b) for one, a, b in zip(self._bases, lower, upper, strict=True)]
         low, high = (self._joined([pair[side][None] for pair in pairs])[0] for side in (0, 1))
         return (np.minimum(low, 0.0), np.maximum(high, 0.0)) if self.zeros else (low, high)
@@ -122,6 +130,17 @@ class Splines(BlockDefaults):
         features = [one.values(column) for one, column in zip(self._bases, filled.T, strict=True)]
         kept = [np.where(lost[:, None], 0.0, one) for lost, one in zip(gone.T, features, strict=True)]
         return self._joined(kept)
+
+    def _check_range(self, lower: Reals, upper: Reals) -> None:
+        first, final = (np.array([one[end] for one in self.knots]) for end in (0, -1))
+        outside = (lower < first) | (upper > final)
+        if outside.any():
+            i = int(outside.argmax())
+            raise ParameterError(
+                f"inputs must be within the knots of their splines, {first[i]:g} to {final[i]:g} for input {i}. The "
+                f"range reaches from {lower[i]:g} to {upper[i]:g}: pass the input_range of the knots, or use "
+                "extrapolation='constant'."
+            )
 
     def _joined(self, features: list[Reals]) -> Reals:
         return np.concatenate(features if self.last else [one[:, :-1] for one in features], axis=1)
