@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse  # type: ignore[import-untyped]
 
 from ..features import Beside, Block, Columns, FeatureMap, Identity, Monomials
 from ..quantize import Reals
@@ -62,6 +61,8 @@ def substitute(
 
 def centred(features: FeatureMap, centre: Reals) -> Substitution | None:
     """Monomials of x as an affine map of those of x - centre (inputs,), whose values are smaller and cancel less."""
+    from scipy import sparse  # type: ignore[import-untyped]
+
     n = features.inputs
     one = sparse.eye_array(n, format="csr")
     found = substitute(features, one, centre, one, 0.0)
@@ -99,6 +100,8 @@ def _of_columns(block: Columns) -> tuple[list[Factors], Reals] | None:
 
 def _rows(weights: Any, bias: Reals) -> list[Polynomial]:
     """Every row of weights·x + bias as a polynomial."""
+    from scipy import sparse
+
     matrix = sparse.csr_array(weights)
     rows: list[Polynomial] = []
     for i, constant in enumerate(bias.tolist()):
@@ -126,6 +129,8 @@ def _expanded(factors: Factors, rows: list[Polynomial]) -> Polynomial:
 
 def _matrix(polynomials: list[Polynomial], places: dict[Factors, int]) -> tuple[Any, npt.NDArray[np.float64]]:
     """Coefficients (polynomials, places) and constants (polynomials,)."""
+    from scipy import sparse
+
     entries = [(row, places[term], value) for row, one in enumerate(polynomials) for term, value in one.items() if term]
     rows, columns, values = zip(*entries, strict=True) if entries else ((), (), ())
     shape = len(polynomials), len(places)
