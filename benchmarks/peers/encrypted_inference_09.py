@@ -18,34 +18,12 @@ import argparse
 import importlib
 import importlib.metadata
 import json
-import os
 import statistics
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ParamSpec, TextIO, TypeVar
+from typing import Any
 
 import numpy as np
-
-P = ParamSpec("P")
-T = TypeVar("T")
-
-
-def silence_stdout() -> TextIO:
-    """Send what the library prints, in Python or natively, to nowhere; return the real standard output."""
-    real = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    null = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, 1)
-    os.close(null)
-    return real
-
-
-def timed(milliseconds: list[float], action: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """The result of ``action(*args, **kwargs)``, whose time is appended to ``milliseconds``."""
-    start = time.perf_counter()
-    result = action(*args, **kwargs)
-    milliseconds.append((time.perf_counter() - start) * 1e3)
-    return result
+from measuring import labels, silence_stdout, timed
 
 
 def measure(data: Path, repeat: int, repeat_server: int) -> dict[str, Any]:
@@ -76,11 +54,9 @@ def measure(data: Path, repeat: int, repeat_server: int) -> dict[str, Any]:
     requests = [timed(encrypt_ms, client.encrypt, x[i % len(x)]) for i in range(repeat_client)]
     server = server_class(coef, intercept, verbose=False)
     responses = [timed(server_ms, server.predict, request, public_keys) for request in requests[:repeat_server]]
-    error = 0.0
-    for i in range(repeat_client):
-        j = i % repeat_server
-        scores = timed(decrypt_ms, client.decrypt, responses[j])
-        error = max(error, float(np.abs(scores - plain[j % len(x)]).max()))
+    answered = [i % repeat_server for i in range(repeat_client)]
+    scores = np.array([timed(decrypt_ms, client.decrypt, responses[i]) for i in answered])
+    expected = plain[np.array(answered) % len(x)]
 
     bits = "+".join(map(str, parameters["CoeffModulus"]))
     return {
@@ -88,6 +64,7 @@ def measure(data: Path, repeat: int, repeat_server: int) -> dict[str, Any]:
         "version": importlib.metadata.version("encrypted-inference"),
         "parameters": f"CKKS, N={parameters['PolyModulusDegree']}, {bits} bits, "
         f"scale 2^{parameters['InitialScale'].bit_length() - 1} (fixed by the package)",
+        "compile_ms": None,
         "key_bytes": len(public_keys),
         "key_ms": statistics.median(key_ms),
         "key_load_ms": None,
@@ -96,7 +73,9 @@ def measure(data: Path, repeat: int, repeat_server: int) -> dict[str, Any]:
         "server_ms": statistics.median(server_ms),
         "response_bytes": sum(map(len, responses[-1])),
         "decrypt_ms": statistics.median(decrypt_ms),
-        "max_error": error,
+        "max_error": float(np.abs(scores - expected).max()),
+        "predicted": labels(scores[:repeat_server]),
+        "plain": labels(expected[:repeat_server]),
         "repeat": {"keys": repeat, "client": repeat_client, "server": repeat_server},
     }
 

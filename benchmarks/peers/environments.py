@@ -23,11 +23,16 @@ class PeerError(RuntimeError):
 
 
 class PeerReport(TypedDict):
-    """What a peer's script prints. Times are medians in milliseconds."""
+    """What a peer's script prints. Times are medians in milliseconds; None is what the peer has not, or not apart.
+
+    ``predicted`` are the classes that the decrypted scores give the samples, ``plain`` those of the plain model. Where
+    there are more of them than ``repeat["server"]``, the peer's own simulation predicted the others.
+    """
 
     name: str
     version: str
     parameters: str
+    compile_ms: float | None
     key_bytes: int
     key_ms: float
     key_load_ms: float | None
@@ -36,7 +41,9 @@ class PeerReport(TypedDict):
     server_ms: float
     response_bytes: int
     decrypt_ms: float
-    max_error: float
+    max_error: float | None
+    predicted: list[int]
+    plain: list[int]
     repeat: dict[str, int]
 
 
@@ -114,7 +121,8 @@ def run_peer(
     """
     peer = PEERS[name]
     python = peer_python(peer.environment, peer.requirements)
-    command = [str(python), "-I", "-W", "ignore", str(SCRIPTS / peer.script), "--input", str(data)]
+    # Not -I, which hides the script's own folder, and so what the scripts share.
+    command = [str(python), "-E", "-s", "-W", "ignore", str(SCRIPTS / peer.script), "--input", str(data)]
     command += ["--repeat", str(repeat)]
     if repeat_server is not None:
         command += ["--repeat-server", str(repeat_server)]

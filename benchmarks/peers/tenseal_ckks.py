@@ -37,17 +37,14 @@ import json
 import math
 import os
 import statistics
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ParamSpec, TextIO, TypeVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from measuring import labels, silence_stdout, timed
 
-P = ParamSpec("P")
-T = TypeVar("T")
 Floats = npt.NDArray[np.float64]
 
 ts: Any = None  # the tenseal module: main imports it once standard output is silenced
@@ -177,23 +174,6 @@ class PackedLayer(Layer):
 LAYERS: dict[str, type[Layer]] = {"matmul": MatmulLayer, "dot": DotLayer, "packed": PackedLayer}
 
 
-def silence_stdout() -> TextIO:
-    """Send what the library prints, in Python or natively, to nowhere; return the real standard output."""
-    real = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    null = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, 1)
-    os.close(null)
-    return real
-
-
-def timed(milliseconds: list[float], action: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """The result of ``action(*args, **kwargs)``, whose time is appended to ``milliseconds``."""
-    start = time.perf_counter()
-    result = action(*args, **kwargs)
-    milliseconds.append((time.perf_counter() - start) * 1e3)
-    return result
-
-
 class Session:
     """One client with its keys, and the server that got its upload."""
 
@@ -279,17 +259,16 @@ def measure(data: Path, method: str, repeat: int, repeat_server: int, threads: i
     repeat_client = max(repeat, repeat_server)
     requests = [timed(encrypt_ms, session.encrypt, x[i % len(x)]) for i in range(repeat_client)]
     responses = [timed(server_ms, session.serve, request) for request in requests[:repeat_server]]
-    error = 0.0
-    for i in range(repeat_client):
-        j = i % repeat_server
-        scores = timed(decrypt_ms, session.decrypt, responses[j])
-        error = max(error, float(np.abs(scores - plain[j % len(x)]).max()))
+    answered = [i % repeat_server for i in range(repeat_client)]
+    scores = np.array([timed(decrypt_ms, session.decrypt, responses[i]) for i in answered])
+    expected = plain[np.array(answered) % len(x)]
 
     encryption = "symmetric" if layer.symmetric else "public-key"
     return {
         "name": f"TenSEAL ({method})",
         "version": importlib.metadata.version("tenseal"),
         "parameters": f"CKKS vector, {method}, {layer.choice}, {encryption} encryption, {threads} threads",
+        "compile_ms": None,
         "key_bytes": len(upload),
         "key_ms": statistics.median(key_ms),
         "key_load_ms": statistics.median(key_load_ms),
@@ -298,7 +277,9 @@ def measure(data: Path, method: str, repeat: int, repeat_server: int, threads: i
         "server_ms": statistics.median(server_ms),
         "response_bytes": sum(map(len, responses[-1])),
         "decrypt_ms": statistics.median(decrypt_ms),
-        "max_error": error,
+        "max_error": float(np.abs(scores - expected).max()),
+        "predicted": labels(scores[:repeat_server]),
+        "plain": labels(expected[:repeat_server]),
         "repeat": {"keys": repeat, "client": repeat_client, "server": repeat_server},
     }
 
