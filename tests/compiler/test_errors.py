@@ -26,7 +26,7 @@ from sklearn.linear_model import (
 )
 from sklearn.multiclass import OneVsOneClassifier, OneVsRestClassifier
 from sklearn.naive_bayes import BernoulliNB, GaussianNB, MultinomialNB
-from sklearn.neighbors import NearestCentroid
+from sklearn.neighbors import KNeighborsClassifier, NearestCentroid
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, Normalizer, PowerTransformer, StandardScaler
 from sklearn.svm import SVC, SVR, LinearSVC
@@ -55,7 +55,7 @@ def fitted(estimator: Any) -> Any:
         (RandomForestClassifier(2), "LogisticRegression"),
         (RandomForestRegressor(2), "Ridge"),
         (KernelRidge(), "Ridge"),
-        (GaussianNB(), "LinearDiscriminantAnalysis"),
+        (KNeighborsClassifier(), "LogisticRegression"),
         (KernelPCA(), "PCA"),
         (Normalizer(), "StandardScaler"),
     ],
@@ -100,7 +100,7 @@ TWO, TABLE = Y > 0, np.stack([Y == 0, Y == 1], axis=1)
         (NearestCentroid(metric="manhattan"), Y, "must have metric='euclidean'. Got metric='manhattan'"),
         (RidgeClassifier(), TABLE, "must be fitted on one label a sample. Got a multilabel-indicator target"),
         (OneVsRestClassifier(LinearSVC()), TABLE, "must be fitted on one label a sample"),
-        (OneVsRestClassifier(GaussianNB()), Y, "Got GaussianNB instead: the nearest that is supported is LinearDiscr"),
+        (OneVsRestClassifier(GaussianNB()), Y, "have parts with a decision_function. Got GaussianNB instead"),
         (OneVsRestClassifier(MultinomialNB()), Y, "have parts with a decision_function. Got MultinomialNB instead"),
         (OneVsRestClassifier(SGDClassifier(loss="modified_huber")), Y, "parts with logistic probabilities, or none"),
         (OneVsOneClassifier(LinearSVC()), TWO, "must have 3 classes or more. Got 2 instead"),

@@ -5,6 +5,7 @@ from . import classifiers as classifiers
 from . import combined as combined
 from . import expansions as expansions
 from . import naive_bayes as naive_bayes
+from . import quadratic as quadratic
 from . import regressors as regressors
 from . import steps as steps
 from . import svm as svm

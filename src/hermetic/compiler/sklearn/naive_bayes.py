@@ -1,4 +1,4 @@
-"""Naive Bayes on counts"""
+"""Naive Bayes on counts and categories"""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from ...features import Bins, Categories, FeatureMap
 from ..linear import LinearMap, affine
+from ..published import Publication
 from .classifiers import labels_of
 from .registry import reads, refuse
 
@@ -41,3 +43,25 @@ def _bernoulli(estimator: Any) -> LinearMap:
     both = affine(np.vstack([np.eye(positive.shape[1])] * 2))
     head = LinearMap(np.hstack([positive, -negative]), bias, _METHOD, "softmax", labels_of(estimator))
     return head.after(both)
+
+
+@reads("CategoricalNB", gives=_GIVES, condition="how many categories inputs have becomes public: see `min_categories`")
+def _categorical(estimator: Any) -> LinearMap:
+    """The log probability of each category, picked by one of 0 and 1 for each; others were never seen."""
+    tables = estimator.feature_log_prob_
+    counts = [table.shape[1] for table in tables]
+    least = 0 if estimator.min_categories is None else np.asarray(estimator.min_categories)
+    chosen = bool((np.asarray(counts) <= least).all())
+    known = Publication("categoricalnb", f"how many categories each of {len(counts)} inputs has", learned=not chosen)
+    return LinearMap(
+        np.concatenate(tables, axis=1),
+        np.asarray(estimator.class_log_prior_, dtype=np.float64),
+        _METHOD,
+        "softmax",
+        labels_of(estimator),
+        feature_map=FeatureMap(
+            Bins([np.arange(1.0, count) for count in counts]),
+            categories={i: Categories(range(count)) for i, count in enumerate(counts)},
+        ),
+        public=(known,),
+    )

@@ -33,14 +33,12 @@ _METHODS = ("decision_function", "predict", "predict_proba", "predict_joint_log_
 """What a subclass must not override: its scores would no longer be what is read here."""
 
 NEAREST = {
-    "GaussianNB": "LinearDiscriminantAnalysis",
     "HistGradientBoostingClassifier": "LogisticRegression",
     "KernelPCA": "PCA",
     "KernelRidge": "Ridge",
     "NMF": "TruncatedSVD",
     "Normalizer": "StandardScaler",
     "PowerTransformer": "StandardScaler",
-    "QuadraticDiscriminantAnalysis": "LinearDiscriminantAnalysis",
     "QuantileTransformer": "RobustScaler",
     "VotingClassifier": "CalibratedClassifierCV",
 }
@@ -106,6 +104,8 @@ def read_estimator(estimator: Any) -> LinearMap:
             f"PCA or a Pipeline of affine steps and one of them. Got {type(estimator).__name__} instead"
             f"{_nearest(estimator)}. {DOCS} lists all."
         )
+    if linear.method == "predict_joint_log_proba" and not hasattr(estimator, linear.method):
+        linear = replace(linear, method="predict_proba")  # pipelines and searches pass it on alone
     names = getattr(estimator, "feature_names_in_", None)
     return linear if names is None else replace(linear, feature_names=tuple(map(str, names)))
 

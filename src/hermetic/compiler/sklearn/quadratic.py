@@ -1,0 +1,102 @@
+"""Gaussian classifiers, whose scores are quadratic in the inputs
+
+What is public says nothing of data: squares and products of inputs. Affine steps before stay private.
+"""
+
+from __future__ import annotations
+
+from itertools import combinations_with_replacement
+from typing import Any
+
+import numpy as np
+
+from ...errors import ParameterError, UnsupportedModelError
+from ...features import FeatureMap, Monomials
+from ...quantize import Reals
+from ..linear import LinearMap
+from ..published import Publication
+from .classifiers import PROBABILITIES, labels_of
+from .registry import reads
+
+_JOINT = "`predict_joint_log_proba`: log joint probabilities, labels, probabilities"
+
+
+@reads("GaussianNB", gives=_JOINT, condition="squares of inputs become public, no parameter")
+def _gaussian_naive_bayes(estimator: Any) -> LinearMap:
+    """log p - (sum of log(2·pi·v) + (x - m)²/v)/2 of every class."""
+    means, variances = (np.asarray(one, dtype=np.float64) for one in (estimator.theta_, estimator.var_))
+    d = means.shape[1]
+    with np.errstate(divide="ignore"):
+        prior = np.log(np.asarray(estimator.class_prior_, dtype=np.float64))
+        logs = np.log(2 * np.pi * variances)
+        squares, linear = -0.5 / variances, means / variances
+    constants = -0.5 * means**2 / variances
+    return LinearMap(
+        np.hstack([linear, squares]),
+        prior - 0.5 * logs.sum(axis=1) + constants.sum(axis=1),
+        "predict_joint_log_proba",
+        "softmax",
+        labels_of(estimator),
+        folded=np.abs(prior) + 0.5 * np.abs(logs).sum(axis=1) + np.abs(constants).sum(axis=1),
+        feature_map=_monomials("GaussianNB", d, [*((i,) for i in range(d)), *((i, i) for i in range(d))]),
+        public=(Publication("gaussiannb", f"that squares of {d} inputs count", learned=False),),
+    )
+
+
+@reads(
+    "QuadraticDiscriminantAnalysis",
+    gives=PROBABILITIES,
+    condition="squares and products of inputs become public, no parameter",
+)
+def _quadratic_discriminant_analysis(estimator: Any) -> LinearMap:
+    """log p - (sum of log s + |(x - m)·R/sqrt(s)|²)/2 of every class; of two classes, the difference."""
+    labels, d = labels_of(estimator), estimator.n_features_in_
+    with np.errstate(divide="ignore"):
+        prior = np.log(np.asarray(estimator.priors_, dtype=np.float64))
+        logs = np.array([np.log(one).sum() for one in estimator.scalings_])
+        axes = [(r / np.sqrt(s)).T for r, s in zip(estimator.rotations_, estimator.scalings_, strict=True)]
+    weights, constants = _forms(axes, [axis @ mean for axis, mean in zip(axes, estimator.means_, strict=True)])
+    sizes = [np.abs(axis) for axis in axes]
+    moved = [-size @ np.abs(mean) for size, mean in zip(sizes, estimator.means_, strict=True)]
+    reach, folded = (np.abs(one) for one in _forms(sizes, moved))
+    factors = [*((i,) for i in range(d)), *combinations_with_replacement(range(d), 2)]
+    scores = LinearMap(
+        weights,
+        prior - 0.5 * logs + constants,
+        "decision_function",
+        "softmax",
+        labels,
+        reach=reach,
+        folded=folded + np.abs(prior) + 0.5 * np.abs(logs),
+        feature_map=_monomials("QuadraticDiscriminantAnalysis", d, factors),
+        public=(
+            Publication(
+                "quadraticdiscriminantanalysis", f"that squares and products of {d} inputs count", learned=False
+            ),
+        ),
+    )
+    if len(labels) > 2:
+        return scores
+    difference = np.array([[-1.0, 1.0]])
+    return LinearMap(difference, np.zeros(1), "decision_function", "logistic", labels, squeeze=True).after(scores)
+
+
+def _forms(axes: list[Reals], offsets: list[Reals]) -> tuple[Reals, Reals]:
+    """-|A·x - c|²/2 of every class, as weights of x_i and of x_i·x_j (i <= j), and constants."""
+    d = axes[0].shape[1]
+    i, j = np.triu_indices(d)
+    rows = []
+    for axis, offset in zip(axes, offsets, strict=True):
+        form = axis.T @ axis
+        rows.append(np.concatenate([axis.T @ offset, np.where(i == j, -0.5, -1.0) * form[i, j]]))
+    return np.array(rows), np.array([-0.5 * offset @ offset for offset in offsets])
+
+
+def _monomials(kind: str, inputs: int, factors: Any) -> FeatureMap:
+    try:
+        return FeatureMap(Monomials(inputs, factors))
+    except ParameterError as error:
+        raise UnsupportedModelError(
+            f"{kind} must have as many inputs as a client can multiply. Got {inputs}: {error} Reduce them before, "
+            "with PCA in a pipeline of its own."
+        ) from error
