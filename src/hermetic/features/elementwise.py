@@ -31,6 +31,8 @@ INCREASING: dict[str, tuple[np.ufunc, float]] = {
 EVEN: dict[str, Callable[[Reals], Reals]] = {"absolute": np.absolute, "square": np.square}
 """Functions of the absolute value."""
 
+FUNCTIONS = tuple(sorted(INCREASING.keys() | EVEN.keys()))
+
 
 @dataclass(frozen=True)
 class Elementwise(BlockDefaults):
@@ -55,9 +57,8 @@ class Elementwise(BlockDefaults):
 
     def __post_init__(self) -> None:
         whole_number(self.inputs, 1, MAX_WIDTH, "inputs")
-        names = sorted(INCREASING.keys() | EVEN.keys())
-        if self.function not in names:
-            raise ParameterError(f"function must be one of {', '.join(names)}. Got {self.function!r} instead.")
+        if self.function not in FUNCTIONS:
+            raise ParameterError(f"function must be one of {', '.join(FUNCTIONS)}. Got {self.function!r} instead.")
 
     @property
     def outputs(self) -> int:

@@ -3,7 +3,9 @@
 from .. import additive as additive
 from . import classifiers as classifiers
 from . import combined as combined
+from . import encoders as encoders
 from . import expansions as expansions
+from . import imputers as imputers
 from . import naive_bayes as naive_bayes
 from . import quadratic as quadratic
 from . import regressors as regressors

@@ -7,6 +7,7 @@ square.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import reduce
 from typing import Any
 
@@ -14,8 +15,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse  # type: ignore[import-untyped]
 
+from ...features import Chain, Clip, Elementwise, Scale
+from ...features.elementwise import FUNCTIONS
 from ..linear import LinearMap, affine
 from ..stacked import stacked
+from .public_steps import public_step
 from .registry import read_estimator, read_step, reads, reads_step, refuse
 
 
@@ -39,38 +43,44 @@ def _projected(components: Any) -> LinearMap:
     return affine(sparse.csr_array(components, dtype=np.float64))
 
 
-def _refuse_clipping(scaler: Any) -> None:
-    if getattr(scaler, "clip", False):
-        instead = "set it to False, compile with the input_range to clip to, and make clients with clip=True"
-        refuse(type(scaler).__name__, "have clip=False: clipping is not linear", "clip=True", instead)
+def _scaler(step: Any, **numbers: Any) -> LinearMap:
+    """A scaler, also as a public block that rounds as it does; one that clips is always public."""
+    d = step.n_features_in_
+    block = Scale(d, **{name: one for name, one in numbers.items() if one is not None})
+    scale = block.factor / block.divisor
+    if not getattr(step, "clip", False):
+        return replace(_scaled(scale, block.shift - block.centre * scale), block=block)
+    low, high = getattr(step, "feature_range", (-1.0, 1.0))
+    clipped = Chain(block, Clip(np.full(d, low), np.full(d, high)))
+    return public_step(step, [clipped], (f"scales and shifts of {d} inputs", True))
 
 
 @reads_step("StandardScaler")
 def _standard_scaler(scaler: Any) -> LinearMap:
-    d = scaler.n_features_in_
-    scale = 1.0 / np.asarray(scaler.scale_, dtype=np.float64) if scaler.with_std else np.ones(d)
-    mean = np.asarray(scaler.mean_, dtype=np.float64) if scaler.with_mean else np.zeros(d)
-    return _scaled(scale, -mean * scale)
+    return _scaler(
+        scaler,
+        centre=scaler.mean_ if scaler.with_mean else None,
+        divisor=scaler.scale_ if scaler.with_std else None,
+    )
 
 
-@reads_step("MinMaxScaler", condition="`clip=False`")
+@reads_step("MinMaxScaler", condition="with `clip=True`, scales become public: they need a word")
 def _min_max_scaler(scaler: Any) -> LinearMap:
-    _refuse_clipping(scaler)
-    return _scaled(scaler.scale_, scaler.min_)
+    return _scaler(scaler, factor=scaler.scale_, shift=scaler.min_)
 
 
-@reads_step("MaxAbsScaler", condition="`clip=False`")
+@reads_step("MaxAbsScaler", condition="with `clip=True`, scales become public: they need a word")
 def _max_abs_scaler(scaler: Any) -> LinearMap:
-    _refuse_clipping(scaler)
-    return _scaled(1.0 / np.asarray(scaler.scale_, dtype=np.float64))
+    return _scaler(scaler, divisor=scaler.scale_)
 
 
 @reads_step("RobustScaler")
 def _robust_scaler(scaler: Any) -> LinearMap:
-    d = scaler.n_features_in_
-    scale = 1.0 / np.asarray(scaler.scale_, dtype=np.float64) if scaler.with_scaling else np.ones(d)
-    centre = np.asarray(scaler.center_, dtype=np.float64) if scaler.with_centering else np.zeros(d)
-    return _scaled(scale, -centre * scale)
+    return _scaler(
+        scaler,
+        centre=scaler.center_ if scaler.with_centering else None,
+        divisor=scaler.scale_ if scaler.with_scaling else None,
+    )
 
 
 @reads_step("IncrementalPCA", "PCA")
@@ -134,11 +144,20 @@ def _selection(selector: Any) -> LinearMap:
     return _selected(np.flatnonzero(chosen), len(chosen))
 
 
-@reads_step("FunctionTransformer", condition="`func=None`, the identity")
-def _function(transformer: Any) -> None:
-    if transformer.func is not None:
-        name = getattr(transformer.func, "__name__", repr(transformer.func))
-        refuse("FunctionTransformer", "have func=None", f"func={name}", "apply the function before, on both sides")
+@reads_step("FunctionTransformer", condition=f"`func=None`, the identity, or one of NumPy's {', '.join(FUNCTIONS)}")
+def _function(transformer: Any) -> LinearMap | None:
+    if transformer.func is None:
+        return None
+    name = getattr(transformer.func, "__name__", repr(transformer.func))
+    if transformer.kw_args or name not in FUNCTIONS or transformer.func is not getattr(np, name):
+        instead = (
+            "code does not travel in a signature. Apply it before, on both sides, or fit the estimator on "
+            "features.apply(X) and pass features="
+        )
+        refuse(
+            "FunctionTransformer", f"have func=None or one of NumPy's {', '.join(FUNCTIONS)}", f"func={name}", instead
+        )
+    return public_step(transformer, [Elementwise(transformer.n_features_in_, name)], (f"the function {name}", False))
 
 
 @reads_step("Pipeline", condition="of these")
