@@ -28,7 +28,7 @@ from sklearn.multiclass import OneVsOneClassifier, OneVsRestClassifier
 from sklearn.naive_bayes import BernoulliNB, GaussianNB, MultinomialNB
 from sklearn.neighbors import KNeighborsClassifier, NearestCentroid
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
-from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, Normalizer, PowerTransformer, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, Normalizer, PowerTransformer, StandardScaler
 from sklearn.svm import SVC, SVR, LinearSVC
 
 import hermetic
