@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hermetic import EncryptedModel, InputError, PrecisionError
 from hermetic.compiler.inputs import InputRange
 from hermetic.parameters import PROFILES
-from hermetic.quantize import MAX_RESULT_BITS, Grid, IntegerMap, quantize_map, recombine, worst_case
+from hermetic.quantize import MAX_RESULT_BITS, Grid, IntegerMap, guaranteed_error, quantize_map, recombine, worst_case
 from known_weights import INPUTS, WEIGHTS, compiled, regression, up_to
 
 seeds = st.integers(0, 2**32 - 1)
@@ -424,6 +424,17 @@ def test_the_rounding_of_float64_is_part_of_the_guaranteed_error() -> None:
     X = moved(model.signature.grid, integers_in(model.signature.grid, 0), 0)
     assert 1e-5 < largest_error(model, weights, bias, X) <= model.signature.error
     assert 1e-5 < np.abs(scores_of(model, X) - regression(weights, bias).predict(X)).max() <= model.signature.error
+
+
+def test_what_the_estimator_itself_rounds_is_part_of_the_guaranteed_error() -> None:
+    weights, bias = np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([0.5, 0.5])
+    model = compiled(weights, bias, profile="fast", **INPUTS["reals"])
+    grid = model.signature.grid
+    in_steps = weights * grid.step, bias + weights @ grid.offset
+    plain, more = (
+        guaranteed_error(*in_steps, np.zeros(2), model.integers, grid, own) for own in (0.0, np.array([0.0, 7.0]))
+    )
+    assert 7.0 < more <= 7.0 + plain + 0.1
 
 
 @pytest.mark.parametrize("factor", [2, 4, 16])

@@ -260,7 +260,7 @@ def guaranteed_error(
     so is underflow, which makes 1e-290 the least of all bounds. ``own_error`` (k,) bounds what else the estimator
     itself rounds.
     """
-    k, largest = len(bias), 0.0
+    k, largest, own = len(bias), 0.0, np.broadcast_to(own_error, bias.shape)
     for rows in row_blocks(weights):
         some = weights[rows]
         w, b = some.copy(), bias[rows].copy()
@@ -274,7 +274,7 @@ def guaranteed_error(
         off_grid = absolute @ grid.slack
         terms = absolute @ grid.magnitude + np.abs(bias[rows]) + offset_part[rows]
         floating = terms * (grid.features + 16) * 2.0**-51
-        largest = max(largest, float((rounding + off_grid + floating).max(initial=0.0)))
+        largest = max(largest, float((rounding + off_grid + floating + own[rows]).max(initial=0.0)))
     return _round_up(largest + _UNDERFLOW)
 
 
