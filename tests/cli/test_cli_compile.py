@@ -12,9 +12,13 @@ import numpy as np
 import pytest
 import skops.io
 from command_line import Invoke, Project, Shell
+from skl2onnx import to_onnx
 from sklearn.calibration import CalibratedClassifierCV
+from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from hermetic import EncryptedModel
 from hermetic.cli.compile import Profile
@@ -112,7 +116,7 @@ def test_the_range_must_be_known(invoke: Invoke, digits: Project) -> None:
     ("name", "content", "message"),
     [
         ("model.skops", b"PK", "does not load: BadZipFile"),
-        ("model.onnx", b"", "ONNX files are not read yet"),
+        ("model.onnx", b"", "must be a valid ONNX model"),
         ("model.hermetic", b"", "It is a compiled model already"),
         ("model.joblib", b"not a pickle", "does not load"),
         ("model.joblib", pickle.dumps([1, 2]), "Got list instead"),
@@ -190,6 +194,24 @@ def test_a_calibrated_classifier_in_a_skops_file(invoke: Invoke, tmp_path: Path)
     done = invoke("compile", str(source), "-o", str(target), "--range", "0", "8")
     assert done.exit_code == 0, done.stderr
     assert EncryptedModel.load(target).signature.link == "mean_logistic"
+
+
+def test_an_onnx_model_is_compiled_without_a_word_of_trust(invoke: Invoke, tmp_path: Path) -> None:
+    data = load_iris(as_frame=True)
+    flowers = data.data.set_axis(["a", "b", "c", "d"], axis=1).astype(np.float32)
+    source, target, sample = tmp_path / "iris.onnx", tmp_path / "m.hermetic", tmp_path / "sample.csv"
+    estimator = make_pipeline(ColumnTransformer([("all", StandardScaler(), list("abcd"))]), LogisticRegression())
+    source.write_bytes(to_onnx(estimator.fit(flowers, data.target), flowers[:1]).SerializeToString())
+    flowers.to_csv(sample, index=False)
+    done = invoke("compile", str(source), "-o", str(target), "--sample", str(sample))
+    assert done.exit_code == 0, done.stderr
+    signature = EncryptedModel.load(target).signature
+    assert signature.feature_names == ("a", "b", "c", "d")
+    assert signature.link == "softmax"
+    flowers[list("badc")].to_csv(sample, index=False)
+    done = invoke("compile", str(source), "-o", str(target), "--sample", str(sample))
+    assert done.exit_code == 1
+    assert "the columns must be 'a', 'b', 'c', 'd'" in done.stderr
 
 
 class _Pickled:

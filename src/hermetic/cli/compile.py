@@ -1,4 +1,4 @@
-"""``hermetic compile``: a fitted estimator becomes a model file."""
+"""``hermetic compile``: a fitted estimator, or an ONNX model, becomes a model file."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from ..compiler import compile_model
+from ..compiler.reading import column_names
 from .console import stdout
 from .estimators import load_estimator
 from .report import show_report
@@ -24,7 +25,8 @@ class Profile(StrEnum):
 
 def compile_estimator(  # noqa: PLR0913, PLR0917
     estimator: Annotated[
-        Path, typer.Argument(metavar="ESTIMATOR", help="A fitted scikit-learn estimator: .skops, or joblib or pickle.")
+        Path,
+        typer.Argument(metavar="ESTIMATOR", help="A fitted estimator or model: .skops or .onnx, or joblib or pickle."),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="The model file to write.")],
     trust_pickle: Annotated[
@@ -72,5 +74,7 @@ def compile_estimator(  # noqa: PLR0913, PLR0917
 
 
 def _names(fitted: Any) -> list[str] | None:
+    if isinstance(fitted, Path):
+        return column_names(fitted)
     names = getattr(fitted, "feature_names_in_", None)
     return None if names is None else [str(one) for one in names]

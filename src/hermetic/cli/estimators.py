@@ -1,4 +1,4 @@
-"""Fitted estimators from files: skops files, which hold data alone, and pickles, which run code."""
+"""Fitted models from files: skops and ONNX files, which hold data alone, and pickles, which run code."""
 
 from __future__ import annotations
 
@@ -27,12 +27,13 @@ _PLAIN_TYPES = [
 
 
 def load_estimator(path: Path, *, trust_pickle: bool) -> Any:
-    """Load what ``skops.io.dump`` wrote; with ``trust_pickle``, also what ``joblib.dump`` or ``pickle.dump`` wrote.
+    """Load what ``skops.io.dump`` wrote; with ``trust_pickle``, also what ``joblib.dump`` or ``pickle.dump`` wrote. An
+    ONNX model is its file, which :func:`hermetic.compile` reads.
 
     Parameters
     ----------
     path
-        The file; ``.skops`` files are read by skops, all others are pickles.
+        The file; ``.skops`` files are read by skops, ``.onnx`` files later, all others are pickles.
     trust_pickle
         The caller's word that the file may run code.
 
@@ -44,10 +45,7 @@ def load_estimator(path: Path, *, trust_pickle: bool) -> Any:
     if not path.is_file():
         raise CompileError(f"{path} must be the file of a fitted estimator. There is no such file.")
     if path.suffix == ".onnx":
-        raise CompileError(
-            f"{path}: ONNX files are not read yet. Load the original estimator in Python, and pass it to "
-            "hermetic.compile."
-        )
+        return path
     if path.suffix == ".hermetic":
         raise CompileError(f"{path} must be a fitted estimator. It is a compiled model already: see hermetic inspect.")
     if path.suffix == ".skops":
@@ -55,8 +53,8 @@ def load_estimator(path: Path, *, trust_pickle: bool) -> Any:
     if not trust_pickle:
         raise CompileError(
             f"{path} is read as a pickle, and loading a pickle runs any code that is in it. Save the estimator with "
-            "skops.io.dump to a .skops file instead, which runs none. Pass --trust-pickle if you made this file "
-            "yourself or trust whoever did."
+            "skops.io.dump to a .skops file, or convert it to .onnx: these run none. Pass --trust-pickle if you "
+            "made this file yourself or trust whoever did."
         )
     warn(f"loading {path} runs any code that is in it (--trust-pickle).")
     return _loaded(path, _read_pickle)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -55,12 +56,21 @@ def _read_onnx(model: Any, labels: Any) -> Read:
             f"a model must be an estimator, a PyTorch module, or the name of an .onnx file. Got {str(model)!r}: "
             "load a .skops file with skops.io.load, or compile it by hermetic compile."
         )
+    linear, own = _onnx().read_onnx(model, labels)
+    return Read(linear, own, Path(model).stem if isinstance(model, str | Path) else type(own).__name__.lower())
+
+
+def column_names(model: str | Path) -> list[str] | None:
+    """The names that an ONNX model gives its columns; ``None`` if it has none. Raises :class:`CompileError`."""
+    names: tuple[str, ...] | None = _onnx().column_names(model)
+    return None if names is None else list(names)
+
+
+def _onnx() -> Any:
     try:
-        from .onnx import read_onnx
+        return import_module(".onnx", __package__)
     except ImportError as error:
         raise CompileError("reading ONNX models needs onnx. Install it with: pip install 'hermetic[onnx]'") from error
-    linear, own = read_onnx(model, labels)
-    return Read(linear, own, Path(model).stem if isinstance(model, str | Path) else type(own).__name__.lower())
 
 
 def _read_estimator(estimator: Any) -> LinearMap:

@@ -47,11 +47,14 @@ class TorchModel:
         Those up to the scores.
     map
         What was read.
+    logarithms
+        Whether it ends with logarithms of probabilities.
     """
 
     module: Any
     layers: list[Any]
     map: LinearMap
+    logarithms: bool
 
     def decision_function(self, X: Any) -> Reals:
         """The scores (n, k), or (n,) of the second of two classes."""
@@ -70,7 +73,7 @@ class TorchModel:
     def predict_proba(self, X: Any) -> npt.NDArray[Any]:
         """The module's own probabilities (n, classes), in its precision."""
         given = self.module(self._tensor(X)).detach().cpu().numpy()
-        if (given <= 0).all():
+        if self.logarithms:
             given = np.exp(given)
         return given if given.shape[1] > 1 else np.concatenate([1.0 - given, given], axis=1)
 
@@ -116,7 +119,8 @@ def read_torch_module(module: Any, labels: Any = None) -> tuple[LinearMap, Torch
         precision=_precision(module),
         roundings=found.roundings,
     )
-    return linear, TorchModel(module, [layer for _, layer in affine], linear)
+    logarithms = type(layers[-1][1]).__name__ == "LogSoftmax"
+    return linear, TorchModel(module, [layer for _, layer in affine], linear, logarithms)
 
 
 @dataclass

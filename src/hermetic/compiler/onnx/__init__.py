@@ -10,6 +10,6 @@ reading     all together
 """
 
 from .answers import OnnxModel
-from .reading import read_onnx
+from .reading import column_names, read_onnx
 
-__all__ = ["OnnxModel", "read_onnx"]
+__all__ = ["OnnxModel", "column_names", "read_onnx"]

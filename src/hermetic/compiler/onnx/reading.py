@@ -13,7 +13,7 @@ from ...quantize import Reals
 from ..linear import LinearMap
 from .answers import OnnxModel
 from .files import load, simplified
-from .graph import ROWS, Graph
+from .graph import ROWS, Graph, Input, read_inputs
 from .head import check_head, recognise
 from .operators import is_affine, read_back
 from .weights import Backwards, Weights
@@ -47,7 +47,7 @@ def read_onnx(source: str | Path | ModelProto, labels: Any = None) -> tuple[Line
         head.link,
         head.labels,
         head.squeeze,
-        _names(graph),
+        _names(graph.inputs),
         reach=weights.reach[kept],
         folded=back.folded[kept],
         precision=_precision(graph),
@@ -101,10 +101,16 @@ def _independent(graph: Graph, weights: Reals, bias: Reals) -> tuple[list[int], 
     return kept, expand
 
 
-def _names(graph: Graph) -> tuple[str, ...] | None:
-    """The names of inputs of one column each, as converters of DataFrames write them."""
-    alone = len(graph.inputs) > 1 and all(one.columns == 1 for one in graph.inputs)
-    return tuple(one.name for one in graph.inputs) if alone else None
+def column_names(source: str | Path | ModelProto) -> tuple[str, ...] | None:
+    """The names of a model's columns, where it has several inputs of one column each, as converters of DataFrames write
+    them. Raises as :func:`read_onnx`.
+    """
+    return _names(read_inputs(load(source).graph))
+
+
+def _names(inputs: tuple[Input, ...]) -> tuple[str, ...] | None:
+    alone = len(inputs) > 1 and all(one.columns == 1 for one in inputs)
+    return tuple(one.name for one in inputs) if alone else None
 
 
 def _precision(graph: Graph) -> float:
