@@ -21,10 +21,11 @@ from hermetic.demo.classifier import cache_directory, load_or_train
 from hermetic.demo.mnist import features, load_mnist
 
 from .browser import measure_browser
+from .legacy import Answered, measure_legacy
 from .linear import Row, batch_rows, hermetic_row, peer_rows, shape_rows
 from .service import NAME, WORKERS, Load, Memory, ServiceReport, encrypted, measure_service
 
-SECTIONS = ("single", "batches", "shapes", "accuracy", "service", "browser")
+SECTIONS = ("single", "batches", "shapes", "accuracy", "service", "browser", "legacy")
 _MARKDOWN_WIDTH = 400
 
 
@@ -57,6 +58,10 @@ def main() -> None:
             measured = measure_browser(url, NAME, options.repeat)
         title = "MNIST in the page that the service shows, in Chromium, on loopback"
         _show(console, title, _browser_lines(measured), markdown=options.markdown)
+    if "legacy" in options.sections and not options.no_peers:
+        answered = _tolerant(measure_legacy(classifier, X, options.repeat))
+        title = "MNIST, one image, by an unmodified client of encrypted-inference 0.9: the same ciphertexts and keys"
+        _show(console, title, _legacy_lines(answered), markdown=options.markdown)
 
 
 def _options() -> argparse.Namespace:
@@ -76,7 +81,7 @@ def _options() -> argparse.Namespace:
     return options
 
 
-def _tolerant(rows: Iterable[Row]) -> list[Row]:
+def _tolerant(rows: Iterable[Any]) -> list[Any]:
     found = []
     for row in rows:
         print(f"measured {row.name}", file=sys.stderr)
@@ -162,6 +167,20 @@ def _browser_lines(measured: dict[str, Any]) -> list[list[str]]:
         ["request", _size(measured["requestBytes"])],
         ["decrypt, to the worker and back", _time(measured["decryptMs"])],
         ["click to answer", _time(measured["totalMs"])],
+    ]
+
+
+def _legacy_lines(answered: list[Answered]) -> list[list[str]]:
+    return [
+        ["", *(one.name for one in answered)],
+        ["public keys", *(_size(one.key_bytes) for one in answered)],
+        ["request", *(_size(one.request_bytes) for one in answered)],
+        ["answer, keys known", *(_time(one.known_ms) for one in answered)],
+        ["answer, first request", *(_time(one.first_ms) for one in answered)],
+        ["response", *(_size(one.response_bytes) for one in answered)],
+        ["decrypt, by the old client", *(_time(one.decrypt_ms) for one in answered)],
+        ["max error / range of scores", *(f"{one.relative_error:.1e}" for one in answered)],
+        ["requests answered", *(str(one.repeat) for one in answered)],
     ]
 
 

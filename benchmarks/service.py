@@ -112,12 +112,14 @@ def measure_service(estimator: Any, X: Reals, repeat: int, load_seconds: float) 
 
 
 @contextlib.contextmanager
-def encrypted(model: EncryptedModel, folder: Path) -> Iterator[tuple[psutil.Process, str]]:
+def encrypted(
+    model: EncryptedModel, folder: Path, *options: str, workers: int = WORKERS
+) -> Iterator[tuple[psutil.Process, str]]:
     """``hermetic serve`` on a free port: the process and the address."""
     file, log = folder / f"{NAME}.hermetic", folder / "service.log"
     model.save(file)
     command = [str(Path(sys.executable).parent / "hermetic"), "serve", str(file), "--port", "0"]
-    command += ["--workers", str(WORKERS), "--store", str(folder / "keys")]
+    command += ["--workers", str(workers), "--store", str(folder / "keys"), *options]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("HERMETIC_")}
     with log.open("wb") as out:
         process = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, env=environment)
