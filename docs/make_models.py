@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from importlib import import_module
+from importlib.metadata import version
 from itertools import groupby
 from pathlib import Path
 
@@ -20,9 +21,10 @@ TARGET = Path(__file__).with_name("supported-models.md")
 INTRODUCTION = f"""# Supported models
 
 Written by `docs/make_models.py` from the code that reads the models: change that, then run
-`python docs/make_models.py`. Checked with scikit-learn {sklearn.__version__}; another version may lack some of these
-classes. Every class here is fitted on real data in the tests, compiled, encrypted, evaluated and compared with the
-estimator's own methods.
+`python docs/make_models.py`. Every class here is fitted on real data in the tests, compiled, encrypted, evaluated and
+compared with the estimator's own methods. Checked with scikit-learn {sklearn.__version__}, XGBoost
+{version("xgboost-cpu")}, LightGBM {version("lightgbm")} and InterpretML {version("interpret-core")}; another version
+may lack some of these classes.
 
 The private part of each is one matrix and one vector. What the client does with the decrypted scores, the *link*, is
 public, and has nothing that was learned from data. [Compile your model](how-to/compile-your-model.md) shows how.

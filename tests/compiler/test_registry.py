@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import runpy
 from pathlib import Path
 
@@ -26,6 +27,10 @@ def test_the_nearest_are_supported_and_the_others_are_not() -> None:
 
 
 @pytest.mark.filterwarnings("ignore::FutureWarning")
-def test_every_name_is_a_class_of_scikit_learn() -> None:
+def test_every_name_is_a_class_of_its_library() -> None:
     names = {name for name, _ in all_estimators()}
-    assert {*ESTIMATORS, *STEPS, *NEAREST} <= names
+    others = {name: one.library for name, one in ESTIMATORS.items() if one.library != "sklearn"}
+    assert {*ESTIMATORS, *STEPS, *NEAREST} - {*others} <= names
+    for name, library in others.items():
+        home = importlib.import_module("interpret.glassbox" if library == "interpret" else library)
+        assert isinstance(getattr(home, name), type)

@@ -12,8 +12,10 @@ from ..sklearn.classifiers import PROBABILITIES, labels_of
 from ..sklearn.registry import reads, refuse
 from ..sklearn.regressors import GIVES
 from .assembly import additive_map, head_of
-from .sklearn_boosting import STUMPS, check_depth
+from .sklearn_boosting import check_depth
 from .step_functions import StepFunction, after, step
+
+STUMPS = "trees of one split, `max_depth=1` or `num_leaves=2`; thresholds become public"
 
 RAW_SCORE = {"raw_score": True}
 """What makes ``predict`` give raw scores."""
@@ -24,7 +26,7 @@ ZERO = float(np.float32(1e-35))
 """LightGBM takes values up to here for 0."""
 
 
-@reads("LGBMClassifier", gives=PROBABILITIES, condition=f"{STUMPS} or `num_leaves=2`", library="lightgbm")
+@reads("LGBMClassifier", gives=PROBABILITIES, condition=STUMPS, library="lightgbm")
 def _classifier(estimator: Any) -> LinearMap:
     model, labels = estimator.booster_.dump_model(), labels_of(estimator)
     objective, *options = model["objective"].split()
@@ -41,7 +43,7 @@ def _classifier(estimator: Any) -> LinearMap:
 @reads(
     "LGBMRegressor",
     gives=GIVES,
-    condition=f"{STUMPS} or `num_leaves=2`; log links with their exponential",
+    condition=f"{STUMPS}; the client takes the exponential for `poisson`, `gamma` and `tweedie`",
     library="lightgbm",
 )
 def _regressor(estimator: Any) -> LinearMap:

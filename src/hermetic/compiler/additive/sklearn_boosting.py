@@ -20,7 +20,7 @@ from ..sklearn.regressors import GIVES
 from .assembly import additive_map, head_of
 from .step_functions import StepFunction, after, rounding_to, step
 
-STUMPS = "trees of one split: `max_depth=1`; their thresholds become public"
+STUMPS = "trees of one split, `max_depth=1`; thresholds become public"
 EXPONENTIAL = ("poisson", "gamma")
 
 
@@ -31,7 +31,9 @@ def _histogram_classifier(estimator: Any) -> LinearMap:
 
 
 @reads(
-    "HistGradientBoostingRegressor", gives=GIVES, condition=f"{STUMPS}; `poisson` and `gamma` with their exponential"
+    "HistGradientBoostingRegressor",
+    gives=GIVES,
+    condition=f"{STUMPS}; the client takes the exponential for `poisson` and `gamma`",
 )
 def _histogram_regressor(estimator: Any) -> LinearMap:
     link = "exp" if estimator.loss in EXPONENTIAL else None

@@ -45,7 +45,12 @@ def _classifier(estimator: Any) -> LinearMap:
     return _read(estimator, model, head)
 
 
-@reads("XGBRegressor", gives=GIVES, condition=f"{STUMPS}; log links with their exponential", library="xgboost")
+@reads(
+    "XGBRegressor",
+    gives=GIVES,
+    condition=f"{STUMPS}; the client takes the exponential for Poisson, gamma and Tweedie",
+    library="xgboost",
+)
 def _regressor(estimator: Any) -> LinearMap:
     model = _learner(estimator)
     objective = model["objective"]["name"]

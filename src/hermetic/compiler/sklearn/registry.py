@@ -33,13 +33,21 @@ _METHODS = ("decision_function", "predict", "predict_proba", "predict_joint_log_
 """What a subclass must not override: its scores would no longer be what is read here."""
 
 NEAREST = {
-    "HistGradientBoostingClassifier": "LogisticRegression",
+    "AdaBoostRegressor": "GradientBoostingRegressor",
+    "BaggingClassifier": "HistGradientBoostingClassifier",
+    "BaggingRegressor": "VotingRegressor",
+    "DecisionTreeClassifier": "HistGradientBoostingClassifier",
+    "DecisionTreeRegressor": "HistGradientBoostingRegressor",
+    "ExtraTreesClassifier": "HistGradientBoostingClassifier",
+    "ExtraTreesRegressor": "HistGradientBoostingRegressor",
     "KernelPCA": "PCA",
     "KernelRidge": "Ridge",
     "NMF": "TruncatedSVD",
     "Normalizer": "StandardScaler",
     "PowerTransformer": "StandardScaler",
     "QuantileTransformer": "RobustScaler",
+    "RandomForestClassifier": "HistGradientBoostingClassifier",
+    "RandomForestRegressor": "HistGradientBoostingRegressor",
     "VotingClassifier": "CalibratedClassifierCV",
 }
 
