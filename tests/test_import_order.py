@@ -29,6 +29,7 @@ HOUSE = """
     bounds       parameters packing
     plan         parameters packing bitpacking
     quantize     errors
+    ranking      errors quantize
     links        -
     features     errors
     signature    errors parameters packing bounds plan quantize links features

@@ -142,3 +142,10 @@ def test_names_come_from_whichever_step_saw_them() -> None:
     for estimator in (first, later):
         assert read_estimator(estimator).feature_names == tuple(frame.data.columns)
     assert read_estimator(first[-1:].fit(frame.data.to_numpy(), frame.target)).feature_names is None
+
+
+def test_a_model_that_would_not_fit_into_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hermetic.compiler.linear.MAX_WEIGHTS", 1000)
+    assert affine(np.ones((10, 100))).dense()
+    with pytest.raises(CompileError, match=r"at most 1,000 weights\. Got 10 outputs of 201 features, 2,010 weights"):
+        affine(sparse.csr_array(np.ones((10, 201)))).dense()

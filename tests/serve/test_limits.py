@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
+import numpy as np
 import psutil
 import pytest
 from asking import Caller, binary_request, metric, until
@@ -17,10 +18,11 @@ from hypothesis import strategies as st
 from raw import Raw
 
 from fitted import Fitted, digits, petals, progression, tumours
-from hermetic import Query
+from hermetic import Query, Result
 from hermetic.serve.access import new_token, token_line
-from hermetic.serve.limits import BodySizes, MemoryBudget, Meter, Rate, predictions
+from hermetic.serve.limits import MAX_ANSWER_BYTES, BodySizes, MemoryBudget, Meter, Rate, predictions
 from hermetic.wire import Batch
+from known_weights import compiled
 from live import Live, serving
 
 SECOND, DAY = Rate(10, 1), Rate(100, 86400)
@@ -110,6 +112,15 @@ class TestSizes:
         worst = max(count for unit, count in BodySizes.of(signature, 4096).units)
         assert worst * signature.cost(1).estimated_ms <= budget + signature.cost(1).estimated_ms
         assert not BodySizes.of(signature, 4096).allow(Query.size(signature, single, 4096))
+
+    def test_no_allowed_size_has_an_enormous_answer(self) -> None:
+        """Where there is more than one chunk; tall models answer few samples a request."""
+        rng = np.random.default_rng(0)
+        signature = compiled(rng.normal(size=(5000, 8)), np.zeros(5000), input_range=(-1, 1)).signature
+        sizes = BodySizes.of(signature, 1 << 16)
+        assert sizes.allow(Query.size(signature, signature.layout_for(1), 1))
+        for layout, (_, chunks) in zip(signature.layouts, sizes.units, strict=True):
+            assert chunks == 1 or Result.size(signature, layout, chunks * layout.samples) < MAX_ANSWER_BYTES + 1000
 
     def test_the_largest_is_a_size(self) -> None:
         sizes = BodySizes.of(digits().signature, 4096)

@@ -18,6 +18,9 @@ from .polynomials import Substitution, centred, substitute
 from .public_block import affine_block, joined
 from .published import Publication
 
+MAX_WEIGHTS = 1 << 27
+"""The most weights of a model: compiling holds a few arrays of so many float64 (1 GiB each)."""
+
 
 @dataclass(frozen=True, eq=False)
 class LinearMap:
@@ -188,7 +191,19 @@ class LinearMap:
         return block, () if block is None else self.hidden
 
     def dense(self) -> LinearMap:
-        """The same with dense arrays."""
+        """The same with dense arrays.
+
+        Raises
+        ------
+        CompileError
+            If they would have more than :data:`MAX_WEIGHTS` numbers.
+        """
+        k, d = self.weights.shape
+        if k * d > MAX_WEIGHTS:
+            raise CompileError(
+                f"the model must have at most {MAX_WEIGHTS:,} weights. Got {k} outputs of {d} features, {k * d:,} "
+                f"weights, instead: split it by outputs into {-(-k * d // MAX_WEIGHTS)} models or more."
+            )
         weights, reach = (one.toarray() if hasattr(one, "toarray") else one for one in (self.weights, self.reach))
         return replace(self, weights=weights, reach=reach)
 

@@ -32,6 +32,7 @@ _RESULT_BITS = range(9, MAX_RESULT_BITS + 1)
 _MAX_INPUT_BITS = 40
 _WEIGHT_BITS = MAX_RESULT_BITS - 1
 _LARGEST_SCORE = 1e250
+_MAX_CHUNK_BYTES = 128 << 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -233,10 +234,19 @@ def _input_bits(result_bits: int, features: int, limbs: int) -> int:
 
 
 def best_layouts(parameters: Parameters, features: int, outputs: int, flood: int) -> list[Layout]:
-    """The cheapest layout that may answer a batch, for every power of two of samples; small ones first."""
+    """The cheapest layout that may answer a batch, for every power of two of samples; small ones first.
+
+    Large batches of wide or tall models are left to several requests, where one would take too many bytes.
+    """
+
+    def fits(one: Layout, samples: int) -> bool:
+        if not bounds.layout_allowed(parameters, one, features, flood, samples):
+            return False
+        full = plan.cost(parameters, one, features, outputs, one.samples)
+        return one.samples == 1 or full.request_bytes + full.response_bytes <= _MAX_CHUNK_BYTES
 
     def cheapest(layouts: Iterable[Layout], samples: int) -> Iterator[Layout]:
-        allowed = [one for one in layouts if bounds.layout_allowed(parameters, one, features, flood, samples)]
+        allowed = [one for one in layouts if fits(one, samples)]
         if allowed:
             yield plan.cheapest(parameters, allowed, features, outputs, samples)
 

@@ -45,6 +45,8 @@ def read_model(model: Any, labels: Any = None) -> Read:
         return _read_onnx(model, labels)
     if is_torch_module(model):
         return Read(*read_torch_module(model, labels), type(model).__name__.lower())
+    if type(model).__name__ == "NearestNeighbors" and labels is None:
+        return Read(*_read_neighbors(model), "nearestneighbors")
     if labels is not None:
         raise CompileError("labels must be left out: an estimator names its classes itself.")
     return Read(_read_estimator(model), model, type(model).__name__.lower())
@@ -71,6 +73,12 @@ def _onnx() -> Any:
         return import_module(".onnx", __package__)
     except ImportError as error:
         raise CompileError("reading ONNX models needs onnx. Install it with: pip install 'hermetic[onnx]'") from error
+
+
+def _read_neighbors(index: Any) -> tuple[LinearMap, Any]:
+    from .sklearn.neighbors import read_neighbors
+
+    return read_neighbors(index)
 
 
 def _read_estimator(estimator: Any) -> LinearMap:

@@ -13,6 +13,9 @@ from .. import plan
 from ..signature import Signature
 from ..wire import Batch, Query
 
+MAX_ANSWER_BYTES = 128 << 20
+"""The most that one answer may take, where a request could be split."""
+
 _PERIODS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 _RATE = re.compile(rf"([1-9][0-9]{{0,11}})/({'|'.join(_PERIODS)})")
 
@@ -90,7 +93,8 @@ class BodySizes:
         """The sizes for requests of at most ``max_samples`` predictions.
 
         No request may cost more, by the planner's estimate, than ``max_samples`` samples in the layout that is best for
-        them: thousands of samples one ciphertext each are refused. One full chunk of every layout passes always.
+        them: thousands of samples one ciphertext each are refused; and none may have an answer of more than
+        :data:`MAX_ANSWER_BYTES`. One full chunk of every layout passes always.
         """
         budget = signature.cost(max_samples).estimated_ms
         units, fixed = [], 0
@@ -100,7 +104,8 @@ class BodySizes:
             chunk = plan.cost(
                 signature.parameters, layout, signature.features, signature.integer_outputs, layout.samples
             )
-            chunks = min(max_samples // layout.samples, int(budget // chunk.estimated_ms))
+            affordable = int(min(budget // chunk.estimated_ms, MAX_ANSWER_BYTES // chunk.response_bytes))
+            chunks = min(max_samples // layout.samples, affordable)
             units.append((two - one, max(1, chunks)))
         return BodySizes(fixed, tuple(units))
 
