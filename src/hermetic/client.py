@@ -14,6 +14,7 @@ from .errors import DecryptionError, InputError, MismatchError
 from .links import choose_labels, has_probabilities, probabilities, respond
 from .packing import Layout, pack_samples, released
 from .quantize import Integers, Reals, recombine
+from .ranking import largest
 from .ring import Ring
 from .secret_key import SecretKey
 from .seeds import QUERY_DOMAIN, SEED_BYTES, expand
@@ -217,6 +218,24 @@ class Client:
         if parameters.result_modulus.bit_length() <= _INT64_BITS:
             phase = phase.astype(np.int64)
         return _by_sample(phase, batch, outputs)
+
+    def top(self, result: Result, count: int) -> tuple[Reals, npt.NDArray[np.intp]]:
+        """Decrypt, and give the largest scores of every sample and the numbers of their outputs, largest first: the
+        nearest vectors of a compiled NearestNeighbors.
+
+        Returns
+        -------
+        scores, places
+            Shape (count,) or (n, count). Scores that are within twice ``signature.error`` of each other may change
+            places.
+
+        Raises
+        ------
+        InputError
+            If the model has fewer outputs.
+        """
+        scores = self.decrypt(result)
+        return largest(scores[..., None] if self.signature.squeeze else scores, count)
 
     def scores_to_response(self, scores: Reals) -> Reals:
         """What the estimator's ``signature.method`` gives, from scores: the scores themselves, unless the public link
