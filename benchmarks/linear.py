@@ -13,6 +13,7 @@ import numpy.typing as npt
 from sklearn.linear_model import LinearRegression
 
 import hermetic
+from hermetic import EncryptedModel
 from hermetic.wire import signature_to_bytes
 
 from .peers.environments import PEERS, PeerReport, run_peer
@@ -35,13 +36,14 @@ class Row:
 
 
 def hermetic_row(name: str, estimator: Any, X: Reals, repeat: int, **options: Any) -> Row:
-    """Compile, save, and measure both roles on one batch."""
+    """Compile, save, and measure both roles on one batch; the estimator takes the option ``features`` of X, if any."""
     model = hermetic.compile(estimator, **options)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "bench.hermetic"
         model.save(file)
         file.with_suffix(".signature").write_bytes(signature_to_bytes(model.signature))
-        expected = np.asarray(getattr(estimator, model.signature.method)(X))
+        values = options["features"].apply(X) if "features" in options else X
+        expected = np.asarray(getattr(estimator, model.signature.method)(values))
         measured = measure(file, X, expected, repeat)
     layout = model.signature.layout_for(len(X))
     text = f"{model.signature.parameters.profile} B={layout.samples} f={layout.features} r={layout.outputs}"

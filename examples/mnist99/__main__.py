@@ -8,23 +8,21 @@ kept in a folder. With --quick everything is smaller, done in seconds, and less 
 from __future__ import annotations
 
 import argparse
-import time
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.linear_model import LogisticRegression
 
 import hermetic
-from hermetic.cli.console import stderr
 from hermetic.cli.progress import bar
 from hermetic.cli.units import duration, size
 from hermetic.demo.classifier import cache_directory
-from hermetic.demo.mnist import Mnist, features, load_mnist
+from hermetic.demo.mnist import features, load_mnist
 from hermetic.roundtrip import Service
 
 from .asked import CHUNK, Answers, ask, feature_seconds, reference
-from .head import FULL, QUICK, Recipe, computed, fit, load, save, training_set
+from .head import FULL, QUICK
+from .kept import head_file, kept_head
 from .picture import draw
 
 SINGLES = 100
@@ -36,7 +34,7 @@ def main(arguments: list[str] | None = None) -> None:
     options = _options(arguments)
     recipe, data = QUICK if options.quick else FULL, load_mnist(options.data)
     head = kept_head(recipe, data, options.folder)
-    file = recipe.file(data, options.folder).with_suffix(".hermetic")
+    file = head_file(recipe, data, options.folder).with_suffix(".hermetic")
     hermetic.compile(head, features(data.train_images[:1000]), name="mnist99", features=recipe.features).save(file)
     model = hermetic.EncryptedModel.load(file)
     client = hermetic.Client(model.signature)
@@ -58,23 +56,6 @@ def main(arguments: list[str] | None = None) -> None:
     print(f"largest error of a score: {worst:.1e}; guaranteed <= {model.signature.error:g}")
     draw(options.picture, images, labels, bulk.labels)
     print(f"the images that were read wrong: {options.picture}")
-
-
-def kept_head(recipe: Recipe, data: Mnist, folder: Path) -> LogisticRegression:
-    """The head from the folder, or a fresh one that is then kept there. Shows how far it is."""
-    kept = load(recipe, data, folder)
-    if kept is not None:
-        return kept
-    start = time.perf_counter()
-    images, labels = training_set(recipe, data)
-    with bar("Features of training images") as shown:
-        X = computed(recipe, images, shown.advance)
-    steps = recipe.settings["max_iter"]
-    with stderr().status(f"Fitting the head, {steps} steps on {len(X):,} x {X.shape[1]:,} features"):
-        head = fit(recipe, X, labels)
-    print(f"fitted in {duration(time.perf_counter() - start)}")
-    save(head, recipe, data, folder)
-    return head
 
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:

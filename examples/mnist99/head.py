@@ -7,16 +7,12 @@ one pixel, an old way to learn that it does not matter where a digit is (Simard 
 
 from __future__ import annotations
 
-import hashlib
-import json
 import warnings
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import sklearn
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
@@ -44,35 +40,12 @@ class Recipe:
     images: int
     settings: dict[str, Any] = field(default_factory=dict)
 
-    def file(self, data: Mnist, folder: Path) -> Path:
-        """Where the head is kept: another recipe, other data or another scikit-learn make another name."""
-        made_from = [self.features.document(), self.images, self.settings, data.training_digest, sklearn.__version__]
-        digest = hashlib.sha256(json.dumps(made_from).encode()).hexdigest()
-        return folder / f"mnist99-{digest[:16]}.npz"
-
 
 FULL = Recipe(filters(256), 60_000, {"C": 0.003, "max_iter": 60, "tol": 1e-6})
 """4,096 features. The settings were chosen on the last 10,000 training images, the head fitted to the others."""
 
 QUICK = Recipe(filters(16), 3_000, {"C": 0.1, "max_iter": 60, "tol": 1e-6})
 """The same in seconds, and less accurate."""
-
-
-def load(recipe: Recipe, data: Mnist, folder: Path) -> LogisticRegression | None:
-    """The head that :func:`save` kept, or None if there is none."""
-    file = recipe.file(data, folder)
-    if not file.is_file():
-        return None
-    with np.load(file) as kept:
-        return _head(recipe, kept["coef"], kept["intercept"])
-
-
-def save(head: LogisticRegression, recipe: Recipe, data: Mnist, folder: Path) -> None:
-    """Keep the head as numbers, in a file that is the model owner's secret."""
-    folder.mkdir(parents=True, exist_ok=True)
-    file = recipe.file(data, folder)
-    file.touch(mode=0o600)
-    np.savez(file, coef=head.coef_, intercept=head.intercept_)
 
 
 def training_set(recipe: Recipe, data: Mnist) -> tuple[Bytes, Bytes]:
@@ -107,10 +80,11 @@ def fit(recipe: Recipe, X: npt.NDArray[np.float32], labels: Bytes) -> LogisticRe
         warnings.simplefilter("ignore", ConvergenceWarning)
         fitted = LogisticRegression(**recipe.settings).fit(X, labels)
     coef = fitted.coef_.astype(np.float64) / spread
-    return _head(recipe, coef, fitted.intercept_ - coef @ centre)
+    return head_of(recipe, coef, fitted.intercept_ - coef @ centre)
 
 
-def _head(recipe: Recipe, coef: npt.NDArray[Any], intercept: npt.NDArray[Any]) -> LogisticRegression:
+def head_of(recipe: Recipe, coef: npt.NDArray[Any], intercept: npt.NDArray[Any]) -> LogisticRegression:
+    """The fitted head with these coefficients (10, d) and intercepts (10,)."""
     head = LogisticRegression(**recipe.settings)
     head.coef_, head.intercept_, head.classes_ = coef, intercept, np.arange(10)
     head.n_features_in_ = coef.shape[1]
