@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from ..compiler import compile_model
-from ..compiler.reading import column_names
+from ..compiler.reading import column_names, read_model
 from .console import stdout
 from .estimators import load_estimator
 from .report import show_report
@@ -35,6 +35,10 @@ def compile_estimator(  # noqa: PLR0913, PLR0917
     sample: Annotated[
         str | None, typer.Option(help="Inputs as clients will send them (.npy, .csv): their range becomes public.")
     ] = None,
+    public: Annotated[
+        list[str] | None,
+        typer.Option(metavar="STEP", help="A step whose learned parameters may become public; can be repeated."),
+    ] = None,
     limits: Annotated[
         tuple[float, float] | None, typer.Option("--range", metavar="LO HI", help="The range of every input.")
     ] = None,
@@ -48,14 +52,16 @@ def compile_estimator(  # noqa: PLR0913, PLR0917
 ) -> None:
     """Compile a fitted estimator into a model that answers encrypted queries.
 
-    The inputs' range must be known: pass --sample or --range.
+    The inputs' range must be known: pass --sample or --range. Steps that are not linear are computed by clients: what
+    they learned becomes public, if you name them by --public.
     """
     if sample is None and limits is None:
         raise typer.BadParameter("one of them must say what inputs look like.", param_hint="--sample or --range")
     fitted = load_estimator(estimator, trust_pickle=trust_pickle)
     model = compile_model(
         fitted,
-        None if sample is None else read_samples(sample, _names(fitted)),
+        None if sample is None else read_samples(sample, _names(fitted), read_model(fitted).linear.feature_map),
+        public=public or (),
         name=name or output.stem,
         input_range=limits,
         input_step=step,

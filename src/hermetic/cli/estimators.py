@@ -11,6 +11,7 @@ from ..errors import CompileError
 from .console import warn
 
 _PLAIN_TYPES = [
+    "numpy.dtype",
     "scipy.sparse._csr.csr_matrix",
     "sklearn._loss.loss.HalfTweedieLoss",
     "sklearn._loss.loss.HalfTweedieLossIdentity",

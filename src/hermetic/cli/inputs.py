@@ -38,7 +38,7 @@ def read_inputs(sources: Sequence[str], signature: Signature) -> Samples:
     if not images:
         if len(sources) > 1:
             raise InputError(f"samples must come from one file, or from images. Got {len(sources)} files.")
-        return read_samples(sources[0], signature.feature_names)
+        return read_samples(sources[0], signature.feature_names, signature.feature_map)
     if len(images) < len(sources):
         raise InputError("samples must come from one file, or from images alone. Got both.")
     largest = _largest_pixel(signature.grid)

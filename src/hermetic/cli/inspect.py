@@ -9,9 +9,12 @@ from typing import Annotated
 
 import typer
 
-from .console import stderr, stdout
+from ..errors import InputError
+from ..model import EncryptedModel
+from ..signature import Signature
+from .console import stderr, stdout, warn
 from .files import load_model_or_signature
-from .measure import measure, measured_table
+from .measure import Measured, measure, measured_table
 from .report import as_json, show_layouts, show_report
 from .tables import section
 from .units import counted
@@ -29,7 +32,7 @@ def inspect(
     measured = None
     if timed:
         with stderr().status("Measuring with fresh keys"):
-            measured = measure(signature, model, samples)
+            measured = _measured(signature, model, samples)
     if as_document:
         document = as_json(signature, model, file_bytes) | {"measured": measured and asdict(measured)}
         typer.echo(json.dumps(document, indent=2))
@@ -40,3 +43,12 @@ def inspect(
     if measured is not None:
         title = f"Measured here, medians of {measured.repeats} queries of {counted(measured.samples, 'sample')}"
         section(console, title, measured_table(measured))
+
+
+def _measured(signature: Signature, model: EncryptedModel | None, samples: int) -> Measured | None:
+    """None where features have no value for random inputs."""
+    try:
+        return measure(signature, model, samples)
+    except InputError as error:
+        warn(f"no times were measured, on random inputs: {error}")
+        return None

@@ -6,14 +6,15 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import median
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 from rich.table import Table
 
 from ..client import Client
+from ..features import FeatureMap
 from ..model import EncryptedModel
-from ..quantize import Reals
 from ..roundtrip import STEPS, Service, round_trip
 from ..signature import Signature
 from .tables import times
@@ -46,7 +47,8 @@ class Measured:
 def measure(signature: Signature, model: EncryptedModel | None, samples: int) -> Measured:
     """Make queries of that many random samples with a fresh client, and answer them if there is a model."""
     keys = _repeat(lambda: _timed("keys", lambda: Client(signature))[0])
-    client = Client(signature)
+    any_input = signature.feature_map is not None
+    client = Client(signature, clip=any_input, round_inputs=any_input)
     public_key, X = client.public_key.to_bytes(), _random_inputs(signature, samples)
     sizes: tuple[int, int | None]
     before: list[Seconds] = [{"keys": median(one["keys"] for one in keys)}]
@@ -72,7 +74,7 @@ def measured_table(measured: Measured) -> Table:
     return times(measured.seconds, travels)
 
 
-def _ask(client: Client, X: Reals) -> Seconds:
+def _ask(client: Client, X: npt.NDArray[Any]) -> Seconds:
     encrypted, query = _timed("encrypt", lambda: client.encrypt(X))
     return encrypted | _timed("request", query.to_bytes)[0]
 
@@ -92,9 +94,20 @@ def _timed(step: str, work: Callable[[], T]) -> tuple[Seconds, T]:
     return {step: time.perf_counter() - start}, done
 
 
-def _random_inputs(signature: Signature, samples: int) -> Reals:
+def _random_inputs(signature: Signature, samples: int) -> npt.NDArray[Any]:
     grid, random = signature.grid, np.random.default_rng(0)
     if signature.feature_map is not None:
-        return random.random((samples, signature.inputs))
+        return _random_table(signature.feature_map, random, samples)
     integers = random.integers(grid.low, grid.high, size=(samples, grid.features), endpoint=True)
     return np.asarray(grid.offset + integers * grid.step)
+
+
+def _random_table(features: FeatureMap, random: np.random.Generator, samples: int) -> npt.NDArray[Any]:
+    """Numbers from 0 to 1, and values of categories."""
+    numbers = random.random((samples, features.inputs))
+    if not features.categories:
+        return numbers
+    table = numbers.astype(object)
+    for column, one in features.categories.items():
+        table[:, column] = one.values_of(random.choice(one.numbers, samples))
+    return table

@@ -10,6 +10,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from ..features import FeatureMap
 from ..links import has_probabilities
 from ..model import EncryptedModel
 from ..parameters import SECURITY_BITS
@@ -25,6 +26,9 @@ _SHOWN = 6
 def show_report(console: Console, signature: Signature, model: EncryptedModel | None, file_bytes: int) -> None:
     """Print what is public, what is private, what is guaranteed, and what travels."""
     section(console, "Public: anyone with the signature learns", facts(_public(signature)))
+    if signature.feature_map is not None:
+        rows = _features(signature.feature_map, signature.feature_names)
+        section(console, "Public too: what clients compute before they encrypt", facts(rows))
     if model is not None:
         section(console, "Private: stays with the owner", facts(_private(model, file_bytes)))
     section(console, "Guaranteed, for every input in range", facts(_guaranteed(signature)))
@@ -82,6 +86,15 @@ def _shape(signature: Signature) -> str:
     if signature.feature_map is None:
         return encrypted
     return f"{counted(signature.inputs, 'input')} -> {encrypted} (public: {signature.feature_map})"
+
+
+def _features(features: FeatureMap, names: tuple[str, ...] | None) -> dict[str, str]:
+    """Every parameter of a feature map in words; the values of categories themselves, where they are few."""
+    rows = {
+        f"input {column}" if names is None else repr(names[column]): f"one of {_listed(map(repr, one.values))}"
+        for column, one in features.categories.items()
+    }
+    return rows | {f"step {number}": words for number, words in enumerate(features.parameters, start=1)}
 
 
 def _private(model: EncryptedModel, file_bytes: int) -> dict[str, str]:

@@ -14,6 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError
+from ..features import FeatureMap
+from .fields import Fields, is_number
 
 STDIN = "-"
 _SHOWN = 5
@@ -21,8 +23,8 @@ _SHOWN = 5
 Samples = npt.NDArray[Any]
 
 
-def read_samples(source: str, names: Sequence[str] | None) -> Samples:
-    """Read samples, in their own dtype from ``.npy``, as float64 from CSV.
+def read_samples(source: str, names: Sequence[str] | None, features: FeatureMap | None = None) -> Samples:
+    """Read samples, in their own dtype from ``.npy``, as float64 from CSV, or as objects where some are categories.
 
     Parameters
     ----------
@@ -30,6 +32,9 @@ def read_samples(source: str, names: Sequence[str] | None) -> Samples:
         The path of a ``.npy`` or ``.csv`` file, or ``-`` for CSV on standard input.
     names
         The columns that a CSV header must have, in this order; ``None`` allows any.
+    features
+        The public features of the model: which columns are categories or not used, and may be texts, and which may be
+        empty.
 
     Returns
     -------
@@ -39,12 +44,12 @@ def read_samples(source: str, names: Sequence[str] | None) -> Samples:
     Raises
     ------
     InputError
-        If it cannot be read, is of another kind, or holds something that is not a number.
+        If it cannot be read, is of another kind, or holds something that is not a number where one must be.
     """
     suffix = Path(source).suffix.lower()
     if source == STDIN or suffix == ".csv":
         with _open_text(source) as file:
-            return _read_csv("standard input" if source == STDIN else source, file, names)
+            return _read_csv("standard input" if source == STDIN else source, file, names, Fields(features))
     if suffix == ".npy":
         return _read_npy(source)
     raise InputError(
@@ -81,18 +86,18 @@ def _read_npy(source: str) -> Samples:
     return array
 
 
-def _read_csv(name: str, file: TextIO, names: Sequence[str] | None) -> Samples:
+def _read_csv(name: str, file: TextIO, names: Sequence[str] | None, form: Fields) -> Samples:
     rows: list[Samples] = []
     width: int | None = None
     try:
         for line, fields in _records(file):
             if width is None:
                 width = len(fields)
-                if _is_header(name, fields, names):
+                if not form.are_known(fields) and _is_header(name, fields, names):
                     continue
             if len(fields) != width:
                 raise InputError(f"{name}, line {line}: must have {width} columns. Got {len(fields)} instead.")
-            rows.append(_numbers(name, line, fields))
+            rows.append(form.read(name, line, fields))
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{name} must be CSV text in UTF-8: {error}.") from error
     if not rows:
@@ -106,30 +111,12 @@ def _records(file: Iterable[str]) -> Iterator[tuple[int, list[str]]]:
     return ((reader.line_num, fields) for fields in reader if any(map(str.strip, fields)))
 
 
-def _numbers(name: str, line: int, fields: list[str]) -> npt.NDArray[np.float64]:
-    try:
-        return np.array(fields, dtype=np.float64)
-    except ValueError:
-        column = next(i for i, field in enumerate(fields) if not _is_number(field))
-        raise InputError(
-            f"{name}, line {line}, column {column + 1}: must be a number. Got {fields[column]!r} instead."
-        ) from None
-
-
-def _is_number(field: str) -> bool:
-    try:
-        float(field)
-    except ValueError:
-        return False
-    return True
-
-
 def _is_header(name: str, fields: list[str], names: Sequence[str] | None) -> bool:
     """Whether the first line names the columns; it does when it holds the model's names, or no number at all."""
     found = [field.strip() for field in fields]
     if names is not None and found == list(names):
         return True
-    if any(map(_is_number, found)):
+    if any(map(is_number, found)):
         return False
     if names is not None:
         raise InputError(f"{name}: {_wrong_columns(found, names)}")

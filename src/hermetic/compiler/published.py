@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import shlex
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -52,16 +54,18 @@ def check_published(publications: Iterable[Publication], allowed: Sequence[str])
     CompileError
         If something learned from data would, and ``allowed`` does not name its step; the message lists all.
     """
-    found = list(dict.fromkeys(publications))
+    counted = Counter(publications)
+    found = list(counted)
     refused = [one for one in found if one.learned and not one.named_by(allowed)]
     if refused:
-        listed = "; ".join(map(str, refused))
+        listed = "; ".join(f"{one}{f' ({counted[one]} times)' if counted[one] > 1 else ''}" for one in refused)
         words = [name for one in refused for name in (one.step, one.word) if name]
         names = list(dict.fromkeys([*allowed, *words]))
         raise CompileError(
             "what was learned from data must stay private, unless you say that it may become public. Clients compute "
-            f"non-linear steps themselves, so everyone with the signature would see: {listed}. Pass public={names!r} "
-            "if that is right, or leave these steps out."
+            f"non-linear steps themselves, so everyone with the signature would see: {listed}. Pass public={names!r}, "
+            f"or on the command line {' '.join(f'--public {shlex.quote(one)}' for one in names)}, if that is right; else "
+            "leave these steps out."
         )
     for one in found:
         _LOG.info("public: %s (%s)", one, "learned from data" if one.learned else "not learned")

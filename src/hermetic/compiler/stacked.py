@@ -38,8 +38,8 @@ def stacked(maps: Sequence[LinearMap]) -> LinearMap:
         folded=np.concatenate([np.broadcast_to(one.folded, one.bias.shape) for one in maps]),
         own_error=np.concatenate([np.broadcast_to(one.own_error, one.bias.shape) for one in maps]),
         feature_map=features,
-        public=tuple(dict.fromkeys(public for one in maps for public in one.public)),
-        hidden=tuple(dict.fromkeys(hidden for one in maps for hidden in one.hidden)),
+        public=tuple(public for one in maps for public in one.public),
+        hidden=tuple(hidden for one in maps for hidden in one.hidden),
         passes=_passes(maps) if features is not None or any(one.passes is not None for one in maps) else None,
     )
 

@@ -15,6 +15,7 @@ from .categories import Categories
 from .kinds import read_block
 from .structure import MAX_BLOCKS, MAX_WIDTH, Beside
 from .table import read_columns, read_reals
+from .words import name_of, parameters_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,9 +113,14 @@ class FeatureMap:
         return values
 
     def __str__(self) -> str:
-        words = [f"{one.outputs} {one.kind.replace('_', ' ')}" for one in self.blocks]
+        words = [f"{one.outputs} {name_of(one)}" for one in self.blocks]
         words += [f"categories of {len(self.categories)} inputs"] if self.categories else []
         return " and ".join(words)
+
+    @property
+    def parameters(self) -> list[str]:
+        """Every kind of features, from the inputs on, with its public parameters in words."""
+        return [words for one in self.blocks for words in parameters_of(one)]
 
     def document(self) -> list[dict[str, Any]] | dict[str, Any]:
         """The blocks, as JSON, with the categories where there are some."""

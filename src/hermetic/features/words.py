@@ -1,0 +1,44 @@
+"""What is public about features, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from .block import Block
+from .structure import Beside, Chain, Columns
+
+
+def name_of(block: Block) -> str:
+    """What a block computes last: "bins"."""
+    if isinstance(block, Columns):
+        return name_of(block.block)
+    if isinstance(block, Chain):
+        return name_of(block.blocks[-1])
+    if isinstance(block, Beside):
+        return " and ".join(f"{one.outputs} {name_of(one)}" for one in block.blocks)
+    return block.kind.replace("_", " ")
+
+
+def parameters_of(block: Block) -> Iterator[str]:
+    """Each kind of features in a block, from the inputs on, with its parameters: "bins: edges (40 numbers)"."""
+    if isinstance(block, Columns):
+        (first, *rest) = parameters_of(block.block)
+        yield f"of {int(np.count_nonzero(block.used))} inputs, {first}"
+        yield from rest
+    elif isinstance(block, Chain | Beside):
+        for one in block.blocks:
+            yield from parameters_of(one)
+    else:
+        fields = (f"{name} {_shown(value)}" for name, value in block.document().items() if name != "kind")
+        yield f"{name_of(block)}: {', '.join(fields)}"
+
+
+def _shown(value: Any) -> str:
+    return f"({_count(value):,} numbers)" if isinstance(value, list) else "NaN" if value is None else f"{value}"
+
+
+def _count(value: Any) -> int:
+    return sum(map(_count, value)) if isinstance(value, list) else 1
