@@ -23,9 +23,10 @@ from hermetic.demo.mnist import features, load_mnist
 from .browser import measure_browser
 from .legacy import Answered, measure_legacy
 from .linear import Row, batch_rows, hermetic_row, peer_rows, shape_rows
+from .public_features import feature_rows, fitted, whole_test_set
 from .service import NAME, WORKERS, Load, Memory, ServiceReport, encrypted, measure_service
 
-SECTIONS = ("single", "batches", "shapes", "accuracy", "service", "browser", "legacy")
+SECTIONS = ("single", "batches", "shapes", "accuracy", "features", "service", "browser", "legacy")
 _MARKDOWN_WIDTH = 400
 
 
@@ -48,6 +49,11 @@ def main() -> None:
         _print(console, "Other sizes, one sample", list(shape_rows(options.repeat)), markdown=options.markdown)
     if "accuracy" in options.sections:
         _accuracy(console, classifier, X)
+    if "features" in options.sections:
+        head = fitted(data)
+        rows = list(feature_rows(head, data, options.repeat))
+        _print(console, "MNIST on public features, 10 classes", rows, markdown=options.markdown)
+        console.print(whole_test_set(head, data), "", soft_wrap=True)
     if "service" in options.sections:
         report = measure_service(classifier, X, 5 * options.repeat, options.load_seconds)
         title = f"MNIST through the service on loopback, {WORKERS} workers (memory: front / workers)"
