@@ -64,8 +64,8 @@ def check_published(publications: Iterable[Publication], allowed: Sequence[str])
         raise CompileError(
             "what was learned from data must stay private, unless you say that it may become public. Clients compute "
             f"non-linear steps themselves, so everyone with the signature would see: {listed}. Pass public={names!r}, "
-            f"or on the command line {' '.join(f'--public {shlex.quote(one)}' for one in names)}, if that is right; else "
-            "leave these steps out."
+            f"or {' '.join(f'--public {shlex.quote(one)}' for one in names)} on the command line, if that is right; "
+            "else leave these steps out."
         )
     for one in found:
         _LOG.info("public: %s (%s)", one, "learned from data" if one.learned else "not learned")
