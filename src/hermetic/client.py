@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from . import modular
 from .errors import DecryptionError, InputError, MismatchError
+from .features import Backbone, computed
 from .links import choose_labels, has_probabilities, probabilities, respond
 from .packing import Layout, pack_samples, released
 from .quantize import Integers, Reals, recombine
@@ -39,6 +40,10 @@ class Client:
         A key to use again, with the public key it has had from the start; by default a fresh one.
     clip
         Use the nearest value in range for inputs out of range, instead of refusing them.
+    features
+        The public function that computes the model's inputs from other things, where the signature names one: a
+        ``backbone``, see :func:`hermetic.compile`. It is called with every X, a list or an array of them. Without it X
+        are what it computes.
     round_inputs
         Round inputs to the grid where the model expects exact values, instead of refusing them. The guaranteed error
         then no longer covers the rounding.
@@ -51,7 +56,7 @@ class Client:
     Raises
     ------
     MismatchError
-        If the secret key has other parameters than the model.
+        If the secret key has other parameters than the model, or features are passed to a model that takes none.
 
     Notes
     -----
@@ -64,10 +69,13 @@ class Client:
         signature: Signature,
         secret_key: SecretKey | None = None,
         *,
+        features: Backbone | None = None,
         clip: bool = False,
         round_inputs: bool = False,
     ) -> None:
         self.signature = signature
+        self.features = features
+        check_backbone(signature, features)
         self.clip = clip
         self.round_inputs = round_inputs
         self._secret_key = secret_key or SecretKey(signature.parameters)
@@ -118,9 +126,11 @@ class Client:
         """The integers (n, d) that :meth:`encrypt` encrypts, and whether X was one sample; features of the signature's
         feature map are computed first.
         """
+        if self.features is not None:
+            X = computed(self.features, X, self.signature.inputs)
         _check_names(X, self.signature)
         features = self.signature.feature_map
-        rows, vector = _samples(_as_reals(X) if features is None else _as_table(X), self.signature.inputs)
+        rows, vector = _samples(_as_reals(X) if features is None else _as_table(X), self.signature)
         reals = rows if features is None else features.apply(rows, self.signature.feature_names)
         integers = self.signature.grid.quantize(reals, clip=self.clip, round_inputs=self.round_inputs)
         return integers, vector
@@ -307,6 +317,12 @@ def _by_sample(phase: npt.NDArray[Any], batch: Batch, outputs: int) -> npt.NDArr
     return np.concatenate(rows)
 
 
+def check_backbone(signature: Signature, features: Backbone | None) -> None:
+    """Raise :class:`MismatchError` where features are passed to a model that takes the inputs themselves."""
+    if features is not None and signature.backbone is None:
+        raise MismatchError(f"features must be left out: model {signature.name!r} takes the inputs themselves.")
+
+
 def _check_names(X: Any, signature: Signature) -> None:
     names = getattr(X, "columns", None)
     if names is not None and signature.feature_names is not None and list(names) != list(signature.feature_names):
@@ -334,11 +350,14 @@ def _as_table(X: Any) -> Any:
         raise InputError(f"inputs must be rows of the same length: {error}.") from error
 
 
-def _samples(rows: Any, inputs: int) -> tuple[Any, bool]:
+def _samples(rows: Any, signature: Signature) -> tuple[Any, bool]:
     """X as rows (n, inputs), and whether it was one sample."""
-    shape = tuple(rows.shape)
+    inputs, shape = signature.inputs, tuple(rows.shape)
     if len(shape) not in (1, 2) or shape[-1] != inputs:
-        raise InputError(f"inputs must have shape ({inputs},) or (n, {inputs}). Got {shape} instead.")
+        from_where = (
+            "" if signature.backbone is None else f" {signature.backbone!r} computes them: pass it as features="
+        )
+        raise InputError(f"inputs must have shape ({inputs},) or (n, {inputs}). Got {shape} instead.{from_where}")
     if len(shape) == 2 and not 1 <= shape[0] <= MAX_SAMPLES:
         raise InputError(f"a batch must have 1 to {MAX_SAMPLES} samples. Got {shape[0]} instead.")
     vector = len(shape) == 1

@@ -57,6 +57,9 @@ class Signature:
         The public integer grid of the d features that are encrypted.
     feature_map
         The public map from inputs to these features; ``None`` when the inputs are the features.
+    backbone
+        The name of the public function that computes the inputs from something else, see
+        :mod:`hermetic.features.backbone`; ``None`` when there is none.
     outputs
         k, the number of scores of one sample.
     method
@@ -95,6 +98,7 @@ class Signature:
     error: float
     offers: tuple[Offer, ...]
     feature_map: FeatureMap | None = None
+    backbone: str | None = None
 
     @property
     def features(self) -> int:
@@ -190,6 +194,8 @@ class Signature:
         }
         if self.feature_map is not None:
             document["feature_map"] = self.feature_map.document()
+        if self.backbone is not None:
+            document["backbone"] = self.backbone
         return json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
 
     @cached_property
@@ -272,6 +278,7 @@ def _read(document: Any) -> Signature:
         error=error,
         offers=offers,
         feature_map=feature_map,
+        backbone=_string(document["backbone"]) if "backbone" in document else None,
     )
 
 

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import CompileError, WireError
-from ..features import FeatureMap
+from ..errors import CompileError, InputError, WireError
+from ..features import Backbone, FeatureMap, backbone_name, computed
 from ..model import EncryptedModel
 from ..parameters import PROFILES
 from ..signature import Signature
@@ -30,7 +30,7 @@ def compile_model(  # noqa: PLR0913
     X_sample: npt.ArrayLike | None = None,
     *,
     name: str | None = None,
-    features: FeatureMap | None = None,
+    features: FeatureMap | Backbone | None = None,
     labels: npt.ArrayLike | None = None,
     public: Sequence[str] = (),
     input_range: Limits | None = None,
@@ -56,7 +56,10 @@ def compile_model(  # noqa: PLR0913
         The model's public name; by default the estimator's class in lower case.
     features
         The public map that clients apply to inputs before they encrypt; the estimator was fitted on its outputs, and
-        ``X_sample`` are its inputs. Every parameter of it becomes public.
+        ``X_sample`` are its inputs. Every parameter of it becomes public. Or a *backbone*: any public function of a
+        batch of inputs, such as a neural network without its last layer, that gives an array (n, d) or a PyTorch
+        tensor. The signature only names it: clients have it already, and pass it as ``features=``. ``X_sample`` is a
+        list or an array of what it takes, and ``input_range`` that of the features.
     labels
         Names of the classes, in the order of the scores, for an ONNX model or a PyTorch module that has none; without
         them one that ends with scores is a regression, and one that ends with softmax has 0, 1, ….
@@ -103,16 +106,17 @@ def compile_model(  # noqa: PLR0913
     # 1. The estimator as an affine map over reals, scalers folded in, of public features where it has non-linear steps.
     read = read_model(estimator, labels)
     own = read.linear
+    features, backbone, X_sample = _public_part(features, own, X_sample)
     linear = own if features is None else _on(features, own)
     # 2. What becomes public, and that nothing learned does so without a word.
     check_published(linear.public, public)
     # 3. The public range and step of every value that is encrypted: inputs, or features.
-    source = Source(linear, X_sample, input_range, input_step, centre=features is None)
+    source = Source(linear, X_sample, input_range, input_step, centre=features is None, share=backbone is not None)
     linear = source.linear
     # 4. Parameters, result bits, limbs and layouts; integer weights with proven bounds.
     choice = choose(linear, source.encrypted, profile=profile, tolerance=tolerance, flooding=flooding)
     # 5. The model and its public signature.
-    model = EncryptedModel(choice.integers, _signature(linear, choice, name or read.name))
+    model = EncryptedModel(choice.integers, _signature(linear, choice, name or read.name, backbone))
     # 6. The integer reference against the estimator itself.
     if own.feature_map is None:
         values = asked = source.encrypted_values(rows_to_verify(model), model.signature.grid)
@@ -121,6 +125,19 @@ def compile_model(  # noqa: PLR0913
         asked = asked if features is None else features.apply(asked)
     verify(model, read.estimator, asked, values, linear.raw_scores)
     return model
+
+
+def _public_part(
+    features: FeatureMap | Backbone | None, linear: LinearMap, X_sample: Any
+) -> tuple[FeatureMap | None, str | None, Any]:
+    """The feature map, the name of the backbone, and the sample of what the backbone computes."""
+    if features is None or isinstance(features, FeatureMap):
+        return features, None, X_sample
+    try:
+        sample = None if X_sample is None else computed(features, X_sample, linear.inputs)
+    except InputError as error:
+        raise CompileError(f"the backbone must work on X_sample, and fit the model: {error}") from error
+    return None, backbone_name(features), sample
 
 
 def _on(features: FeatureMap, linear: LinearMap) -> LinearMap:
@@ -149,7 +166,7 @@ def _is_positive(value: Any) -> bool:
     return isinstance(value, Real) and 0 < float(value) < math.inf
 
 
-def _signature(linear: LinearMap, choice: Choice, name: str) -> Signature:
+def _signature(linear: LinearMap, choice: Choice, name: str, backbone: str | None) -> Signature:
     one = choice.integers
     signature = Signature(
         name=name,
@@ -168,6 +185,7 @@ def _signature(linear: LinearMap, choice: Choice, name: str) -> Signature:
         error=choice.error,
         offers=choice.offers,
         feature_map=linear.feature_map,
+        backbone=backbone,
     )
     try:
         return Signature.from_json(signature.json)

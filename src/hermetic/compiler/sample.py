@@ -53,6 +53,11 @@ class Sample:
         self.low = np.where(features, np.minimum(self.low, 0), self.low)
         self.high = np.where(features, np.maximum(self.high, 1), self.high)
 
+    def share_range(self) -> None:
+        """Let features that never vary have the range of all: a network may have units that no input reaches."""
+        same = self.low == self.high
+        self.low, self.high = np.where(same, self.low.min(), self.low), np.where(same, self.high.max(), self.high)
+
     def every(self, test: Test) -> bool:
         """Whether a test holds for every value; the zeros that a sparse matrix does not store are left out."""
         return all(bool(test(values, features).all()) for values, features in self._blocks())

@@ -37,13 +37,22 @@ class Source:
     """
 
     def __init__(
-        self, linear: LinearMap, X_sample: Any, limits: Limits | None, step: Any, *, centre: bool = True
+        self,
+        linear: LinearMap,
+        X_sample: Any,
+        limits: Limits | None,
+        step: Any,
+        *,
+        centre: bool = True,
+        share: bool = False,
     ) -> None:
         self.linear = linear
         self._map, self._rows, self._sample = linear.feature_map, None, None
         if self._map is None:
             if X_sample is not None:
                 self._sample = Sample(X_sample, linear.inputs, linear.feature_names)
+                if share:
+                    self._sample.share_range()
             self.encrypted = self._inputs = input_range(linear.inputs, self._sample, limits, step)
             return
         if X_sample is not None:

@@ -8,6 +8,7 @@ public.
 from __future__ import annotations
 
 from .affine import Affine, Scale
+from .backbone import Backbone, backbone_name, computed
 from .bins import Bins
 from .block import Block, BlockDefaults
 from .categories import Categories
@@ -27,6 +28,7 @@ from .structure import Beside, Chain, Columns, Identity
 __all__ = [
     "AdditiveChi2",
     "Affine",
+    "Backbone",
     "Beside",
     "Bins",
     "Block",
@@ -49,4 +51,6 @@ __all__ = [
     "PairBins",
     "Scale",
     "Splines",
+    "backbone_name",
+    "computed",
 ]

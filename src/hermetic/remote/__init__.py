@@ -22,6 +22,7 @@ except ImportError:
     raise ImportError("hermetic.connect needs httpx. Install it with: pip install 'hermetic[remote]'") from None
 
 from ..errors import SettingsError
+from ..features import Backbone
 from ..secret_key import SecretKey
 from .async_driver import AsyncDriver
 from .async_remote_model import AsyncRemoteModel
@@ -42,6 +43,7 @@ def connect(  # noqa: PLR0913 - every option by its name, for help() and complet
     version: str | int | None = None,
     token: Token | None = None,
     secret_key: SecretKey | None = None,
+    features: Backbone | None = None,
     clip: bool = False,
     round_inputs: bool = False,
     accept_changes: bool = False,
@@ -66,8 +68,8 @@ def connect(  # noqa: PLR0913 - every option by its name, for help() and complet
         The bearer token, or a function that gives the current one and is called for every request.
     secret_key
         A key to use again, from :meth:`hermetic.SecretKey.load`; by default a fresh one. It stays in this process.
-    clip, round_inputs
-        As for :class:`hermetic.Client`.
+    features, clip, round_inputs
+        As for :class:`hermetic.Client`; the function of ``features`` is called with one batch at a time.
     accept_changes
         When the service replaces the model: ``False`` raises :class:`SignatureChangedError`, which says what changed;
         ``True`` takes the new one and starts the call again with it. No call ever mixes two models.
@@ -100,7 +102,7 @@ def connect(  # noqa: PLR0913 - every option by its name, for help() and complet
     AuthenticationError, BusyError, UnreachableError, TLSError, RemoteTimeoutError, ProtocolError
         If the service does not answer, or not as one.
     MismatchError
-        If the secret key has other parameters than the model.
+        If the secret key has other parameters than the model, or features are passed to a model that takes none.
     """
     settings = Settings(
         url=url,
@@ -108,6 +110,7 @@ def connect(  # noqa: PLR0913 - every option by its name, for help() and complet
         version=version,
         token=token,
         secret_key=secret_key,
+        features=features,
         clip=clip,
         round_inputs=round_inputs,
         accept_changes=accept_changes,
@@ -134,6 +137,7 @@ def aconnect(  # noqa: PLR0913 - the options of connect
     version: str | int | None = None,
     token: Token | None = None,
     secret_key: SecretKey | None = None,
+    features: Backbone | None = None,
     clip: bool = False,
     round_inputs: bool = False,
     accept_changes: bool = False,
@@ -157,6 +161,7 @@ def aconnect(  # noqa: PLR0913 - the options of connect
         version=version,
         token=token,
         secret_key=secret_key,
+        features=features,
         clip=clip,
         round_inputs=round_inputs,
         accept_changes=accept_changes,

@@ -25,6 +25,7 @@ PARAMETERS = (
     "url",
     "model",
     "version",
+    "features",
     "clip",
     "round_inputs",
     "accept_changes",
@@ -155,7 +156,7 @@ class RemoteModel(Predictor):
             If X is not valid input of the model, or y has another length or a label that the model does not know.
         """
         client = self.client
-        batches = self._session.cut(X)
+        batches = self._session.cut(self._session.inputs(client, X))
         check(client, batches)
         if y is not None:
             _check_targets(client, y, batches.samples)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from ..client import Client
+from ..client import Client, check_backbone
 from ..errors import (
     DecryptionError,
     InputError,
@@ -16,6 +16,7 @@ from ..errors import (
     SignatureChangedError,
     TooLargeError,
 )
+from ..features import computed
 from ..quantize import Reals
 from ..secret_key import SecretKey
 from ..signature import Signature
@@ -86,9 +87,18 @@ class Session:
         size = self.settings.batch_size or self._best_batch
         return Batches(X, min(size, self._batch_limit or size))
 
+    def inputs(self, client: Client, X: Any) -> Any:
+        """X, or what the public function of ``features`` computes from it, one batch at a time: what the session's
+        client takes.
+        """
+        features = self.settings.features
+        if features is None:
+            return X
+        return computed(features, X, client.signature.inputs, self.settings.batch_size or self._best_batch)
+
     def plan(self, client: Client, X: Any) -> Flow[Batches]:
         """X in batches; if there is more than one, every sample is checked before the first is encrypted."""
-        batches = self.cut(X)
+        batches = self.cut((yield Compute(partial(self.inputs, client, X))))
         if len(batches) > 1:
             yield Compute(partial(check, client, batches))
         return batches
@@ -122,6 +132,7 @@ class Session:
         key = self._secret_key
         if key is not one.secret_key and key is not None and key.parameters != signature.parameters:
             key = None
+        check_backbone(signature, one.features)
         client = Client(signature, key, clip=one.clip, round_inputs=one.round_inputs)
         self._secret_key = client.secret_key
         return client

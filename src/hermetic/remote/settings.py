@@ -11,6 +11,7 @@ from urllib.parse import SplitResult, urlsplit
 import httpx
 
 from ..errors import SettingsError
+from ..features import Backbone
 from ..secret_key import SecretKey
 
 Token = str | Callable[[], str]
@@ -45,6 +46,7 @@ class Settings:
     version: str | int | None = None
     token: Token | None = field(default=None, repr=False)
     secret_key: SecretKey | None = field(default=None, repr=False)
+    features: Backbone | None = None
     clip: bool = False
     round_inputs: bool = False
     accept_changes: bool = False
