@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -88,8 +89,8 @@ class Categories:
     def example(self) -> Value:
         """A value that is not known, of the values' type."""
         if self.values and all(isinstance(one, int | float) for one in self.values):
-            return max(float(one) for one in self.values if isinstance(one, int | float)) + 1.0
-        return "".join(one for one in self.values if isinstance(one, str))[:100] + "?"
+            return next(number for number in count() if number not in self.values)
+        return max((one for one in self.values if isinstance(one, str)), key=len, default="") + "?"
 
     @cached_property
     def _number_of(self) -> dict[Value, float]:
