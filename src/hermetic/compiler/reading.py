@@ -11,6 +11,8 @@ from ..errors import CompileError
 from .linear import LinearMap
 from .torch_modules import is_torch_module, read_torch_module
 
+_NO_SKLEARN = "compiling needs scikit-learn. Install it with: pip install 'hermetic[sklearn]'"
+
 
 @dataclass(frozen=True, eq=False)
 class Read:
@@ -32,7 +34,7 @@ class Read:
 
 
 def read_model(model: Any, labels: Any = None) -> Read:
-    """Read a fitted scikit-learn estimator, a PyTorch module, or an ONNX model or its file.
+    """Read a fitted scikit-learn estimator, a booster, a PyTorch module, or an ONNX model or its file.
 
     Raises
     ------
@@ -45,6 +47,8 @@ def read_model(model: Any, labels: Any = None) -> Read:
         return _read_onnx(model, labels)
     if is_torch_module(model):
         return Read(*read_torch_module(model, labels), type(model).__name__.lower())
+    if type(model).__name__ == "Booster":
+        return Read(*_read_booster(model, labels), "booster")
     if type(model).__name__ == "NearestNeighbors" and labels is None:
         return Read(*_read_neighbors(model), "nearestneighbors")
     if labels is not None:
@@ -75,6 +79,14 @@ def _onnx() -> Any:
         raise CompileError("reading ONNX models needs onnx. Install it with: pip install 'hermetic[onnx]'") from error
 
 
+def _read_booster(booster: Any, labels: Any) -> tuple[LinearMap, Any]:
+    try:
+        from .additive.boosters import read_booster
+    except ImportError as error:
+        raise CompileError(_NO_SKLEARN) from error
+    return read_booster(booster, labels)
+
+
 def _read_neighbors(index: Any) -> tuple[LinearMap, Any]:
     from .sklearn.neighbors import read_neighbors
 
@@ -85,5 +97,5 @@ def _read_estimator(estimator: Any) -> LinearMap:
     try:
         from .sklearn import read_estimator
     except ImportError as error:
-        raise CompileError("compiling needs scikit-learn. Install it with: pip install 'hermetic[sklearn]'") from error
+        raise CompileError(_NO_SKLEARN) from error
     return read_estimator(estimator)

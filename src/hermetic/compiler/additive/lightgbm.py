@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...quantize import Reals
+from ...signature import Labels
 from ..linear import LinearMap
 from ..sklearn.classifiers import PROBABILITIES, labels_of
 from ..sklearn.registry import reads, refuse
@@ -22,22 +23,14 @@ RAW_SCORE = {"raw_score": True}
 
 IDENTITY = ("fair", "huber", "mape", "quantile", "regression", "regression_l1")
 LOG = ("gamma", "poisson", "tweedie")
+CLASSES = ("binary", "multiclass")
 ZERO = float(np.float32(1e-35))
 """LightGBM takes values up to here for 0."""
 
 
 @reads("LGBMClassifier", gives=PROBABILITIES, condition=STUMPS, library="lightgbm")
 def _classifier(estimator: Any) -> LinearMap:
-    model, labels = estimator.booster_.dump_model(), labels_of(estimator)
-    objective, *options = model["objective"].split()
-    if objective == "binary" and "sigmoid:1" in options:
-        head = head_of(1, "decision_function", link="logistic", labels=labels, squeeze=True, raw_scores=RAW_SCORE)
-    elif objective == "multiclass":
-        head = head_of(len(labels), "decision_function", link="softmax", labels=labels, raw_scores=RAW_SCORE)
-    else:
-        got = model["objective"] or "a function"
-        refuse("LGBMClassifier", "have the objective binary, with sigmoid=1, or multiclass", got, "fit it with that")
-    return _read(type(estimator).__name__, model, head)
+    return read_dump("LGBMClassifier", estimator.booster_.dump_model(), labels_of(estimator))
 
 
 @reads(
@@ -47,17 +40,25 @@ def _classifier(estimator: Any) -> LinearMap:
     library="lightgbm",
 )
 def _regressor(estimator: Any) -> LinearMap:
-    model = estimator.booster_.dump_model()
-    objective, *options = model["objective"].split() or [""]
-    if objective not in IDENTITY + LOG or "sqrt" in options:
-        allowed = f"have one of the objectives {', '.join(IDENTITY + LOG)}, without reg_sqrt"
-        refuse("LGBMRegressor", allowed, model["objective"] or "a function", "fit it with one")
-    link = "exp" if objective in LOG else None
-    return _read(type(estimator).__name__, model, head_of(1, "predict", link=link, squeeze=True))
+    return read_dump("LGBMRegressor", estimator.booster_.dump_model(), None)
 
 
-def _read(name: str, model: dict[str, Any], head: LinearMap) -> LinearMap:
-    """LightGBM compares x <= threshold and adds in float64. Its dump has the trees up to the best iteration."""
+def read_dump(name: str, model: dict[str, Any], labels: Labels | None) -> LinearMap:
+    """LightGBM compares x <= threshold and adds in float64. Its dump has the trees up to the best iteration.
+
+    Parameters
+    ----------
+    name
+        What it is, in messages.
+    labels
+        Those of a classifier; None for a regressor.
+
+    Raises
+    ------
+    UnsupportedModelError
+        For another objective, deeper or linear trees, or splits by categories.
+    """
+    head = _head(name, model, labels)
     trees, outputs = model["tree_info"], len(head.bias)
     share = outputs / len(trees) if model["average_output"] else 1.0
     functions = [
@@ -65,6 +66,20 @@ def _read(name: str, model: dict[str, Any], head: LinearMap) -> LinearMap:
         for number, tree in enumerate(trees)
     ]
     return additive_map(functions, np.zeros(outputs), model["max_feature_idx"] + 1, head, step=name.lower())
+
+
+def _head(name: str, model: dict[str, Any], labels: Labels | None) -> LinearMap:
+    objective, *options = model.get("objective", "").split() or [""]
+    plain = "sigmoid:1" in options if objective == "binary" else "sqrt" not in options
+    allowed = IDENTITY + LOG if labels is None else CLASSES
+    if objective not in allowed or not plain:
+        got = " ".join([objective, *options]) or "a function"
+        must = f"have one of the objectives {', '.join(allowed)}, without reg_sqrt and with sigmoid=1"
+        refuse(name, must, got, "fit it with one")
+    if labels is None:
+        return head_of(1, "predict", link="exp" if objective in LOG else None, squeeze=True)
+    outputs, link = (1, "logistic") if objective == "binary" else (len(labels), "softmax")
+    return head_of(outputs, "decision_function", link=link, labels=labels, squeeze=outputs == 1, raw_scores=RAW_SCORE)
 
 
 def _step(name: str, root: dict[str, Any], place: Reals) -> StepFunction:

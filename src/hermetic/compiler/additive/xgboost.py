@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...quantize import Reals
+from ...signature import Labels
 from ..linear import LinearMap
 from ..sklearn.classifiers import PROBABILITIES, labels_of
 from ..sklearn.registry import reads, refuse
@@ -30,19 +31,12 @@ IDENTITY = (
     "reg:squaredlogerror",
 )
 LOG = ("count:poisson", "reg:gamma", "reg:tweedie")
+CLASSES = ("binary:logistic", "multi:softprob", "multi:softmax")
 
 
 @reads("XGBClassifier", gives=PROBABILITIES, condition=STUMPS, library="xgboost")
 def _classifier(estimator: Any) -> LinearMap:
-    model = _learner(estimator)
-    objective, labels = model["objective"]["name"], labels_of(estimator)
-    if objective not in ("binary:logistic", "multi:softprob", "multi:softmax"):
-        refuse("XGBClassifier", "have the objective binary:logistic or multi:softprob", objective, "fit it with that")
-    binary = objective == "binary:logistic"
-    link = "logistic" if binary else "softmax"
-    outputs = 1 if binary else len(labels)
-    head = head_of(outputs, "decision_function", link=link, labels=labels, squeeze=binary, raw_scores=MARGIN)
-    return _read(estimator, model, head)
+    return _of_estimator(estimator, labels_of(estimator))
 
 
 @reads(
@@ -52,40 +46,63 @@ def _classifier(estimator: Any) -> LinearMap:
     library="xgboost",
 )
 def _regressor(estimator: Any) -> LinearMap:
-    model = _learner(estimator)
-    objective = model["objective"]["name"]
-    if objective not in IDENTITY + LOG:
-        refuse("XGBRegressor", f"have one of the objectives {', '.join(IDENTITY + LOG)}", objective, "fit it with one")
-    outputs = len(_base_scores(model))
-    link = "exp" if objective in LOG else None
-    return _read(estimator, model, head_of(outputs, "predict", link=link, squeeze=outputs == 1))
+    return _of_estimator(estimator, None)
 
 
-def _learner(estimator: Any) -> dict[str, Any]:
+def _of_estimator(estimator: Any, labels: Labels | None) -> LinearMap:
+    name, model = type(estimator).__name__, learner_of(estimator.get_booster())
+    if not math.isnan(estimator.missing):
+        refuse(name, "have missing=nan", f"missing={estimator.missing!r}", "fit it with that, and NaN where it is")
+    best = model["attributes"].get("best_iteration")
+    return read_learner(name, model, labels, None if best is None else int(best) + 1)
+
+
+def learner_of(booster: Any) -> dict[str, Any]:
     """The model as XGBoost writes it to JSON."""
-    learner: dict[str, Any] = json.loads(estimator.get_booster().save_raw("json"))["learner"]
+    learner: dict[str, Any] = json.loads(booster.save_raw("json"))["learner"]
     return learner
 
 
-def _read(estimator: Any, model: dict[str, Any], head: LinearMap) -> LinearMap:
-    """XGBoost casts inputs to float32, compares x < threshold, and adds in float32."""
-    name = type(estimator).__name__
-    if not math.isnan(estimator.missing):
-        refuse(name, "have missing=nan", f"missing={estimator.missing!r}", "fit it with that, and NaN where it is")
-    booster = model["gradient_booster"]
+def read_learner(name: str, model: dict[str, Any], labels: Labels | None, iterations: int | None = None) -> LinearMap:
+    """XGBoost casts inputs to float32, compares x < threshold, and adds in float32.
+
+    Parameters
+    ----------
+    name
+        What it is, in messages.
+    labels
+        Those of a classifier; None for a regressor.
+    iterations
+        How many predict; None for all.
+
+    Raises
+    ------
+    UnsupportedModelError
+        For another objective, another booster, deeper trees, or splits by categories.
+    """
+    head, booster = _head(name, model, labels), model["gradient_booster"]
     if booster["name"] not in ("gbtree", "dart"):
         refuse(name, "boost trees", f"booster={booster['name']!r}", "fit it with gbtree, or a linear model elsewhere")
     trees = booster["gbtree"]["model"] if booster["name"] == "dart" else booster["model"]
     weights = booster.get("weight_drop", [1.0] * len(trees["trees"]))
+    count = trees["iteration_indptr"][-1 if iterations is None else iterations]
+    functions = list(_steps(name, trees, weights, count, len(head.bias)))
+    inputs = int(model["learner_model_param"]["num_feature"])
     bias = _base_margin(model, len(head.bias))
-    functions = list(_steps(name, trees, weights, _last_tree(model, trees), len(head.bias)))
-    return additive_map(functions, bias, estimator.n_features_in_, head, step=name.lower(), unit=FLOAT32)
+    return additive_map(functions, bias, inputs, head, step=name.lower(), unit=FLOAT32)
 
 
-def _last_tree(model: dict[str, Any], trees: dict[str, Any]) -> int:
-    """How many trees predict: those up to the best iteration where fitting stopped early."""
-    best = model["attributes"].get("best_iteration")
-    return int(trees["iteration_indptr"][-1 if best is None else int(best) + 1])
+def _head(name: str, model: dict[str, Any], labels: Labels | None) -> LinearMap:
+    objective = model["objective"]["name"]
+    allowed = IDENTITY + LOG if labels is None else CLASSES
+    if objective not in allowed:
+        refuse(name, f"have one of the objectives {', '.join(allowed)}", objective, "fit it with one")
+    if labels is None:
+        outputs, link = len(_base_scores(model)), "exp" if objective in LOG else None
+        return head_of(outputs, "predict", link=link, squeeze=outputs == 1)
+    binary = objective == "binary:logistic"
+    outputs, link = (1, "logistic") if binary else (len(labels), "softmax")
+    return head_of(outputs, "decision_function", link=link, labels=labels, squeeze=binary, raw_scores=MARGIN)
 
 
 def _steps(name: str, trees: dict[str, Any], weights: list[float], count: int, outputs: int) -> Iterator[StepFunction]:

@@ -115,7 +115,10 @@ def read_estimator(estimator: Any) -> LinearMap:
     if linear.method == "predict_joint_log_proba" and not hasattr(estimator, linear.method):
         linear = replace(linear, method="predict_proba")  # pipelines and searches pass it on alone
     names = getattr(estimator, "feature_names_in_", None)
-    return linear if names is None else replace(linear, feature_names=tuple(map(str, names)))
+    if names is None or list(names) == [f"feature_{i:04}" for i in range(len(names))]:
+        # An explainable boosting machine makes such names of its own.
+        return linear
+    return replace(linear, feature_names=tuple(map(str, names)))
 
 
 def read_step(name: str, step: Any) -> LinearMap | None:
