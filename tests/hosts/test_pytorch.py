@@ -1,0 +1,90 @@
+"""PyTorch modules, encrypted, equal PyTorch. ``torch/check.py`` has the modules, and runs in its own environment."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from hermetic.demo.mnist import load_mnist
+
+HOST = Path(__file__).parent / "torch"
+PYTHON = HOST / ".venv" / "bin" / "python"
+LONGEST = 240
+
+
+@pytest.fixture(scope="module")
+def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What the modules and hermetic gave."""
+    folder = tmp_path_factory.mktemp("torch")
+    data, some = load_mnist(), folder / "images.npz"
+    np.savez(
+        some,
+        train=data.train_images[:3000].reshape(-1, 28, 28),
+        train_labels=data.train_labels[:3000].astype(np.int64),
+        test=data.test_images[:200].reshape(-1, 28, 28),
+        test_labels=data.test_labels[:200],
+    )
+    done = subprocess.run(
+        [PYTHON, HOST / "check.py", some, folder], capture_output=True, text=True, check=False, timeout=LONGEST
+    )
+    assert done.returncode == 0, done.stderr
+    answers: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return answers
+
+
+@pytest.mark.parametrize("kind", ["affine", "exported"])
+def test_decrypted_answers_are_the_modules_own(answers: dict[str, Any], kind: str) -> None:
+    assert len(answers[kind]) >= 4
+    for name, one in answers[kind].items():
+        assert one["same shape"], name
+        assert one["apart"] <= one["error"] + (0.0 if one["link"] is None else 1e-6), name
+        assert one["error"] < 1e-3, name
+
+
+def test_softmax_and_sigmoid_are_links(answers: dict[str, Any]) -> None:
+    links = {name: (one["link"], one["labels"]) for name, one in answers["affine"].items()}
+    assert links["softmax"] == ("softmax", [0, 1, 2, 3])
+    assert links["log softmax"] == ("softmax", [0, 1, 2])
+    assert links["sigmoid"] == ("logistic", [0, 1])
+    assert links["linear"] == (None, None)
+    assert all((one["link"], one["labels"]) == links[name] for name, one in answers["exported"].items())
+
+
+def test_models_are_named_by_class_or_file(answers: dict[str, Any]) -> None:
+    assert answers["affine"]["linear"]["name"] == "linear"
+    assert answers["affine"]["softmax"]["name"] == "sequential"
+    assert answers["exported"]["two layers"]["name"] == "two layers"
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("activation", "layer '1' must be one of torch.nn's Linear, "),
+        ("own class", "the module must be one of torch.nn's"),
+        ("training", "layer '0' (Dropout) must be in eval mode"),
+        ("sigmoids", "must be of one score. Got 3"),
+        ("link between", "layer '1' (Softmax) must be the last one"),
+        ("half", "must have parameters of float32 or float64. Got torch.float16"),
+        ("nothing", "must have a Linear layer"),
+        ("not fitting", "layer '0' must give what the next one takes"),
+        ("not finite", "coefficients must be finite"),
+        ("hooked", "the compiled model must equal predict"),
+    ],
+)
+def test_what_is_not_affine_is_refused_with_words(answers: dict[str, Any], name: str, words: str) -> None:
+    assert words in answers["refused"][name]
+
+
+def test_a_private_head_on_a_real_backbone_reads_digits(answers: dict[str, Any]) -> None:
+    one = answers["backbone"]
+    assert one["backbone"] == "convolutions"
+    assert one["inputs"] == 432
+    assert one["signature"] < 40_000
+    assert one["within the bound"] > 0.95, "clipping may move a few"
+    assert one["same labels"] == 1.0
+    assert one["right"] >= 0.9

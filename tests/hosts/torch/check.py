@@ -1,0 +1,184 @@
+"""What PyTorch modules compute, beside what hermetic makes of them encrypted. Runs where PyTorch is, without pytest.
+
+``python check.py IMAGES.npz FOLDER`` prints JSON: a name for each module, and what both gave.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+import hermetic
+
+FEATURES = 20
+SAMPLES = np.random.default_rng(0).normal(size=(300, FEATURES))
+
+AFFINE: dict[str, Callable[[], nn.Module]] = {
+    "linear": lambda: nn.Linear(FEATURES, 3),
+    "without bias": lambda: nn.Linear(FEATURES, 3, bias=False),
+    "two layers": lambda: nn.Sequential(nn.Flatten(), nn.Linear(FEATURES, 8), nn.Identity(), nn.Linear(8, 4)),
+    "batch norm": lambda: nn.Sequential(nn.BatchNorm1d(FEATURES), nn.Linear(FEATURES, 8), nn.BatchNorm1d(8)),
+    "batch norm of fixed scale": lambda: nn.Sequential(nn.Linear(FEATURES, 3), nn.BatchNorm1d(3, affine=False)),
+    "softmax": lambda: nn.Sequential(nn.Linear(FEATURES, 8), nn.Dropout(), nn.Linear(8, 4), nn.Softmax(dim=1)),
+    "log softmax": lambda: nn.Sequential(nn.Linear(FEATURES, 3), nn.LogSoftmax(dim=-1)),
+    "sigmoid": lambda: nn.Sequential(nn.Sequential(nn.Linear(FEATURES, 5), nn.Linear(5, 1)), nn.Sigmoid()),
+    "double": lambda: nn.Linear(FEATURES, 2).double(),
+}
+
+
+class Own(nn.Module):
+    """A module with a method of its own."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x * 2
+
+
+REFUSED: dict[str, Callable[[], nn.Module]] = {
+    "activation": lambda: nn.Sequential(nn.Linear(FEATURES, 8), nn.ReLU(), nn.Linear(8, 1)).eval(),
+    "own class": lambda: Own().eval(),
+    "training": lambda: nn.Sequential(nn.Dropout(), nn.Linear(FEATURES, 2)),
+    "sigmoids": lambda: nn.Sequential(nn.Linear(FEATURES, 3), nn.Sigmoid()).eval(),
+    "link between": lambda: nn.Sequential(nn.Linear(FEATURES, 3), nn.Softmax(dim=1), nn.Linear(3, 2)).eval(),
+    "half": lambda: nn.Linear(FEATURES, 2).half().eval(),
+    "nothing": lambda: nn.Sequential(nn.Identity()).eval(),
+    "not fitting": lambda: nn.Sequential(nn.Linear(FEATURES, 3), nn.Linear(4, 2)).eval(),
+    "not finite": lambda: _filled(nn.Linear(FEATURES, 2), float("nan")),
+    "hooked": lambda: _hooked(nn.Linear(FEATURES, 2)),
+}
+
+
+def _filled(module: nn.Linear, value: float) -> nn.Module:
+    nn.init.constant_(module.weight, value)
+    return module.eval()
+
+
+def _hooked(module: nn.Module) -> nn.Module:
+    module.register_forward_hook(lambda _module, _inputs, output: output + 1)
+    return module.eval()
+
+
+def trained(make: Callable[[], nn.Module]) -> nn.Module:
+    """A module whose batch norms have seen data, in eval mode."""
+    torch.manual_seed(0)
+    module = make()
+    module(torch.randn(256, FEATURES, dtype=next(module.parameters()).dtype) * 2 + 1)
+    return module.eval()
+
+
+def own_answer(module: nn.Module, X: Any) -> np.ndarray:
+    with torch.no_grad():
+        return module(torch.tensor(X, dtype=next(module.parameters()).dtype)).double().numpy()
+
+
+def decrypted(model: hermetic.EncryptedModel, X: Any, **options: Any) -> tuple[hermetic.Client, hermetic.Result]:
+    client = hermetic.Client(model.signature, **options)
+    return client, model.evaluate(client.encrypt(X), client.public_key)
+
+
+def compared(module: nn.Module, model: hermetic.EncryptedModel) -> dict[str, Any]:
+    """How far the decrypted answers to some samples are from the module's own."""
+    X = SAMPLES[:20]
+    client, result = decrypted(model, X)
+    own, signature = own_answer(module, X), model.signature
+    if signature.link is None:
+        found = client.decrypt(result)
+    else:
+        found = client.predict_proba(result)[:, -own.shape[1] :]
+        own = np.exp(own) if own.max() <= 0 else own
+    return {
+        "apart": float(np.abs(found - own).max()),
+        "same shape": found.shape == own.shape,
+        "error": signature.error,
+        "link": signature.link,
+        "labels": None if signature.labels is None else signature.labels.tolist(),
+        "name": signature.name,
+    }
+
+
+def exported(module: nn.Module, folder: Path, name: str) -> str:
+    """The module as PyTorch itself writes it in ONNX."""
+    file = str(folder / f"{name}.onnx")
+    sample = torch.randn(2, FEATURES, dtype=next(module.parameters()).dtype)
+    torch.onnx.export(module, (sample,), file, dynamic_shapes=({0: "n"},), external_data=False, verbose=False)
+    return file
+
+
+def refusal(make: Callable[[], nn.Module]) -> str:
+    try:
+        hermetic.compile(make(), SAMPLES)
+    except hermetic.CompileError as error:
+        return str(error)
+    return "compiled"
+
+
+def on_a_backbone(file: str) -> dict[str, Any]:
+    """A private head on convolutions with fixed random weights, on real images."""
+    data = np.load(file)
+    torch.manual_seed(0)
+    backbone = nn.Sequential(
+        nn.Conv2d(1, 48, 7, stride=2), nn.ReLU(), nn.AvgPool2d(3), nn.Flatten(), nn.LayerNorm(48 * 9)
+    ).eval()
+
+    def convolutions(images: Any) -> torch.Tensor:
+        """Images (n, 28, 28) of bytes -> features (n, 432)."""
+        with torch.no_grad():
+            return backbone(torch.tensor(np.asarray(images), dtype=torch.float32)[:, None] / 255)
+
+    features = convolutions(data["train"])
+    head = nn.Linear(features.shape[1], 10)
+    _fit(head, features, torch.tensor(data["train_labels"]))
+    model = hermetic.compile(head, data["train"], features=convolutions, labels=range(10), name="digits")
+    client, result = decrypted(model, data["test"], features=convolutions, clip=True)
+    with torch.no_grad():
+        own = head(convolutions(data["test"])).double().numpy()
+    found = client.decrypt(result)
+    inside = np.abs(found - own).max(axis=1) <= model.signature.error
+    return {
+        "backbone": model.signature.backbone,
+        "inputs": model.signature.inputs,
+        "within the bound": float(inside.mean()),
+        "same labels": float((client.predict(result) == own.argmax(axis=1)).mean()),
+        "right": float((client.predict(result) == data["test_labels"]).mean()),
+        "signature": len(model.signature.json),
+    }
+
+
+def _fit(head: nn.Linear, features: torch.Tensor, labels: torch.Tensor) -> None:
+    optimiser = torch.optim.LBFGS(head.parameters(), max_iter=60, line_search_fn="strong_wolfe")
+
+    def loss() -> torch.Tensor:
+        optimiser.zero_grad()
+        value = nn.functional.cross_entropy(head(features), labels) + 1e-3 * head.weight.square().sum()
+        value.backward()
+        return value
+
+    optimiser.step(loss)
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    logging.disable(logging.WARNING)
+    modules = {name: trained(make) for name, make in AFFINE.items()}
+    folder = Path(sys.argv[2])
+    answers = {
+        "affine": {name: compared(one, hermetic.compile(one, SAMPLES)) for name, one in modules.items()},
+        "exported": {
+            name: compared(modules[name], hermetic.compile(exported(modules[name], folder, name), SAMPLES))
+            for name in ("two layers", "softmax", "sigmoid", "batch norm")
+        },
+        "refused": {name: refusal(make) for name, make in REFUSED.items()},
+        "backbone": on_a_backbone(sys.argv[1]),
+    }
+    print(json.dumps(answers))
+
+
+if __name__ == "__main__":
+    main()
