@@ -63,6 +63,7 @@ PEERS: dict[str, Peer] = {
     "encrypted-inference": Peer(
         "encrypted-inference", ("encrypted-inference==0.9", "numpy==2.4.6"), "encrypted_inference_09.py"
     ),
+    "concrete-ml": Peer("concrete-ml", ("concrete-ml==1.9.0",), "concrete_ml.py"),
     "tenseal-matmul": Peer("tenseal", _TENSEAL, "tenseal_ckks.py", ("--method", "matmul")),
     "tenseal-dot": Peer("tenseal", _TENSEAL, "tenseal_ckks.py", ("--method", "dot")),
     "tenseal-packed": Peer("tenseal", _TENSEAL, "tenseal_ckks.py", ("--method", "packed")),
