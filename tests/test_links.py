@@ -12,6 +12,7 @@ from hermetic.links import (
     HEADS,
     choose_labels,
     has_probabilities,
+    is_multilabel,
     outputs_fit,
     probabilities,
     respond,
@@ -23,7 +24,7 @@ LINKED = [(method, link) for method, links in HEADS.items() for link in links]
 
 
 def outputs_of(link: str | None, classes: int) -> int:
-    return next(k for k in range(1, 50) if outputs_fit(link, classes, k))
+    return next(k for k in range(1, 50) if outputs_fit(link, 2 if is_multilabel(link) else classes, k))
 
 
 def test_outputs_that_fit() -> None:
@@ -36,6 +37,10 @@ def test_outputs_that_fit() -> None:
     assert outputs_fit("votes", 5, 10)
     assert outputs_fit("mean_logistic", 2, 7)
     assert not outputs_fit("mean_logistic", 3, 7)
+    assert outputs_fit("pairs", 4, 6)
+    assert outputs_fit("multilabel", 2, 9)
+    assert not outputs_fit("multilabel", 3, 3)
+    assert not outputs_fit("multilabel_logistic", 2, 1)
 
 
 @pytest.mark.parametrize("classes", [3, 4, 7])
@@ -52,6 +57,22 @@ def test_votes_alone_choose_the_first_of_equals() -> None:
     labels = np.array(["a", "b", "c"])
     assert choose_labels("votes", response, labels, binary=False).tolist() == ["a"]
     assert choose_labels("one_vs_one", response, labels, binary=False).tolist() == ["c"]
+
+
+def test_pairs_vote_for_their_first_class_where_they_are_positive() -> None:
+    """Of the pairs ab, ac, bc: b wins two in the first sample; in the second all have one, and the first is chosen."""
+    scores = np.array([[-1.0, 3.0, 0.5], [1.0, -1.0, 1.0]])
+    assert respond("decision_function", "pairs", scores, 3) is scores
+    labels = np.array(["a", "b", "c"])
+    assert choose_labels("pairs", scores, labels, binary=False).tolist() == ["b", "a"]
+
+
+def test_each_score_chooses_a_label_of_its_own() -> None:
+    scores = np.array([[-1.0, 2.0, 0.0], [0.1, -3.0, 4.0]])
+    chosen = choose_labels("multilabel", scores, np.array([0, 1], dtype=np.int8), binary=False)
+    assert chosen.tolist() == [[0, 1, 0], [1, 0, 1]]
+    assert chosen.dtype == np.int8
+    np.testing.assert_allclose(probabilities("multilabel_logistic", scores, 2), 1 / (1 + np.exp(-scores)))
 
 
 @pytest.mark.parametrize("classes", [2, 3])
@@ -72,7 +93,7 @@ def test_a_response_is_the_scores_unless_the_link_makes_it() -> None:
 
 
 def test_which_links_have_probabilities() -> None:
-    without = {None, "exp", "one_vs_one", "votes"}
+    without = {None, "exp", "one_vs_one", "votes", "pairs", "multilabel"}
     assert {link for _, link in LINKED if not has_probabilities(link)} == without
 
 

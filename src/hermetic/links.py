@@ -15,8 +15,11 @@ import numpy.typing as npt
 Reals = npt.NDArray[np.float64]
 
 HEADS: dict[str, tuple[str | None, ...]] = {
-    "decision_function": (None, "logistic", "softmax", "modified_huber", "one_vs_one", "votes"),
-    "predict": (None, "exp"),
+    "decision_function": (
+        *(None, "logistic", "softmax", "modified_huber", "one_vs_one", "votes"),
+        *("pairs", "multilabel", "multilabel_logistic"),
+    ),
+    "predict": (None, "exp", "multilabel"),
     "predict_proba": ("softmax", "mean_logistic"),
     "predict_joint_log_proba": ("softmax",),
     "transform": (None,),
@@ -24,17 +27,22 @@ HEADS: dict[str, tuple[str | None, ...]] = {
 """The estimator's method that the response equals, and the links that may go with it."""
 
 _RESPONSES = ("exp", "one_vs_one", "votes")
-"""Links that a response is made with; the others make probabilities."""
+"""Links that a response is made with."""
+
+_CHOICES = ("pairs", "multilabel")
+"""Links that labels alone are made with; all others make probabilities."""
 
 
 def outputs_fit(link: str | None, classes: int, outputs: int) -> bool:
     """Whether a classifier of so many classes may have so many scores."""
-    if link in ("one_vs_one", "votes"):
+    if link in ("one_vs_one", "votes", "pairs"):
         return classes > 2 and outputs == classes * (classes - 1) // 2
     if link == "mean_logistic":
         return outputs % _group(classes) == 0
     if link in ("logistic", "modified_huber"):
         return outputs == _group(classes)
+    if is_multilabel(link):
+        return classes == 2 and outputs > 1
     return outputs == classes or (outputs == 1 and classes == 2 and link is None)
 
 
@@ -62,23 +70,34 @@ def response_error(method: str, link: str | None, scores: Reals, classes: int, e
 
 
 def probabilities(link: str, scores: Reals, classes: int) -> Reals:
-    """Scores to probabilities (..., classes), by a link that gives them."""
+    """Scores to probabilities (..., classes), by a link that gives them; of every label (..., k) where each score is
+    one's.
+    """
     return _apply(link, scores, classes)
 
 
 def has_probabilities(link: str | None) -> bool:
     """Whether a model with this link has probabilities."""
-    return link is not None and link not in _RESPONSES
+    return link is not None and link not in _RESPONSES + _CHOICES
+
+
+def is_multilabel(link: str | None) -> bool:
+    """Whether each score chooses one of two labels."""
+    return link in ("multilabel", "multilabel_logistic")
 
 
 def choose_labels(link: str | None, response: Reals, labels: npt.NDArray[Any], *, binary: bool) -> npt.NDArray[Any]:
     """The label of every sample, as an estimator's ``predict``.
 
     A ``binary`` response (...) chooses the second label where it is positive; others (..., classes) the largest, and
-    the first of equals. ``votes`` are counted without the confidences that ``one_vs_one`` breaks ties by.
+    the first of equals. ``votes`` are counted without the confidences that ``one_vs_one`` breaks ties by; ``pairs`` are
+    scores that are positive for the first class of a pair, and voted on. The scores of several labels (..., k) choose
+    one of two each.
     """
-    if binary:
+    if binary or is_multilabel(link):
         chosen = (response > 0).astype(np.intp)
+    elif link == "pairs":
+        chosen = _votes(-response, len(labels)).argmax(axis=-1)
     else:
         chosen = (np.rint(response) if link == "votes" else response).argmax(axis=-1)
     return np.asarray(labels[chosen], dtype=labels.dtype)
@@ -97,6 +116,8 @@ def _apply(link: str, scores: Reals, classes: int) -> Reals:
     if link == "softmax":
         shifted = np.exp(scores - scores.max(axis=-1, keepdims=True))
         return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True))
+    if link == "multilabel_logistic":
+        return _logistic(scores)
     if link == "mean_logistic":
         group = _group(classes)
         grouped = scores.reshape(*scores.shape[:-1], -1, group)
@@ -131,11 +152,21 @@ def _one_vs_one(scores: Reals, classes: int) -> Reals:
 
     ``scores`` are those of the pairs (0, 1), (0, 2), …, (1, 2), …; a positive one votes for the second class.
     """
+    to_first, to_second = _pairs(classes)
+    confidence = scores @ (to_second - to_first)
+    return np.asarray(_votes(scores, classes) + confidence / (3.0 * (np.abs(confidence) + 1.0)))
+
+
+def _votes(scores: Reals, classes: int) -> Reals:
+    to_first, to_second = _pairs(classes)
+    positive = (scores > 0).astype(np.float64)
+    return np.asarray((1.0 - positive) @ to_first + positive @ to_second)
+
+
+def _pairs(classes: int) -> tuple[Reals, Reals]:
+    """Which class is the first and which the second of every pair, (pairs, classes) each."""
     first, second = np.triu_indices(classes, 1)
     pairs = np.arange(len(first))
     to_first, to_second = np.zeros((2, len(first), classes))
     to_first[pairs, first] = to_second[pairs, second] = 1.0
-    positive = (scores > 0).astype(np.float64)
-    votes = (1.0 - positive) @ to_first + positive @ to_second
-    confidence = scores @ (to_second - to_first)
-    return np.asarray(votes + confidence / (3.0 * (np.abs(confidence) + 1.0)))
+    return to_first, to_second

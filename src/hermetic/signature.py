@@ -67,7 +67,8 @@ class Signature:
         argument to the link.
     link
         The public function of scores that makes probabilities of them, or (``exp``, ``one_vs_one``, ``votes``,
-        ``mean_logistic``) what the method gives; ``None`` when the estimator has none.
+        ``mean_logistic``) what the method gives, or (``pairs``, ``multilabel``) labels; ``None`` when the estimator has
+        none.
     labels
         The classes, any dtype; ``None`` for a regression.
     squeeze

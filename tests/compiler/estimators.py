@@ -73,7 +73,7 @@ from sklearn.linear_model import (
 )
 from sklearn.model_selection import GridSearchCV, HalvingGridSearchCV, HalvingRandomSearchCV, RandomizedSearchCV
 from sklearn.multiclass import OneVsOneClassifier, OneVsRestClassifier
-from sklearn.multioutput import MultiOutputRegressor
+from sklearn.multioutput import MultiOutputClassifier, MultiOutputRegressor
 from sklearn.naive_bayes import BernoulliNB, ComplementNB, MultinomialNB
 from sklearn.neighbors import NearestCentroid, NeighborhoodComponentsAnalysis
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
@@ -120,6 +120,8 @@ CHANGES: dict[str, Callable[[Any, Any], tuple[Any, Any]]] = {
     # Targets of every shape
     "column": lambda X, y: (X, y[:, None]),
     "rates": lambda X, y: (X, y / 100),
+    "several": lambda X, y: (X, np.stack([y == 0, y < 2, X[:, 0] > 13], axis=1).astype(int)),
+    "spelled": lambda X, y: (X, np.where(np.stack([y == 0, X[:, 0] > 13], axis=1), "yes", "no")),
     "two": lambda X, y: (X, np.stack([y, np.sqrt(y)], axis=1)),
     # Inputs of every type
     "sparse": lambda X, y: (sparse.csr_matrix(X[:200]), y[:200]),
@@ -306,6 +308,12 @@ CASES = [
     Case("nearest centroid, two classes, priors", NearestCentroid(priors="empirical"), "cancer/bool"),
     Case("SVC, ties broken", SVC(kernel="linear", break_ties=True), "iris/str"),
     Case("SVC, four classes", SVC(kernel="linear"), "digits/few"),
+    Case("SVC, pairs", SVC(kernel="linear", decision_function_shape="ovo"), "digits/few"),
+    Case("NuSVC, pairs", NuSVC(kernel="linear", nu=0.1, decision_function_shape="ovo"), "iris/str"),
+    Case("several labels", _scaled(OneVsRestClassifier(LinearSVC())), "wine/several"),
+    Case("several labels, logistic", _scaled(OneVsRestClassifier(LogisticRegression())), "wine/several"),
+    Case("several labels, ridge", RidgeClassifier(), "wine/several"),
+    Case("several outputs", _scaled(MultiOutputClassifier(LogisticRegression())), "wine/spelled"),
     Case("one versus one", OneVsOneClassifier(LinearSVC()), "digits/few"),
     Case("one versus one, logistic", _scaled(OneVsOneClassifier(LogisticRegression())), "iris/str"),
     Case("calibrated, one fold", CalibratedClassifierCV(LogisticRegression(), ensemble=False, cv=3), "iris/str"),

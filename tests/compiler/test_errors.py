@@ -21,10 +21,10 @@ from sklearn.linear_model import (
     LogisticRegression,
     PoissonRegressor,
     Ridge,
-    RidgeClassifier,
     SGDClassifier,
 )
 from sklearn.multiclass import OneVsOneClassifier, OneVsRestClassifier
+from sklearn.multioutput import MultiOutputClassifier
 from sklearn.naive_bayes import BernoulliNB, GaussianNB, MultinomialNB
 from sklearn.neighbors import KNeighborsClassifier, NearestCentroid
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
@@ -78,7 +78,7 @@ def test_a_class_is_not_an_estimator() -> None:
         hermetic.compile(LogisticRegression, X)
 
 
-TWO, TABLE = Y > 0, np.stack([Y == 0, Y == 1], axis=1)
+TWO, TABLE, ONE_COLUMN = Y > 0, np.stack([Y == 0, 2 * (Y == 1)], axis=1), (Y > 0)[:, None]
 
 
 @pytest.mark.parametrize(
@@ -93,12 +93,11 @@ TWO, TABLE = Y > 0, np.stack([Y == 0, Y == 1], axis=1)
         (FunctionTransformer(), Y, "there is nothing to hide"),
         (SVC(), Y, "SVC must have kernel='linear'. Got kernel='rbf' instead: fit it again with kernel='linear'"),
         (SVR(kernel="poly"), Y, "SVR must have kernel='linear'. Got kernel='poly'"),
-        (SVC(kernel="linear", decision_function_shape="ovo"), Y, "must have decision_function_shape='ovr'. Got 'ovo'"),
         (SVC(kernel="linear", probability=True), TWO, "must have probability=False"),
         (BernoulliNB(), TWO, r"must have binarize=None: a threshold is not linear. Got 0\.0 instead: set it to None"),
         (NearestCentroid(metric="manhattan"), Y, "must have metric='euclidean'. Got metric='manhattan'"),
-        (RidgeClassifier(), TABLE, "must be fitted on one label a sample. Got a multilabel-indicator target"),
-        (OneVsRestClassifier(LinearSVC()), TABLE, "must be fitted on one label a sample"),
+        (MultiOutputClassifier(LinearSVC()), TABLE, "have two outputs or more, of the same two labels each. Got"),
+        (MultiOutputClassifier(LinearSVC()), ONE_COLUMN, "two outputs or more"),
         (OneVsRestClassifier(GaussianNB()), Y, "have parts with a decision_function. Got GaussianNB instead"),
         (OneVsRestClassifier(MultinomialNB()), Y, "have parts with a decision_function. Got MultinomialNB instead"),
         (OneVsRestClassifier(SGDClassifier(loss="modified_huber")), Y, "parts with logistic probabilities, or none"),

@@ -17,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..client import Client
+from ..links import is_multilabel
 from ..quantize import Reals
 from .console import printable, stdout
 from .units import counted
@@ -39,7 +40,7 @@ class Answers:
 
     ``predictions`` are labels (n,), or the values (n,) or (n, k) of a regressor; ``details`` are the scores (n,) or
     (n, k) or the probabilities (n, classes) under their name, if they were asked for; ``classes`` the labels they
-    belong to, or None for a regressor.
+    belong to, or None for a regressor and for several labels a sample.
     """
 
     predictions: npt.NDArray[Any]
@@ -59,7 +60,7 @@ def read_answers(client: Client, decrypted: Reals, n: int, *, proba: bool, score
         details["probabilities"] = client.scores_to_probabilities(decrypted).reshape(n, -1)
     if scores:
         details["scores"] = decrypted.reshape(n, -1)
-    classes = None if labels is None else labels.tolist()
+    classes = None if labels is None or is_multilabel(client.signature.link) else labels.tolist()
     return Answers(predictions.reshape(n, -1), classes, details)
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import CompileError, InputError
-from ..links import choose_labels, has_probabilities, probabilities, respond, response_error
+from ..links import choose_labels, has_probabilities, is_multilabel, probabilities, respond, response_error
 from ..model import EncryptedModel
 from ..quantize import Reals, recombine
 from ..signature import Signature
@@ -141,11 +141,17 @@ def _check_labels(signature: Signature, labels: npt.NDArray[Any], own: Callable[
 
 
 def _check_chosen(signature: Signature, labels: npt.NDArray[Any], scores: Reals, own: npt.NDArray[Any]) -> None:
-    """Labels alone, where no other score is within the error of the largest."""
-    largest = np.sort(scores, axis=1)
-    certain = largest[:, -1] - largest[:, -2] > 2 * signature.error
-    if not np.array_equal(choose_labels(None, scores, labels, binary=False)[certain], own[certain]):
-        raise CompileError("predict must choose the label of the largest score. The estimator's does not.")
+    """Labels alone, where no score that chooses another is within the error."""
+    if is_multilabel(signature.link):
+        certain = np.abs(scores) > signature.error
+    else:
+        largest = np.sort(scores, axis=1)
+        certain = largest[:, -1] - largest[:, -2] > 2 * signature.error
+    chosen = choose_labels(signature.link, scores, labels, binary=False)
+    if chosen.shape != own.shape or not np.array_equal(chosen[certain], own[certain]):
+        raise CompileError(
+            "predict must choose labels by the largest scores, or by their signs. The estimator's does not."
+        )
 
 
 def _classes(signature: Signature) -> int:

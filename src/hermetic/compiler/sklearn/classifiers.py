@@ -16,6 +16,9 @@ from .regressors import coefficients
 SCORES = "`decision_function`: scores, labels"
 PROBABILITIES = f"{SCORES}, probabilities"
 
+ABSENT_PRESENT = np.array([0, 1])
+"""What each column of several labels holds."""
+
 
 def labels_of(estimator: Any) -> npt.NDArray[Any]:
     """The classes.
@@ -36,13 +39,6 @@ def labels_of(estimator: Any) -> npt.NDArray[Any]:
     return labels
 
 
-def check_one_label(estimator: Any, target_type: str) -> None:
-    """Refuse a classifier that was fitted on a matrix of labels."""
-    if target_type not in ("binary", "multiclass"):
-        kind = type(estimator).__name__
-        refuse(kind, "be fitted on one label a sample", f"a {target_type} target", "compile one model a label")
-
-
 def classifier(estimator: Any, link: str | None = None) -> LinearMap:
     """coef_, intercept_ and classes_ as a map to the scores of ``decision_function``."""
     weights, bias = coefficients(estimator)
@@ -56,8 +52,9 @@ def _without_probabilities(estimator: Any) -> LinearMap:
 
 @reads("RidgeClassifier", "RidgeClassifierCV", gives=SCORES)
 def _ridge_classifier(estimator: Any) -> LinearMap:
-    check_one_label(estimator, estimator._label_binarizer.y_type_)
-    return classifier(estimator)
+    if not estimator._label_binarizer.y_type_.startswith("multilabel"):
+        return classifier(estimator)
+    return LinearMap(*coefficients(estimator), "decision_function", "multilabel", ABSENT_PRESENT)
 
 
 @reads("LogisticRegression", "LogisticRegressionCV", gives=PROBABILITIES)

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..linear import LinearMap, affine
 from ..stacked import stacked
-from .classifiers import check_one_label, labels_of
+from .classifiers import ABSENT_PRESENT, labels_of
 from .registry import read_estimator, read_step, reads, refuse
 
 _AS_INNER = "as the inner estimator"
@@ -39,16 +39,18 @@ def _search(search: Any) -> LinearMap:
 
 @reads("OneVsRestClassifier", gives="`decision_function`: scores, labels; probabilities of logistic parts")
 def _one_vs_rest(estimator: Any) -> LinearMap:
-    check_one_label(estimator, estimator.label_binarizer_.y_type_)
     parts = _binary_parts(estimator, estimator.estimators_)
     links = {part.link for part in parts}
     if links - {None, "logistic"}:
         refuse("OneVsRestClassifier", "have parts with logistic probabilities, or none", str(links), "fit other parts")
-    joined = stacked(parts)
+    joined, link = stacked(parts), next(iter(links))
+    if estimator.multilabel_:
+        link = "multilabel" if link is None else "multilabel_logistic"
+        return replace(joined, method="decision_function", link=link, labels=ABSENT_PRESENT)
     return replace(
         joined,
         method="decision_function",
-        link=next(iter(links)),
+        link=link,
         labels=labels_of(estimator),
         squeeze=len(parts) == 1,
     )
@@ -85,6 +87,16 @@ def _calibrated(estimator: Any) -> LinearMap:
 @reads("MultiOutputRegressor", gives="`predict`: values", condition=_OF_LINEAR)
 def _multi_output(estimator: Any) -> LinearMap:
     return replace(stacked(_values(estimator, estimator.estimators_)), method="predict")
+
+
+@reads("MultiOutputClassifier", gives="`predict`: labels of every output", condition="the same two labels in each")
+def _multi_output_classifier(estimator: Any) -> LinearMap:
+    parts = _binary_parts(estimator, estimator.estimators_)
+    labels = [one.labels.tolist() for one in parts if one.labels is not None]
+    if len(parts) < 2 or any(one != labels[0] for one in labels):
+        instead = "compile one model an output"
+        refuse("MultiOutputClassifier", "have two outputs or more, of the same two labels each", str(labels), instead)
+    return replace(stacked(parts), method="predict", link="multilabel", labels=parts[0].labels)
 
 
 @reads("VotingRegressor", gives="`predict`: values", condition=_OF_LINEAR)

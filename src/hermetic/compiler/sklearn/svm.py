@@ -34,9 +34,9 @@ def _classifier(estimator: Any) -> LinearMap:
     if len(labels) == 2:
         dual = _dense(estimator.dual_coef_)
         return LinearMap(dual, estimator.intercept_, "decision_function", labels=labels, squeeze=True).after(vectors)
-    if estimator.decision_function_shape != "ovr":
-        instead = "set it to 'ovr', which needs no other fit; decrypted scores are the negated ones of 'ovo'"
-        refuse(name, "have decision_function_shape='ovr'", repr(estimator.decision_function_shape), instead)
+    if estimator.decision_function_shape == "ovo":
+        own = np.asarray(estimator.intercept_)
+        return LinearMap(_pairwise(estimator), own, "decision_function", "pairs", labels).after(vectors)
     link = "one_vs_one" if estimator.break_ties else "votes"
     bias = -np.asarray(estimator.intercept_)
     return LinearMap(-_pairwise(estimator), bias, "decision_function", link, labels).after(vectors)
