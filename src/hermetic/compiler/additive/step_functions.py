@@ -8,6 +8,7 @@ nothing is approximated.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -62,7 +63,7 @@ def step(column: int, edge: float, below: Reals, above: Reals, missing: Reals | 
 
 def after(threshold: float) -> float:
     """The edge of a split by x <= threshold in float64: the next number."""
-    return float(np.nextafter(threshold, np.inf))
+    return math.nextafter(threshold, math.inf)
 
 
 def rounding_to(least: np.float32) -> float:
