@@ -14,19 +14,20 @@ from typing import Any
 
 import numpy as np
 from rich.console import Console
-from rich.table import Table
 
 import hermetic
 from hermetic.demo.classifier import cache_directory, load_or_train
 from hermetic.demo.mnist import features, load_mnist
 
 from .browser import measure_browser
-from .legacy import Answered, measure_legacy
+from .classifiers import Missing, compare, images_task, report_lines, stumps_task, tumours_task
+from .legacy import answered_lines, measure_legacy
 from .linear import Row, batch_rows, hermetic_row, peer_rows, shape_rows
 from .public_features import feature_rows, fitted, whole_test_set
 from .service import NAME, WORKERS, Load, Memory, ServiceReport, encrypted, measure_service
+from .tables import duration, show, size
 
-SECTIONS = ("single", "batches", "shapes", "accuracy", "features", "service", "browser", "legacy")
+SECTIONS = ("single", "batches", "shapes", "accuracy", "features", "service", "browser", "legacy", "classifiers")
 _MARKDOWN_WIDTH = 400
 
 
@@ -57,17 +58,26 @@ def main() -> None:
     if "service" in options.sections:
         report = measure_service(classifier, X, 5 * options.repeat, options.load_seconds)
         title = f"MNIST through the service on loopback, {WORKERS} workers (memory: front / workers)"
-        _show(console, title, _service_lines(report), markdown=options.markdown)
+        show(console, title, _service_lines(report), markdown=options.markdown)
     if "browser" in options.sections:
         model = hermetic.compile(classifier, X[:1000], name=NAME)
         with tempfile.TemporaryDirectory() as folder, encrypted(model, Path(folder)) as (_, url):
             measured = measure_browser(url, NAME, options.repeat)
         title = "MNIST in the page that the service shows, in Chromium, on loopback"
-        _show(console, title, _browser_lines(measured), markdown=options.markdown)
+        show(console, title, _browser_lines(measured), markdown=options.markdown)
     if "legacy" in options.sections and not options.no_peers:
         answered = _tolerant(measure_legacy(classifier, X, options.repeat))
         title = "MNIST, one image, by an unmodified client of encrypted-inference 0.9: the same ciphertexts and keys"
-        _show(console, title, _legacy_lines(answered), markdown=options.markdown)
+        show(console, title, answered_lines(answered), markdown=options.markdown)
+    if "classifiers" in options.sections:
+        train = features(data.train_images[:1000])
+        for task in (tumours_task(), images_task(classifier, X, data.test_labels, train), stumps_task()):
+            reports = list(compare(task, options.repeat, peers=not options.no_peers))
+            lines = report_lines(task, [one for one in reports if not isinstance(one, Missing)])
+            show(console, task.title, lines, markdown=options.markdown)
+            for one in reports:
+                if isinstance(one, Missing):
+                    console.print(f"{one.name} is not measured here: {one.reason}\n", soft_wrap=True)
 
 
 def _options() -> argparse.Namespace:
@@ -96,15 +106,15 @@ def _tolerant(rows: Iterable[Any]) -> list[Any]:
 
 
 _COLUMNS = {
-    "keys": lambda m: _size(m["key_bytes"]),
-    "make keys": lambda m: _time(m["key_ms"]),
-    "encrypt": lambda m: _time(m["encrypt_ms"]),
-    "request": lambda m: _size(m["request_bytes"]),
-    "load keys": lambda m: _time(m["key_load_ms"]),
-    "server": lambda m: _time(m["server_ms"]),
-    "server, zeros ahead": lambda m: _time(m.get("server_ahead_ms")),
-    "response": lambda m: _size(m["response_bytes"]),
-    "decrypt": lambda m: _time(m["decrypt_ms"]),
+    "keys": lambda m: size(m["key_bytes"]),
+    "make keys": lambda m: duration(m["key_ms"]),
+    "encrypt": lambda m: duration(m["encrypt_ms"]),
+    "request": lambda m: size(m["request_bytes"]),
+    "load keys": lambda m: duration(m["key_load_ms"]),
+    "server": lambda m: duration(m["server_ms"]),
+    "server, zeros ahead": lambda m: duration(m.get("server_ahead_ms")),
+    "response": lambda m: size(m["response_bytes"]),
+    "decrypt": lambda m: duration(m["decrypt_ms"]),
     "max error": lambda m: f"{m['max_error']:.1e}",
     "integers exact": lambda m: {True: "yes", False: "NO", None: "–"}[m.get("exact")],
     "memory": lambda m: f"{m['client_mb']:.0f} / {m['server_mb']:.0f} MB" if "client_mb" in m else "–",
@@ -118,37 +128,20 @@ def _print(console: Console, title: str, rows: list[Row], *, markdown: bool) -> 
     heads = ["", *(row.name for row in rows)]
     lines = [["parameters", *(row.parameters for row in rows)]]
     lines += [[name, *(render(one) for one in measured)] for name, render in _COLUMNS.items()]
-    _show(console, title, [heads, *lines], markdown=markdown)
-
-
-def _show(console: Console, title: str, lines: list[list[str]], *, markdown: bool) -> None:
-    """A table whose first line is its head."""
-    heads, *lines = lines
-    if markdown:
-        console.print(f"**{title}**\n")
-        for line in (heads, ["---"] * len(heads), *lines):
-            console.print("| " + " | ".join(line) + " |", soft_wrap=True)
-        console.print()
-        return
-    table = Table(title=title, title_justify="left")
-    for i, head in enumerate(heads):
-        table.add_column(head, justify="right" if i else "left", overflow="fold")
-    for line in lines:
-        table.add_row(*line)
-    console.print(table, "")
+    show(console, title, [heads, *lines], markdown=markdown)
 
 
 def _service_lines(report: ServiceReport) -> list[list[str]]:
     latency, sustained, bulk = report.latency, report.sustained, report.bulk
     ratio = f"{latency.encrypted_ms / latency.plain_ms:.1f}"
-    lines = [["one prediction", _time(latency.encrypted_ms), _time(latency.plain_ms), ratio]]
+    lines = [["one prediction", duration(latency.encrypted_ms), duration(latency.plain_ms), ratio]]
     for load in report.loads:
         lines += _load_lines(f"{load.clients} client{'s' * (load.clients > 1)}", load)
     lines += _load_lines(f"{sustained.clients} clients, {sustained.seconds:.0f} s", sustained)
     alone = [
         ["memory before that", _memory(report.memory_before)],
         ["memory after that", _memory(report.memory_after)],
-        [f"{bulk.images} images, one call", _time(bulk.seconds * 1e3)],
+        [f"{bulk.images} images, one call", duration(bulk.seconds * 1e3)],
         ["labels as scikit-learn's", str(bulk.same)],
     ]
     return [["", "encrypted", "plain", "ratio"], *lines, *([*line, "–", "–"] for line in alone)]
@@ -159,34 +152,20 @@ def _load_lines(name: str, load: Load) -> list[list[str]]:
     refused = "".join(f", {count} x {status}" for status, count in sorted(load.refused.items()))
     return [
         [f"{name}: predictions/s", f"{load.per_second:.0f}{refused}", "–", "–"],
-        [f"{name}: p50, p99", f"{_time(p50)}, {_time(p99)}", "–", "–"],
+        [f"{name}: p50, p99", f"{duration(p50)}, {duration(p99)}", "–", "–"],
     ]
 
 
 def _browser_lines(measured: dict[str, Any]) -> list[list[str]]:
     return [
         ["", "in the browser"],
-        ["page with WebAssembly, gzip", _size(measured["bundleBytes"])],
-        ["page ready: WebAssembly, signature and key", _time(measured["readyMs"])],
-        ["make keys", _time(measured["keyMs"])],
-        ["encrypt, to the worker and back", _time(measured["encryptMs"])],
-        ["request", _size(measured["requestBytes"])],
-        ["decrypt, to the worker and back", _time(measured["decryptMs"])],
-        ["click to answer", _time(measured["totalMs"])],
-    ]
-
-
-def _legacy_lines(answered: list[Answered]) -> list[list[str]]:
-    return [
-        ["", *(one.name for one in answered)],
-        ["public keys", *(_size(one.key_bytes) for one in answered)],
-        ["request", *(_size(one.request_bytes) for one in answered)],
-        ["answer, keys known", *(_time(one.known_ms) for one in answered)],
-        ["answer, first request", *(_time(one.first_ms) for one in answered)],
-        ["response", *(_size(one.response_bytes) for one in answered)],
-        ["decrypt, by the old client", *(_time(one.decrypt_ms) for one in answered)],
-        ["max error / range of scores", *(f"{one.relative_error:.1e}" for one in answered)],
-        ["requests answered", *(str(one.repeat) for one in answered)],
+        ["page with WebAssembly, gzip", size(measured["bundleBytes"])],
+        ["page ready: WebAssembly, signature and key", duration(measured["readyMs"])],
+        ["make keys", duration(measured["keyMs"])],
+        ["encrypt, to the worker and back", duration(measured["encryptMs"])],
+        ["request", size(measured["requestBytes"])],
+        ["decrypt, to the worker and back", duration(measured["decryptMs"])],
+        ["click to answer", duration(measured["totalMs"])],
     ]
 
 
@@ -210,16 +189,6 @@ def _accuracy(console: Console, classifier: Any, X: Any) -> None:
         f"{model.signature.error:g}, largest seen "
         f"{np.abs(client.decrypt(result) - classifier.decision_function(X)).max():.1e}"
     )
-
-
-def _size(count: int) -> str:
-    return f"{count / 1e6:.2f} MB" if count >= 1e6 else f"{count / 1e3:.1f} kB"
-
-
-def _time(ms: float | None) -> str:
-    if ms is None:
-        return "–"
-    return f"{ms / 1e3:.2f} s" if ms >= 1e3 else f"{ms:.2f} ms"
 
 
 if __name__ == "__main__":

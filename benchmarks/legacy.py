@@ -28,6 +28,7 @@ from encrypted.inference.eiserver import EIServer
 
 from .peers.environments import PEERS, SCRIPTS, peer_python
 from .service import NAME, encrypted
+from .tables import duration, size
 
 Reals = npt.NDArray[np.float64]
 
@@ -111,6 +112,21 @@ def measure_legacy(estimator: Any, X: Reals, repeat: int, new_clients: int = NEW
         yield measured("hermetic, EIServer(legacy_clients=True)", _drop_in(old, estimator))
         with encrypted(model, Path(folder), "--legacy-clients", workers=1) as (_, url), _score(old, url) as ask:
             yield measured("hermetic serve --legacy-clients, POST /score", ask)
+
+
+def answered_lines(answered: list[Answered]) -> list[list[str]]:
+    """A table of the servers."""
+    return [
+        ["", *(one.name for one in answered)],
+        ["public keys", *(size(one.key_bytes) for one in answered)],
+        ["request", *(size(one.request_bytes) for one in answered)],
+        ["answer, keys known", *(duration(one.known_ms) for one in answered)],
+        ["answer, first request", *(duration(one.first_ms) for one in answered)],
+        ["response", *(size(one.response_bytes) for one in answered)],
+        ["decrypt, by the old client", *(duration(one.decrypt_ms) for one in answered)],
+        ["max error / range of scores", *(f"{one.relative_error:.1e}" for one in answered)],
+        ["requests answered", *(str(one.repeat) for one in answered)],
+    ]
 
 
 @contextlib.contextmanager

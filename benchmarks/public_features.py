@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from examples.mnist99.asked import CHUNK, ask, feature_seconds, reference
-from examples.mnist99.head import FULL
+from examples.mnist99.head import FULL, Recipe
 from examples.mnist99.kept import kept_head
 
 import hermetic
@@ -21,22 +21,22 @@ _SAMPLE = 1000
 _TIMED = 100
 
 
-def fitted(data: Mnist) -> Any:
+def fitted(data: Mnist, recipe: Recipe = FULL) -> Any:
     """The example's head, fitted once and kept where the demo keeps its own: that takes minutes."""
-    return kept_head(FULL, data, cache_directory())
+    return kept_head(recipe, data, cache_directory())
 
 
-def feature_rows(head: Any, data: Mnist, repeat: int) -> Iterator[Row]:
+def feature_rows(head: Any, data: Mnist, repeat: int, recipe: Recipe = FULL) -> Iterator[Row]:
     """Both roles on one image, and on a batch. Features are part of encrypting."""
-    options = {"X_sample": features(data.train_images[:_SAMPLE]), "features": FULL.features}
+    options = {"X_sample": features(data.train_images[:_SAMPLE]), "features": recipe.features}
     for count, times in ((1, repeat), (CHUNK, max(3, repeat // 5))):
         yield hermetic_row(f"images: {count}", head, features(data.test_images[:count]), times, **options)
 
 
-def whole_test_set(head: Any, data: Mnist) -> str:
+def whole_test_set(head: Any, data: Mnist, recipe: Recipe = FULL) -> str:
     """All test images, encrypted, in one process: what came and how long it took, in words."""
     images, labels = data.test_images, data.test_labels
-    model = hermetic.compile(head, features(data.train_images[:_SAMPLE]), features=FULL.features)
+    model = hermetic.compile(head, features(data.train_images[:_SAMPLE]), features=recipe.features)
     client = hermetic.Client(model.signature)
     answers = ask(client, Service(model, client.public_key.to_bytes()), images, CHUNK, lambda done, total: None)
     plain, integers = reference(model, head, images, lambda done, total: None)
@@ -44,7 +44,7 @@ def whole_test_set(head: Any, data: Mnist) -> str:
     same = int((answers.labels == plain.argmax(axis=1)).sum())
     exact = int((answers.integers == integers).all(axis=1).sum())
     return (
-        f"{FULL.features}: {feature_seconds(client, images[:_TIMED]) * 1e3:.2f} ms for one image. {len(images)} test "
+        f"{recipe.features}: {feature_seconds(client, images[:_TIMED]) * 1e3:.2f} ms for one image. {len(images)} test "
         f"images, {CHUNK} a query: {answers.total_seconds:.1f} s; right: {right}, in the clear {right_plain}; labels "
         f"equal on {same}, integers equal to the reference on {exact}; guaranteed error {model.signature.error:g}, "
         f"largest seen {np.abs(answers.scores - plain).max():.1e}"
