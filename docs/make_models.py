@@ -35,8 +35,10 @@ Anything else is refused, with words. So are subclasses that override `decision_
 
 STEPS_HEADING = """## Steps before a model
 
-In a `Pipeline`, `FeatureUnion` or `ColumnTransformer`. They are folded into the matrix and stay private. A step that is
-not in a table above is also a model of its own: the client gets what its `transform` gives.
+In a `Pipeline`, `FeatureUnion` or `ColumnTransformer`. Affine steps are folded into the matrix and stay private. The
+others are computed by clients, from parameters that are [public](how-to/public-features.md), and so are affine steps
+before them; where these were learned from data, `compile` asks for a word. A step that is not in a table above is also
+a model of its own: the client gets what its `transform` gives.
 """
 
 NEAREST_HEADING = """## What comes nearest

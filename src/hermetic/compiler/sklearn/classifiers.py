@@ -50,7 +50,7 @@ def _without_probabilities(estimator: Any) -> LinearMap:
     return classifier(estimator)
 
 
-@reads("RidgeClassifier", "RidgeClassifierCV", gives=SCORES)
+@reads("RidgeClassifier", "RidgeClassifierCV", gives=SCORES, condition="several labels too")
 def _ridge_classifier(estimator: Any) -> LinearMap:
     if not estimator._label_binarizer.y_type_.startswith("multilabel"):
         return classifier(estimator)

@@ -37,7 +37,11 @@ def _search(search: Any) -> LinearMap:
     return read_estimator(search.best_estimator_)
 
 
-@reads("OneVsRestClassifier", gives="`decision_function`: scores, labels; probabilities of logistic parts")
+@reads(
+    "OneVsRestClassifier",
+    gives="`decision_function`: scores, labels; probabilities of logistic parts",
+    condition="several labels too",
+)
 def _one_vs_rest(estimator: Any) -> LinearMap:
     parts = _binary_parts(estimator, estimator.estimators_)
     links = {part.link for part in parts}
