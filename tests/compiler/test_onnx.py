@@ -11,12 +11,16 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 import onnxruntime
+import pandas as pd
 import pytest
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 from skl2onnx import to_onnx
+from skl2onnx.common.data_types import StringTensorType
 from sklearn.base import BaseEstimator
+from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_breast_cancer, load_iris
 from sklearn.decomposition import PCA
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import (
     LinearRegression,
     LogisticRegression,
@@ -27,7 +31,7 @@ from sklearn.linear_model import (
 )
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, RobustScaler, StandardScaler
+from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, OneHotEncoder, RobustScaler, StandardScaler
 from sklearn.svm import LinearSVC, LinearSVR
 
 import hermetic
@@ -149,6 +153,70 @@ def test_a_converted_regression_answers_as_in_onnx_runtime(name: str) -> None:
     assert (np.abs(found - values) <= allowed).all()
 
 
+def table() -> pd.DataFrame:
+    sizes = pd.DataFrame(FLOWERS[:, :2].astype(np.float32), columns=["length", "width"])
+    colours = np.array(["blue", "red", "white"])[KINDS - (FLOWERS[:, 1] > 3)]
+    return sizes.assign(colour=colours, kind=np.where(FLOWERS[:, 3] > 1, "big", "small"))
+
+
+def test_categories_of_a_table_are_public_and_the_rest_is_private() -> None:
+    X = table()
+    names = OneHotEncoder(handle_unknown="ignore")
+    columns = ColumnTransformer([("s", StandardScaler(), ["length", "width"]), ("n", names, ["colour", "kind"])])
+    converted = to_onnx(make_pipeline(columns, LogisticRegression()).fit(X, NAMES), X[:1])
+    with pytest.raises(hermetic.CompileError, match="3 categories of input 2 of 'OneHotEncoder'"):
+        hermetic.compile(converted, X)
+    model = hermetic.compile(converted, X, public=["onehotencoder"])
+    assert model.signature.feature_names == ("length", "width", "colour", "kind")
+    rows = X[::15].assign(kind=["big", "new"] * 5)
+    client, result = encrypted(model, rows)
+    labels, maps = asked(converted, rows.to_numpy(dtype=object))
+    assert client.predict(result).tolist() == labels.tolist()
+    apart = np.abs(client.predict_proba(result) - columns_of([maps], model.signature.labels))
+    assert apart.max() <= model.signature.error + 1e-6
+
+
+def test_categories_of_a_matrix_are_public() -> None:
+    X = table()[["colour", "kind"]].to_numpy(dtype=object)
+    pipeline = make_pipeline(OneHotEncoder(handle_unknown="error"), LinearRegression()).fit(X, FLOWERS[:, 3])
+    converted = to_onnx(pipeline, initial_types=[("x", StringTensorType([None, 2]))])
+    model = hermetic.compile(converted, X, public=["onehotencoder"])
+    client, result = encrypted(model, X[:20])
+    assert np.abs(client.predict(result) - asked(converted, X[:20])[0]).max() <= model.signature.error
+
+
+def test_whole_numbers_are_categories() -> None:
+    X = np.rint(FLOWERS).astype(np.int64)
+    names = OneHotEncoder(handle_unknown="ignore")
+    converted = to_onnx(make_pipeline(names, LogisticRegression()).fit(X, KINDS), X[:1])
+    model = hermetic.compile(converted, X, public=["onehotencoder"])
+    rows = np.concatenate([X[::10], [[99, 99, 99, 99]]])
+    client, result = encrypted(model, rows)
+    assert client.predict(result).tolist() == asked(converted, rows)[0].tolist()
+
+
+def test_what_stands_for_missing_values_is_public() -> None:
+    X = FLOWERS[:, :3].copy()
+    X[::5, 1] = np.nan
+    pipeline = make_pipeline(SimpleImputer(), StandardScaler(), Ridge()).fit(X, FLOWERS[:, 3])
+    converted = to_onnx(pipeline, X[:1].astype(np.float32))
+    with pytest.raises(hermetic.CompileError, match="3 values that stand for missing ones of 'Imputer'"):
+        hermetic.compile(converted, X)
+    model = hermetic.compile(converted, X, public=["imputer"])
+    client, result = encrypted(model, X[:20])
+    assert np.abs(client.predict(result) - asked(converted, X[:20])[0]).max() <= model.signature.error
+
+
+def test_a_public_node_takes_inputs_as_they_come() -> None:
+    nodes = [
+        node("Scaler", "x", "z", offset=[0.0] * 4, scale=[2.0] * 4),
+        node("Imputer", "z", "u", imputed_value_floats=[1.0] * 4),
+        node("MatMul", "u w"),
+    ]
+    with pytest.raises(hermetic.UnsupportedModelError, match=r"'imputer_u' \(Imputer\), before node 'matmul_y'"):
+        read_onnx(made(nodes, X4, W))
+
+
 def made(
     nodes: Sequence[Any],
     inputs: dict[str, Sequence[int | str]],
@@ -173,7 +241,11 @@ def drawn(*shape: int) -> Array:
 
 
 def node(kind: str, inputs: str, output: str = "y", **attributes: Any) -> Any:
-    domain = "ai.onnx.ml" if kind in ("Scaler", "LinearRegressor", "FeatureVectorizer", "ArrayFeatureExtractor") else ""
+    domain = (
+        "ai.onnx.ml"
+        if kind in ("Scaler", "LinearRegressor", "FeatureVectorizer", "ArrayFeatureExtractor", "Imputer")
+        else ""
+    )
     return helper.make_node(
         kind, inputs.split(), [output], name=f"{kind.lower()}_{output}", domain=domain, **attributes
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -23,8 +23,14 @@ ROWS = 13
 """Samples that nodes are run on: a prime that a model's own sizes will hardly be mistaken for."""
 
 Array = npt.NDArray[Any]
-IsAffine = Callable[[NodeProto, Sequence[bool], "Sequence[Array | None]"], bool]
-"""is_affine(node, static, arrays): whether a node with such inputs is affine in those that are not static."""
+Kind = Literal["moves", "affine", "public"] | None
+"""A node that gives values of its inputs as they are, is affine in them, may be computed by clients, or is neither."""
+
+KindOf = Callable[[NodeProto, Sequence[bool], "Sequence[Array | None]"], Kind]
+"""kind_of(node, static, arrays): the kind of a node with such inputs, static ones among them."""
+
+ShapeOf = Callable[[NodeProto, Array], Array]
+"""shape_of(node, given): an array of the shape that a public node gives."""
 
 
 @dataclass(frozen=True)
@@ -132,14 +138,16 @@ class Graph:
     values
         Every tensor up to the scores, for ROWS samples.
     steps
-        Nodes that are affine in the inputs, in the order of the graph.
+        Nodes that are affine in the inputs and in what public ones give, in the order of the graph.
+    public
+        Nodes that clients compute from inputs as they come.
     head
         Nodes that are not, or come after one.
     scores
         Names of the affine tensors that the head or the caller takes.
     """
 
-    def __init__(self, model: ModelProto, is_affine: IsAffine) -> None:
+    def __init__(self, model: ModelProto, kind_of: KindOf, shape_of: ShapeOf) -> None:
         self.model = model
         self.opsets = {one.domain: one.version for one in model.opset_import}
         self.inputs = read_inputs(model.graph)
@@ -147,24 +155,34 @@ class Graph:
         self.values: dict[str, Array] = {one.name: numpy_helper.to_array(one) for one in model.graph.initializer}
         self.static: set[str] = set(self.values)
         self.steps: list[Step] = []
+        self.public: list[Step] = []
         self.head: list[NodeProto] = []
         self.values.update((one.name, one.blank()) for one in self.inputs)
+        self._raw = {one.name for one in self.inputs}
+        self._kind_of, self._shape_of = kind_of, shape_of
         for node in _needed(model.graph):
-            self._place(node, is_affine)
+            self._place(node)
         taken = [name for node in self.head for name in node.input] + self.outputs
         self.scores = [name for name in dict.fromkeys(taken) if name in self.values and name not in self.static]
 
-    def _place(self, node: NodeProto, is_affine: IsAffine) -> None:
+    def _place(self, node: NodeProto) -> None:
         known = all(not name or name in self.values for name in node.input)
         static = tuple(not name or name in self.static for name in node.input)
         arrays = tuple(self.values.get(name) for name in node.input) if known else ()
+        raw = all(one or name in self._raw for name, one in zip(node.input, static, strict=True))
+        kind = self._kind_of(node, static, arrays) if known else None
         if known and _is_static(node, static):
             self._keep(node, run(node, self.opsets, arrays))
             self.static.update(node.output)
-        elif known and is_affine(node, static, arrays):
-            result = run(node, self.opsets, arrays)
-            self._keep(node, result)
-            self.steps.append(Step(node, self.opsets, arrays, static, _samples_first(node, result[0])))
+        elif kind == "public" and raw and arrays[0] is not None:
+            result = self._shape_of(node, arrays[0])
+            self._keep(node, [result])
+            self.public.append(Step(node, self.opsets, arrays, static, result))
+        elif kind in ("moves", "affine"):
+            found = run(node, self.opsets, arrays)
+            self._keep(node, found)
+            self._raw.update(node.output if kind == "moves" and raw else ())
+            self.steps.append(Step(node, self.opsets, arrays, static, _samples_first(node, found[0])))
         else:
             self.head.append(node)
 

@@ -11,7 +11,8 @@ from onnx import NodeProto, TensorProto
 from ...errors import UnsupportedModelError
 from ...quantize import Reals
 from .files import attributes
-from .graph import ROWS, Array, Step
+from .graph import ROWS, Array, Kind, Step
+from .public import is_public
 from .weights import Backwards, Weights, constant, origins
 
 Apply = Callable[[Step, Weights, Backwards], int]
@@ -48,10 +49,14 @@ _REALS = (TensorProto.FLOAT, TensorProto.DOUBLE)
 _WHOLE = (TensorProto.INT64, TensorProto.INT32)
 
 
-def is_affine(node: NodeProto, static: Sequence[bool], arrays: Sequence[Array | None]) -> bool:
-    """Whether a node is affine in its inputs that are not static."""
+def kind_of(node: NodeProto, static: Sequence[bool], arrays: Sequence[Array | None]) -> Kind:
+    """What a node is for those of its inputs that are not static."""
+    if is_public(node):
+        return "public"
     rule = RULES.get(node.op_type)
-    return rule is not None and node.domain in DOMAINS and rule.fits(node, static, arrays)
+    if rule is None or node.domain not in DOMAINS or not rule.fits(node, static, arrays):
+        return None
+    return "moves" if rule.moves else "affine"
 
 
 def read_back(step: Step, back: Backwards) -> None:

@@ -6,16 +6,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from onnx import ModelProto
 
-from ...errors import CompileError
+from ...errors import CompileError, UnsupportedModelError
+from ...features import Block, Columns, FeatureMap, Identity
 from ...quantize import Reals
 from ..linear import LinearMap
+from ..passed import merged
 from .answers import OnnxModel
 from .files import load, simplified
-from .graph import ROWS, Graph, Input, read_inputs
+from .graph import ROWS, Array, Graph, Input, Step, read_inputs
 from .head import check_head, recognise
-from .operators import is_affine, read_back
+from .operators import kind_of, read_back
+from .public import PublicFeatures, read_public, shape_of, width
 from .weights import Backwards, Weights
 
 
@@ -30,12 +34,13 @@ def read_onnx(source: str | Path | ModelProto, labels: Any = None) -> tuple[Line
     CompileError
         For a file that is broken or missing, or labels that do not fit.
     """
-    graph = Graph(simplified(load(source)), is_affine)
+    graph = Graph(simplified(load(source)), kind_of, shape_of)
     check_head(graph)
     if not graph.scores:
         raise CompileError("the model must compute something from its inputs. Its outputs do not depend on them.")
     back = _read(graph)
-    weights = _of_inputs(graph, back)
+    public = [read_public(step, _columns(graph, step), _inputs(graph)) for step in graph.public]
+    weights = _of_features(graph, back, public)
     kept, expand = _independent(graph, weights.values, back.bias)
     head = recognise(graph, expand)
     head = head if labels is None else head.named(labels, len(kept))
@@ -52,6 +57,8 @@ def read_onnx(source: str | Path | ModelProto, labels: Any = None) -> tuple[Line
         folded=back.folded[kept],
         precision=_precision(graph),
         roundings=back.roundings + 1,
+        feature_map=_feature_map(graph, back, public),
+        public=tuple(one.publication for one in public),
     )
     return linear, OnnxModel(graph, head, kept)
 
@@ -60,22 +67,79 @@ def _read(graph: Graph) -> Backwards:
     """Back from the scores to the inputs."""
     widths = [graph.values[name].size // ROWS for name in graph.scores]
     each = np.split(np.eye(sum(widths)), np.cumsum(widths)[:-1], axis=1)
-    back = Backwards({name: Weights(one, one) for name, one in zip(graph.scores, each, strict=True)}, sum(widths))
+    return _back(graph, dict(zip(graph.scores, each, strict=True)), sum(widths))
+
+
+def _back(graph: Graph, weights: dict[str, Reals], scores: int) -> Backwards:
+    back = Backwards({name: Weights(one, one) for name, one in weights.items()}, scores)
     for step in reversed(graph.steps):
         read_back(step, back)
     return back
 
 
+def _inputs(graph: Graph) -> int:
+    return sum(one.columns for one in graph.inputs)
+
+
+def _columns(graph: Graph, step: Step) -> list[int]:
+    """Which inputs a public node takes: as they come, so that each of its values has one weight."""
+    back = _back(graph, {step.node.input[0]: np.eye(width(step))}, width(step))
+    found = _of_inputs(graph, back).values
+    if (np.count_nonzero(found, axis=1) != 1).any():
+        raise UnsupportedModelError(
+            f"node {step.node.name!r} ({step.node.op_type}) must take inputs as they come. It does not: export the "
+            "model with this step first."
+        )
+    return [int(one) for one in found.argmax(axis=1)]
+
+
 def _of_inputs(graph: Graph, back: Backwards) -> Weights:
     """The weights on X (n, d), column by column."""
-    none = np.zeros((len(back.bias), 1))
-    each = [back.weights.get(one.name, Weights(none, none)) for one in graph.inputs]
-    wide = [
-        (np.broadcast_to(one.values, (len(none), own.columns)), np.broadcast_to(one.reach, (len(none), own.columns)))
-        for one, own in zip(each, graph.inputs, strict=True)
-    ]
-    values, reach = (np.concatenate(parts, axis=1) for parts in zip(*wide, strict=True))
-    return Weights(values, reach)
+    return _joined([_or_none(back, one.name, one.columns) for one in graph.inputs])
+
+
+def _of_features(graph: Graph, back: Backwards, public: list[PublicFeatures]) -> Weights:
+    """The weights on the features: X alone, or those of its columns that matter, and then what public nodes give."""
+    direct = _of_inputs(graph, back)
+    if not public:
+        return direct
+    used = _used(direct)
+    parts = [Weights(direct.values[:, used], direct.reach[:, used])]
+    for step, one in zip(graph.public, public, strict=True):
+        own = _or_none(back, step.node.output[0], step.result.size // ROWS)
+        total = sum(block.outputs for block in one.blocks)
+        parts.append(Weights(*(_placed(values, one.places, total) for values in (own.values, own.reach))))
+    return _joined(parts)
+
+
+def _feature_map(graph: Graph, back: Backwards, public: list[PublicFeatures]) -> FeatureMap | None:
+    if not public:
+        return None
+    used, inputs = _used(_of_inputs(graph, back)), _inputs(graph)
+    blocks: list[Block] = [Columns(Identity(len(used)), used, inputs)] if len(used) else []
+    blocks += [block for one in public for block in one.blocks]
+    return FeatureMap(*blocks, categories=merged(*(one.categories for one in public)))
+
+
+def _used(weights: Weights) -> npt.NDArray[np.intp]:
+    return np.flatnonzero(weights.reach.any(axis=0))
+
+
+def _placed(values: Reals, places: Array, total: int) -> Reals:
+    found = np.zeros((len(values), total))
+    found[:, places] = values
+    return found
+
+
+def _or_none(back: Backwards, name: str, columns: int) -> Weights:
+    """Weights on a tensor; zeros where no score depends on it."""
+    zeros = np.zeros((len(back.bias), columns))
+    return back.weights.get(name, Weights(zeros, zeros))
+
+
+def _joined(parts: list[Weights]) -> Weights:
+    values, reach = ([getattr(one, name) for one in parts] for name in ("values", "reach"))
+    return Weights(np.concatenate(values, axis=1), np.concatenate(reach, axis=1))
 
 
 def _independent(graph: Graph, weights: Reals, bias: Reals) -> tuple[list[int], Reals]:
