@@ -68,9 +68,9 @@ def after(threshold: float) -> float:
 
 def rounding_to(least: np.float32) -> float:
     """The edge of a split by float32(x) >= least: the smallest float64 that is rounded to ``least`` or more."""
-    below = np.nextafter(least, np.float32(-np.inf))
-    if not np.isfinite(below) or not np.isfinite(least):
+    if abs(least) >= np.finfo(np.float32).max:
         return float(least)
+    below = np.nextafter(least, np.float32(-np.inf))
     middle = (float(below) + float(least)) / 2
     return middle if np.float32(middle) >= least else after(middle)
 
