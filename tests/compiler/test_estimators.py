@@ -24,6 +24,7 @@ from known_weights import answered, client_of
 from .boosted import BOOSTED
 from .estimators import CASES, Case, data
 from .expanded import EXPANDED
+from .tables import TABLES
 
 ROWS = 8
 """How many samples of the data are encrypted, beside those where the bounds are tightest."""
@@ -91,10 +92,27 @@ def run(case: Case) -> Run:
         estimator = case.fit()
     model = hermetic.compile(estimator, X, **case.options)
     client = client_of(model)
-    rows = X.toarray() if sparse.issparse(X) else np.asarray(X, dtype=np.float64)
-    worst = worst_inputs(model) if model.signature.feature_map is None else inputs_between(rows)
+    rows = rows_of(X)
+    if rows.dtype == object:
+        worst = mixed_rows(rows)
+    else:
+        worst = worst_inputs(model) if model.signature.feature_map is None else inputs_between(rows)
     samples = np.concatenate([rows[:: len(rows) // ROWS], worst])
     return Run(estimator, model, client, samples, answered(model, client, samples))
+
+
+def rows_of(X: Any) -> np.ndarray:
+    """Float64, or objects where some columns are texts."""
+    if sparse.issparse(X):
+        return X.toarray()
+    texts = isinstance(X, pd.DataFrame) and not all(map(pd.api.types.is_numeric_dtype, X.dtypes))
+    return np.asarray(X, dtype=object if texts else np.float64)
+
+
+def mixed_rows(rows: np.ndarray) -> np.ndarray:
+    """Values of each column in a random order: rows as they might be."""
+    random = np.random.default_rng(0)
+    return np.stack([random.permutation(column)[:10] for column in rows.T], axis=1)
 
 
 def worst_inputs(model: EncryptedModel) -> np.ndarray:
@@ -125,13 +143,13 @@ def rounding(own: np.ndarray) -> np.ndarray:
     return (1e-6 if own.dtype == np.float32 else 1e-12) * np.maximum(1.0, np.abs(own))
 
 
-@pytest.fixture(params=[*CASES, *BOOSTED, *EXPANDED], ids=lambda case: case.name)
+@pytest.fixture(params=[*CASES, *BOOSTED, *EXPANDED, *TABLES], ids=lambda case: case.name)
 def one(request: pytest.FixtureRequest) -> Run:
     return run(request.param)
 
 
 def test_every_supported_class_is_here() -> None:
-    assert set().union(*(case.kinds for case in [*CASES, *BOOSTED, *EXPANDED])) >= {*ESTIMATORS, *STEPS}
+    assert set().union(*(case.kinds for case in [*CASES, *BOOSTED, *EXPANDED, *TABLES])) >= {*ESTIMATORS, *STEPS}
 
 
 def test_integers_equal_the_reference_bit_for_bit(one: Run) -> None:
@@ -216,13 +234,18 @@ def test_a_saved_model_answers_the_same(one: Run, tmp_path: Path) -> None:
 def test_every_form_of_input_is_the_same_input(one: Run) -> None:
     integers, _ = one.client.quantize(one.X)
     names = one.signature.feature_names
-    frame = pd.DataFrame(one.X, columns=None if names is None else list(names))
-    for form in (frame, sparse.csr_array(one.X), sparse.coo_array(one.X), one.X.tolist(), one.X.astype(object)):
+    frame = pd.DataFrame(one.X, columns=None if names is None else list(names), dtype=one.X.dtype)
+    forms: list[Any] = [frame, one.X.tolist(), one.X.astype(object)]
+    forms += [] if one.X.dtype == object else [sparse.csr_array(one.X), sparse.coo_array(one.X)]
+    for form in forms:
         assert np.array_equal(one.client.quantize(form)[0], integers)
 
 
 def test_float32_inputs_are_inputs(one: Run) -> None:
     """The estimator is asked in float64 about the float32 values: in float32 it would have errors of its own."""
+    if one.X.dtype == object:
+        assert one.signature.feature_map is not None
+        return
     rounded = one.X[:5].astype(np.float32)
     result = answered(one.model, one.client, rounded)
     again = replace(one, X=rounded.astype(np.float64), result=result)

@@ -165,7 +165,8 @@ class LinearMap:
 
     def _after_public(self, features: FeatureMap, first: LinearMap) -> LinearMap:
         block, hidden = first.as_block()
-        categories = moved(features.categories, first.passed) if features.categories else {}
+        passes = first.passed if features.categories else {}
+        categories = moved(features.categories, passes)
         blocks = [] if block is None else [block]
         if first.feature_map is not None:
             categories = merged(first.feature_map.categories, categories)
@@ -173,7 +174,7 @@ class LinearMap:
         return replace(
             self,
             feature_names=None,
-            feature_map=FeatureMap(*joined(blocks, features), categories=categories),
+            feature_map=FeatureMap(*joined(blocks, features, passes), categories=categories),
             public=first.public + hidden + self.public,
             passes=self._passes_after(first),
         )

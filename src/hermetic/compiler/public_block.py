@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import CompileError, ParameterError
-from ..features import Affine, Block, Chain, Columns, FeatureMap, Identity, Scale
+from ..features import Affine, Beside, Block, Chain, Columns, FeatureMap, Identity, Scale
 from ..quantize import Reals
+from .passed import Passes
 
 
 def affine_block(weights: Any, bias: Reals) -> Block | None:
@@ -36,18 +38,43 @@ def affine_block(weights: Any, bias: Reals) -> Block | None:
     return scale if same else Columns(scale, columns, d)
 
 
-def joined(first: Sequence[Block], features: FeatureMap) -> Sequence[Block]:
+def joined(first: Sequence[Block], features: FeatureMap, passes: Passes) -> Sequence[Block]:
     """Blocks side by side that apply ``first`` to inputs, one after the other, and then a feature map.
 
-    Columns that are chosen alone are chosen for each block of the map: what it takes stays visible in it.
+    Blocks of categories take their numbers as they were read: ``passes`` tells from which inputs. Columns that are
+    chosen alone are chosen for each block: what it takes stays visible in it.
+
+    Raises
+    ------
+    CompileError
+        If one block takes categories and numbers whose missing values were filled.
     """
     if not first:
         return features.blocks
-    (chosen,) = first[:1]
+    chosen = first[0]
     if len(first) == 1 and isinstance(chosen, Columns) and isinstance(chosen.block, Identity):
-        columns = chosen.columns
-        return [_of_columns(one, columns, chosen.inputs) for one in features.blocks]
-    return [Chain(*first, features.block)]
+        return [_of_columns(one, chosen.columns, chosen.inputs) for one in features.blocks]
+    found: list[Block] = []
+    for coded, group in groupby(features.blocks, key=lambda one: _is_coded(one, features, passes)):
+        blocks = list(group)
+        if coded:
+            columns = [passes[i].column if i in passes else 0 for i in range(features.inputs)]
+            found += [_of_columns(one, columns, first[0].inputs) for one in blocks]
+        else:
+            found.append(Chain(*first, blocks[0] if len(blocks) == 1 else Beside(*blocks)))
+    return found
+
+
+def _is_coded(block: Block, features: FeatureMap, passes: Passes) -> bool:
+    """Whether a block takes categories alone."""
+    used = np.flatnonzero(block.used).tolist()
+    coded = [i for i in used if i in features.categories]
+    if len(coded) < len(used) and any(passes[i].fills for i in coded):
+        raise CompileError(
+            "categories whose missing values were filled must be encoded by a step of their own. A later step takes "
+            "them together with numbers: encode them before."
+        )
+    return bool(coded) and len(coded) == len(used)
 
 
 def _of_columns(block: Block, columns: Sequence[int], inputs: int) -> Block:

@@ -82,7 +82,8 @@ def estimator_answers(
     asked: Any = values
     if signature.feature_names is not None and importlib.util.find_spec("pandas"):
         pandas = importlib.import_module("pandas")
-        asked = pandas.DataFrame(values, columns=list(signature.feature_names)).infer_objects()
+        frame = pandas.DataFrame(values, columns=list(signature.feature_names), dtype=np.asarray(values).dtype)
+        asked = frame.astype({name: np.float64 for name in frame if all(map(_is_number, frame[name]))})
 
     def answer(method: str) -> npt.NDArray[Any]:
         with warnings.catch_warnings(), np.errstate(over="ignore"):
@@ -100,6 +101,10 @@ def estimator_answers(
                 ) from error
 
     return answer
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float)
 
 
 def _check_response(signature: Signature, scores: Reals, own: npt.NDArray[Any]) -> None:
