@@ -20,14 +20,26 @@ from hermetic.demo.classifier import cache_directory, load_or_train
 from hermetic.demo.mnist import features, load_mnist
 
 from .browser import measure_browser
-from .classifiers import Missing, compare, images_task, report_lines, stumps_task, tumours_task
+from .classifiers import Missing, Task, compare, images_task, report_lines, stumps_task, tumours_task
 from .legacy import answered_lines, measure_legacy
 from .linear import Row, batch_rows, hermetic_row, peer_rows, shape_rows
 from .public_features import feature_rows, fitted, whole_test_set
+from .search import search_rows
 from .service import NAME, WORKERS, Load, Memory, ServiceReport, encrypted, measure_service
 from .tables import duration, show, size
 
-SECTIONS = ("single", "batches", "shapes", "accuracy", "features", "service", "browser", "legacy", "classifiers")
+SECTIONS = (
+    "single",
+    "batches",
+    "shapes",
+    "search",
+    "accuracy",
+    "features",
+    "service",
+    "browser",
+    "legacy",
+    "classifiers",
+)
 _MARKDOWN_WIDTH = 400
 
 
@@ -48,6 +60,9 @@ def main() -> None:
         _print(console, "Batches of MNIST images (times and bytes of the whole batch)", rows, markdown=options.markdown)
     if "shapes" in options.sections:
         _print(console, "Other sizes, one sample", list(shape_rows(options.repeat)), markdown=options.markdown)
+    if "search" in options.sections:
+        title = "Private search: one question of 384 numbers, cosine distances to a service's vectors"
+        _print(console, title, list(search_rows(max(1, options.repeat // 4))), markdown=options.markdown)
     if "accuracy" in options.sections:
         _accuracy(console, classifier, X)
     if "features" in options.sections:
@@ -71,13 +86,19 @@ def main() -> None:
         show(console, title, answered_lines(answered), markdown=options.markdown)
     if "classifiers" in options.sections:
         train = features(data.train_images[:1000])
-        for task in (tumours_task(), images_task(classifier, X, data.test_labels, train), stumps_task()):
-            reports = list(compare(task, options.repeat, peers=not options.no_peers))
-            lines = report_lines(task, [one for one in reports if not isinstance(one, Missing)])
-            show(console, task.title, lines, markdown=options.markdown)
-            for one in reports:
-                if isinstance(one, Missing):
-                    console.print(f"{one.name} is not measured here: {one.reason}\n", soft_wrap=True)
+        tasks = (tumours_task(), images_task(classifier, X, data.test_labels, train), stumps_task())
+        for task in tasks:
+            _compare(console, task, options)
+
+
+def _compare(console: Console, task: Task, options: argparse.Namespace) -> None:
+    """One task's table, and who is not in it."""
+    reports = list(compare(task, options.repeat, peers=not options.no_peers))
+    lines = report_lines(task, [one for one in reports if not isinstance(one, Missing)])
+    show(console, task.title, lines, markdown=options.markdown)
+    for one in reports:
+        if isinstance(one, Missing):
+            console.print(f"{one.name} is not measured here: {one.reason}\n", soft_wrap=True)
 
 
 def _options() -> argparse.Namespace:

@@ -21,7 +21,7 @@ from .roles import Medians, measure
 Reals = npt.NDArray[np.float64]
 
 BATCHES = (1, 16, 256, 4096)
-SHAPES = ((30, 1), (784, 10), (2048, 1000))
+SHAPES = ((30, 1), (784, 10), (2048, 1000), (65_536, 10), (65_536, 1000))
 PIXELS = 255
 ONE_IMAGE_PEERS = ("encrypted-inference", "tenseal-matmul", "tenseal-dot", "tenseal-packed")
 
@@ -36,14 +36,18 @@ class Row:
 
 
 def hermetic_row(name: str, estimator: Any, X: Reals, repeat: int, **options: Any) -> Row:
-    """Compile, save, and measure both roles on one batch; the estimator takes the option ``features`` of X, if any."""
+    """Compile, and measure both roles on one batch; the estimator takes the option ``features`` of X, if any."""
     model = hermetic.compile(estimator, **options)
+    values = options["features"].apply(X) if "features" in options else X
+    return measured_row(name, model, X, np.asarray(getattr(estimator, model.signature.method)(values)), repeat)
+
+
+def measured_row(name: str, model: hermetic.EncryptedModel, X: Reals, expected: Reals, repeat: int) -> Row:
+    """Save the model, and measure both roles on one batch of known scores."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "bench.hermetic"
         model.save(file)
         file.with_suffix(".signature").write_bytes(signature_to_bytes(model.signature))
-        values = options["features"].apply(X) if "features" in options else X
-        expected = np.asarray(getattr(estimator, model.signature.method)(values))
         measured = measure(file, X, expected, repeat)
     layout = model.signature.layout_for(len(X))
     text = f"{model.signature.parameters.profile} B={layout.samples} f={layout.features} r={layout.outputs}"

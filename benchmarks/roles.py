@@ -170,14 +170,18 @@ class _Service:
 
     def evaluate(self, data: bytes, repeat: int) -> tuple[bytes, int, float, float | None]:
         from hermetic import Query
+        from hermetic.bounds import mask_digits
 
         def answer() -> bytes:
             query = Query.from_bytes(data, self.model.signature)
             return self.model.evaluate(query, self.pool).to_bytes()
 
         query = Query.from_bytes(data, self.model.signature)
-        polynomials = query.batch.layout.result_polynomials(self.model.signature.integer_outputs)
-        needed = polynomials * query.batch.layout.chunks(query.samples)
+        signature, layout = self.model.signature, query.batch.layout
+        digits = 1
+        if query.samples <= signature.features:
+            digits = mask_digits(signature.parameters, layout, signature.flood_bits)
+        needed = digits * layout.result_polynomials(signature.integer_outputs) * layout.chunks(query.samples)
         result, ms = _median_ms(answer, repeat)
         ahead = None
         if needed <= _AHEAD_LIMIT:
