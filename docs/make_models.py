@@ -13,8 +13,10 @@ from pathlib import Path
 
 import sklearn
 
+from hermetic.compiler.onnx import HEAD, PUBLIC, RULES
 from hermetic.compiler.sklearn import ESTIMATORS, STEPS, Entry
 from hermetic.compiler.sklearn.registry import NEAREST
+from hermetic.compiler.torch_modules import LAYERS
 
 TARGET = Path(__file__).with_name("supported-models.md")
 
@@ -41,6 +43,21 @@ before them; where these were learned from data, `compile` asks for a word. A st
 a model of its own: the client gets what its `transform` gives.
 """
 
+ONNX_HEADING = f"""## ONNX operators
+
+In a model file or an `onnx.ModelProto`, checked with onnx {version("onnx")} and compared with ONNX Runtime
+{version("onnxruntime")} in the tests. [ONNX and PyTorch](how-to/onnx-and-pytorch.md) shows how. Whatever does not
+depend on the inputs may be computed by any operator. Everything up to the scores is private but the operators that are
+called public. The operators after the scores may do what amounts to a link: nothing, labels by the largest, softmax,
+the logarithm of it, the logistic function of each (normalised, of two or more classes), modified Huber or, for a
+regression, the exponential.
+"""
+
+TORCH_HEADING = """## PyTorch modules
+
+Of `torch.nn`, with parameters of float32 or float64. Others are exported to ONNX first.
+"""
+
 NEAREST_HEADING = """## What comes nearest
 
 | not supported | nearest |
@@ -54,7 +71,7 @@ def render() -> str:
     for module in dict.fromkeys(entry.reader.__module__ for entry in ESTIMATORS.values()):
         family = [entry for entry in ESTIMATORS.values() if entry.reader.__module__ == module]
         parts += [f"## {_title(module)}\n", _table(family)]
-    parts += [STEPS_HEADING, _steps()]
+    parts += [STEPS_HEADING, _steps(), ONNX_HEADING, _operators(), TORCH_HEADING, _modules()]
     rows = "".join(f"| `{name}` | `{nearest}` |\n" for name, nearest in sorted(NEAREST.items()))
     return "\n".join([*parts, NEAREST_HEADING + rows])
 
@@ -72,6 +89,21 @@ def _table(entries: Iterable[Entry]) -> str:
 def _steps() -> str:
     return "| step | condition |\n|---|---|\n" + "".join(
         f"| {names} | {one.condition or '–'} |\n" for names, one in _by_reader(STEPS.values())
+    )
+
+
+def _operators() -> str:
+    rows = {
+        "up to the scores": ", ".join(f"`{name}`" for name in sorted({*RULES, "LinearClassifier"})),
+        "of inputs as they come, public": ", ".join(f"`{name}` ({words})" for name, words in sorted(PUBLIC.items())),
+        "after the scores": ", ".join(f"`{name}`" for name in sorted({*HEAD, "ZipMap"})),
+    }
+    return "| place | operators |\n|---|---|\n" + "".join(f"| {place} | {names} |\n" for place, names in rows.items())
+
+
+def _modules() -> str:
+    return "| class | condition |\n|---|---|\n" + "".join(
+        f"| `{name}` | {condition or '–'} |\n" for name, condition in LAYERS.items()
     )
 
 

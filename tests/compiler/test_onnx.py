@@ -35,7 +35,7 @@ from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, OneHotEncoder, Rob
 from sklearn.svm import LinearSVC, LinearSVR
 
 import hermetic
-from hermetic.compiler.onnx import read_onnx
+from hermetic.compiler.onnx import RULES, read_onnx
 from hermetic.links import probabilities
 from known_weights import answered, client_of
 
@@ -334,11 +334,16 @@ BY_HAND: dict[str, ModelProto] = {
         X4,
         W,
     ),
+    "expanded": made([node("Expand", "x s", "z"), LAST], {"x": ["n", 1]}, {"s": np.array([1, 4]), **W}),
     "double": made([node("MatMul", "x w")], X4, {"w": drawn(4, 2).astype(np.float64)}, kind=TensorProto.DOUBLE),
     "sigmoid": made([node("MatMul", "x w", "z"), node("Sigmoid", "z")], X4, {"w": drawn(4, 1)}),
     "softmax": made([node("MatMul", "x w", "z"), node("Softmax", "z", axis=-1)], X4, W),
     "logarithm of softmax": made([node("MatMul", "x w", "z"), node("LogSoftmax", "z", axis=1)], X4, W),
 }
+
+
+def test_every_affine_operator_is_here() -> None:
+    assert {one.op_type for model in BY_HAND.values() for one in model.graph.node} >= set(RULES)
 
 
 @pytest.mark.parametrize("name", BY_HAND)
