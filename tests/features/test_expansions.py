@@ -210,6 +210,42 @@ class TestRandomFeatures:
         expected = own.transform(X)
         np.testing.assert_allclose(mine.apply(X), expected, rtol=0, atol=1e-13 * np.abs(expected).max())
 
+    def test_float64_moves_features_by_less_than_their_rounding(self) -> None:
+        """Against 64 bits of mantissa, where inputs are large: phases of thousands, squares that cancel."""
+        values = np.abs(X) + np.array([0.0, 0.0, 1e5])
+        low, high = values.min(axis=0), values.max(axis=0)
+        long = values.astype(np.longdouble)
+        fourier = Fourier(RANDOM.normal(size=(3, 50)), RANDOM.uniform(0, 6, 50))
+        exact = np.cos(long @ fourier.weights.astype(np.longdouble) + fourier.offset) * math.sqrt(2 / 50)
+        sketch = CountSketch(RANDOM.integers(0, 8, (3, 4)), RANDOM.choice([-1, 1], (3, 4)), 8, 0.5, 2.0)
+        direct = self.sketched(
+            sketch, np.hstack([long * np.sqrt(np.longdouble(0.5)), np.full((len(X), 1), np.sqrt(2))])
+        )
+        chi2 = AdditiveChi2(3, 2, 3.0)
+        radius = np.sqrt(2 * long * 3 / np.cosh(np.longdouble(math.pi) * 3))
+        waves = np.hstack([np.sqrt(long * 3), radius * np.cos(3 * np.log(long)), radius * np.sin(3 * np.log(long))])
+        near = Landmarks(values[:9], 1e-4)
+        others = [(fourier, exact), (sketch, direct), (near, rbf_kernel(values, values[:9], gamma=1e-4)),
+                  (chi2, waves)]  # fmt: skip
+        for block, expected in others:
+            moved = np.abs(block.apply(values) - expected).astype(np.float64)
+            allowed = block.rounding(low, high)
+            largest = np.abs(expected).max().astype(np.float64)
+            assert (moved <= allowed + 4e-16 * largest).all()
+            assert allowed.max() < 1e-6 * max(1.0, largest)
+        assert np.abs(fourier.apply(values) - exact).max() > 1e-14
+
+    def sketched(self, sketch: CountSketch, scaled: np.ndarray) -> np.ndarray:
+        """The convolution, term by term."""
+        found = np.zeros((len(scaled), sketch.outputs), dtype=np.longdouble)
+        found[:, 0] = 1
+        for places, signs in zip(sketch.places, sketch.signs, strict=True):
+            following = np.zeros_like(found)
+            for value, place, sign in zip(scaled.T, places, signs, strict=True):
+                following += np.roll(found, place, axis=1) * (value * sign)[:, None]
+            found = following
+        return found
+
     def test_landmarks_are_the_kernel_of_scikit_learn(self) -> None:
         mine = Landmarks(X[:9], 1e-3).apply(X)
         np.testing.assert_allclose(mine, rbf_kernel(X, X[:9], gamma=1e-3), rtol=0, atol=1e-10)

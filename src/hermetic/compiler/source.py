@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,8 @@ class Source:
     encrypted
         The range of the values that are encrypted: of the inputs, or of their public features.
     linear
-        The model; where ``centre`` is set and its features are polynomials, they are centred on the inputs' range.
+        The model, with the rounding of its features in the estimator's own; where ``centre`` is set and these are
+        polynomials, they are centred on the inputs' range.
 
     Raises
     ------
@@ -62,6 +64,8 @@ class Source:
             self.linear = linear.centred(self._inputs.middle)
             self._map = self.linear.feature_map or self._map
         self.encrypted = range_of_features(self._map, self._inputs)
+        moved = self._map.rounding(self._inputs.lower, self._inputs.upper)
+        self.linear = replace(self.linear, own_error=self.linear.own_error + self.linear.terms @ moved)
 
     def probes(self, count: int) -> tuple[Any, Reals]:
         """Inputs in range and their features (n, d): the smallest and largest inputs, random ones, and up to ``count``

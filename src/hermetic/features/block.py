@@ -16,6 +16,9 @@ Flags = npt.NDArray[np.bool_]
 LARGEST = 1.7976931348623157e308
 """The largest finite number of float64."""
 
+EPSILON = 2.0**-52
+"""The distance from 1 to the next number of float64."""
+
 
 class Block(Protocol):
     """Some features of the inputs (n, inputs): real numbers (n, outputs) in a range that is known.
@@ -60,6 +63,11 @@ class Block(Protocol):
         which may be infinite; up to float64 rounding.
         """
 
+    def rounding(self, lower: Reals, upper: Reals) -> Reals:
+        """How far float64 may move every feature (outputs,) between two ways to compute it, for inputs in range, where
+        that is more than a few units of the last place.
+        """
+
     def apply(self, values: Reals) -> Reals:
         """Inputs (n, inputs), finite but where ``missing`` -> features (n, outputs)."""
 
@@ -83,6 +91,9 @@ class BlockDefaults:
 
     def steps(self: Block, steps: Reals) -> Reals:
         return np.full(self.outputs, float(self.whole))
+
+    def rounding(self: Block, lower: Reals, upper: Reals) -> Reals:
+        return np.zeros(self.outputs)
 
 
 def whole_number(value: Any, low: int, high: int, name: str) -> int:

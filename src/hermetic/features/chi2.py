@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..errors import InputError, ParameterError
-from .block import BlockDefaults, Reals, real_number, whole_number
+from .block import EPSILON, BlockDefaults, Reals, real_number, whole_number
 from .fourier import cosine_range
 
 MAX_INPUTS = 1 << 20
@@ -80,6 +80,16 @@ class AdditiveChi2(BlockDefaults):
                 low.append(np.minimum(radius * smallest, 0.0))
                 high.append(np.maximum(radius * largest, 0.0))
         return np.concatenate(low), np.concatenate(high)
+
+    def rounding(self, lower: Reals, upper: Reals) -> Reals:
+        """That of the phase, which grows as the radius falls: sqrt(x)·|log x| is below 1 for x below 1."""
+        moved = [np.zeros(self.inputs)]
+        for j in range(1, self.samples):
+            phase = np.maximum(
+                self._radius(np.ones(1), j), self._radius(upper, j) * np.abs(np.log(np.maximum(upper, 1)))
+            )
+            moved += [8 * EPSILON * (1.0 + j * self.interval * phase)] * 2
+        return np.concatenate(moved)
 
     def apply(self, values: Reals) -> Reals:
         """See :class:`hermetic.features.block.Block`. Raises :class:`InputError` for a negative input."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -9,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import ParameterError
-from .block import BlockDefaults, Reals, real_number, whole_number
+from .block import EPSILON, BlockDefaults, Reals, real_number, whole_number
 from .matrices import MAX_NUMBERS
 
 MAX_OUTPUTS = 1 << 16
@@ -80,16 +81,29 @@ class CountSketch(BlockDefaults):
         """Each sketch is a middle and a radius; the convolution of middles moves by at most that of their absolute
         values and radii, without that of the absolute values alone.
         """
-        low, high = self._scaled(np.stack([lower, upper]))
-        if not np.isfinite([low, high]).all():
+        middles, radii = self._sketches(lower, upper)
+        if not np.isfinite([middles, radii]).all():
             return np.full(self.outputs, -np.inf), np.full(self.outputs, np.inf)
-        middles, radii = (np.zeros((len(self.places), self.outputs)) for _ in range(2))
-        for places, signs, middle, radius in zip(self.places, self.signs, middles, radii, strict=True):
-            np.add.at(middle, places, signs * (low + high) / 2)
-            np.add.at(radius, places, (high - low) / 2)
         centre, still, moved = (_convolved(one[None])[0] for one in (middles, np.abs(middles), np.abs(middles) + radii))
         reach = np.maximum(moved - still, 0.0) + 2.0**-40 * moved.max()
         return centre - reach, centre + reach
+
+    def _sketches(self, lower: Reals, upper: Reals) -> tuple[Reals, Reals]:
+        """Middles and radii of every sketch (degree, outputs)."""
+        low, high = self._scaled(np.stack([lower, upper]))
+        middles, radii = (np.zeros((len(self.places), self.outputs)) for _ in range(2))
+        with np.errstate(invalid="ignore"):
+            for places, signs, middle, radius in zip(self.places, self.signs, middles, radii, strict=True):
+                np.add.at(middle, places, signs * (low + high) / 2)
+                np.add.at(radius, places, (high - low) / 2)
+        return middles, radii
+
+    def rounding(self, lower: Reals, upper: Reals) -> Reals:
+        """That of Fourier transforms, in each of which no value is larger than the sum of the sketch."""
+        middles, radii = self._sketches(lower, upper)
+        largest = float((np.abs(middles) + radii).sum(axis=1).prod())
+        steps = (len(self.places) + 1) * (math.log2(self.outputs) + 1) + self.inputs
+        return np.full(self.outputs, 8 * steps * EPSILON * largest)
 
     def apply(self, values: Reals) -> Reals:
         rows = max(1, _CHUNK // (len(self.places) * self.outputs))

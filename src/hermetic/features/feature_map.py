@@ -87,6 +87,10 @@ class FeatureMap:
         """
         return self.block.limits(lower, upper)
 
+    def rounding(self, lower: Reals, upper: Reals) -> Reals:
+        """How far float64 may move every feature (d,) for inputs in range, beyond a few units of the last place."""
+        return self.block.rounding(lower, upper)
+
     def apply(self, X: Any, names: Sequence[str] | None = None) -> Reals:
         """Inputs (n, inputs) -> features (n, outputs). Raises as :meth:`read`."""
         return self.block.apply(self.read(X, names).astype(np.float64))

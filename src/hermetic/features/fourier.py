@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError, ParameterError
-from .block import LARGEST, BlockDefaults, Reals, real_number, real_numbers, whole_number
+from .block import EPSILON, LARGEST, BlockDefaults, Reals, real_number, real_numbers, whole_number
 from .matrices import matrix, matrix_from
 
 _ROUNDING = 1e-9
@@ -66,6 +66,11 @@ class Fourier(BlockDefaults):
             high = np.maximum(*ends).sum(axis=0) + self.offset
         bounds = cosine_range(low, high)
         return self._size * bounds[0], self._size * bounds[1]
+
+    def rounding(self, lower: Reals, upper: Reals) -> Reals:
+        """That of the phase: a sum of as many products as there are inputs."""
+        largest = np.maximum(np.abs(lower), np.abs(upper)) @ np.abs(self.weights) + np.abs(self.offset)
+        return np.asarray(self._size * (self.inputs + 8) * EPSILON * (1.0 + largest))
 
     def apply(self, values: Reals) -> Reals:
         return np.asarray(np.cos(values @ self.weights + self.offset) * self._size)

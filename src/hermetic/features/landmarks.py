@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from .block import BlockDefaults, Reals, real_number
+from .block import EPSILON, BlockDefaults, Reals, real_number
 from .matrices import matrix, matrix_from
 
 _CHUNK = 1 << 22
@@ -56,6 +56,11 @@ class Landmarks(BlockDefaults):
         with np.errstate(over="ignore"):
             low, high = ((one**2).sum(axis=1) for one in (farthest, nearest))
         return np.exp(-self.gamma * low), np.exp(-self.gamma * high)
+
+    def rounding(self, lower: Reals, upper: Reals) -> Reals:
+        """That of the squared distance as a difference of squared lengths."""
+        reach = (np.maximum(np.abs(lower), np.abs(upper)) ** 2).sum() + (self.rows**2).sum(axis=1)
+        return np.asarray(2 * (self.inputs + 8) * EPSILON * (1.0 + self.gamma * reach))
 
     def apply(self, values: Reals) -> Reals:
         size = max(1, _CHUNK // self.rows.size)

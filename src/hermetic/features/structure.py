@@ -113,6 +113,9 @@ class Columns:
     def limits(self, lower: Reals, upper: Reals) -> tuple[Reals, Reals]:
         return self.block.limits(lower[list(self.columns)], upper[list(self.columns)])
 
+    def rounding(self, lower: Reals, upper: Reals) -> Reals:
+        return self.block.rounding(lower[list(self.columns)], upper[list(self.columns)])
+
     def apply(self, values: Reals) -> Reals:
         return self.block.apply(values[:, list(self.columns)])
 
@@ -184,6 +187,9 @@ class Beside:
         low, high = zip(*(one.limits(lower, upper) for one in self.blocks), strict=True)
         return np.concatenate(low), np.concatenate(high)
 
+    def rounding(self, lower: Reals, upper: Reals) -> Reals:
+        return np.concatenate([one.rounding(lower, upper) for one in self.blocks])
+
     def apply(self, values: Reals) -> Reals:
         return np.concatenate([one.apply(values) for one in self.blocks], axis=1)
 
@@ -250,6 +256,12 @@ class Chain:
         for one in self.blocks:
             lower, upper = one.limits(lower, upper)
         return lower, upper
+
+    def rounding(self, lower: Reals, upper: Reals) -> Reals:
+        """Of the last block: it is large where its inputs are, and they are not computed in several ways before."""
+        for one in self.blocks[:-1]:
+            lower, upper = one.limits(lower, upper)
+        return self.blocks[-1].rounding(lower, upper)
 
     def apply(self, values: Reals) -> Reals:
         return reduce(lambda found, one: one.apply(found), self.blocks, values)
