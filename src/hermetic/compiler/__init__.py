@@ -22,6 +22,7 @@ from .planner import Choice, choose
 from .published import check_published
 from .reading import read_model
 from .source import Source
+from .unused import without_unused_texts
 from .verify import rows_to_verify, verify
 
 
@@ -105,7 +106,7 @@ def compile_model(  # noqa: PLR0913
     _check_options(name, profile, tolerance, flooding)
     # 1. The estimator as an affine map over reals, scalers folded in, of public features where it has non-linear steps.
     read = read_model(estimator, labels)
-    own = read.linear
+    own = without_unused_texts(read.linear, X_sample)
     features, backbone, X_sample = _public_part(features, own, X_sample)
     linear = own if features is None else _on(features, own)
     # 2. What becomes public, and that nothing learned does so without a word.

@@ -41,8 +41,9 @@ class LinearMap:
     rounds every term at most ``roundings`` times.
 
     ``block`` is the map as a public block that rounds as the estimator does, where there is one. ``passes``
-    are the values that are inputs as they come; by default those that the weights say. ``raw_scores`` are the
-    options with which the estimator's ``predict`` gives the scores, where it has no ``decision_function``.
+    are the values that are inputs as they come; by default those that the weights say. ``uses`` are the inputs
+    (inputs,) that it takes, whatever it learned of them; all by default. ``raw_scores`` are the options with which the
+    estimator's ``predict`` gives the scores, where it has no ``decision_function``.
 
     Raises
     ------
@@ -65,6 +66,7 @@ class LinearMap:
     own_error: Reals | float = 0.0
     block: Block | None = None
     passes: Passes | None = None
+    uses: npt.NDArray[np.bool_] | None = None
     raw_scores: Mapping[str, bool] | None = None
     precision: float = 2.0**-53
     roundings: int = 0
@@ -87,6 +89,11 @@ class LinearMap:
     def inputs(self) -> int:
         """Values of one sample that the map starts from."""
         return int(self.weights.shape[1]) if self.feature_map is None else self.feature_map.inputs
+
+    @property
+    def taken(self) -> npt.NDArray[np.bool_]:
+        """``uses``, or all inputs."""
+        return np.ones(self.inputs, dtype=np.bool_) if self.uses is None else self.uses
 
     @property
     def passed(self) -> Passes:
@@ -132,7 +139,8 @@ class LinearMap:
                 return self._after_public(self.feature_map, first)
             passes = self._passes_after(first)
             public, hidden = first.public + self.public, first.hidden + self.hidden
-            return replace(self._of(found), public=public, hidden=hidden, feature_names=None, passes=passes)
+            found_map = replace(self._of(found), public=public, hidden=hidden)
+            return replace(found_map, feature_names=None, passes=passes, uses=first.uses)
         # Sums of more terms round more often than the d of a plain model.
         longer = max(1.0, middle / d)
         with np.errstate(over="ignore", invalid="ignore"):
@@ -149,6 +157,7 @@ class LinearMap:
                 hidden=first.hidden + self.hidden,
                 block=None,
                 passes=self._passes_after(first),
+                uses=first.uses,
             )
 
     def centred(self, middle: Reals) -> LinearMap:
@@ -177,6 +186,7 @@ class LinearMap:
             feature_map=FeatureMap(*joined(blocks, features, passes), categories=categories),
             public=first.public + hidden + self.public,
             passes=self._passes_after(first),
+            uses=first.uses,
         )
 
     def _passes_after(self, first: LinearMap) -> Passes | None:

@@ -19,7 +19,8 @@ Numbers = npt.NDArray[np.intp]
 def stacked(maps: Sequence[LinearMap]) -> LinearMap:
     """The step that gives the values of maps of the same inputs, one after the other.
 
-    Where one of them has a feature map, the others' inputs pass through it; a map that several have is computed once.
+    Where one of them has a feature map, all inputs that the others take pass through it; a map that several have is
+    computed once.
     """
     weights, reach = [one.weights for one in maps], [one.terms for one in maps]
     features = None
@@ -40,6 +41,7 @@ def stacked(maps: Sequence[LinearMap]) -> LinearMap:
         feature_map=features,
         public=tuple(public for one in maps for public in one.public),
         hidden=tuple(hidden for one in maps for hidden in one.hidden),
+        uses=np.logical_or.reduce([one.taken for one in maps]),
         passes=_passes(maps) if features is not None or any(one.passes is not None for one in maps) else None,
     )
 
@@ -57,7 +59,7 @@ def _check_numbers(maps: Sequence[LinearMap], categories: Mapping[int, Categorie
     """Raise :class:`CompileError` for an input that one map reads as categories, and another as a number."""
     for one in maps:
         features = one.feature_map
-        taken = np.unique(one.weights.nonzero()[1]) if features is None else np.flatnonzero(features.used)
+        taken = np.flatnonzero(one.taken if features is None else features.used)
         own = {} if features is None else features.categories
         both = [int(i) for i in taken if int(i) in categories and int(i) not in own]
         if both:
@@ -70,8 +72,9 @@ def _check_numbers(maps: Sequence[LinearMap], categories: Mapping[int, Categorie
 def _features(maps: Sequence[LinearMap]) -> tuple[list[Block], list[Numbers], int]:
     """Blocks side by side; for every map, where the features that it takes stand (-1: nowhere); their number."""
     inputs = next(one.feature_map.inputs for one in maps if one.feature_map is not None)
-    passed = sorted({int(i) for one in maps if one.feature_map is None for i in one.weights.nonzero()[1]})
-    blocks: list[Block] = [Columns(Identity(len(passed)), passed, inputs)] if passed else []
+    taken = [np.flatnonzero(one.taken) for one in maps if one.feature_map is None]
+    passed = np.unique(np.concatenate(taken)) if taken else np.zeros(0, dtype=np.intp)
+    blocks: list[Block] = [Columns(Identity(len(passed)), passed, inputs)] if len(passed) else []
     own = np.full(inputs, -1, dtype=np.intp)
     own[passed] = np.arange(len(passed))
     starts: list[tuple[object, int]] = []

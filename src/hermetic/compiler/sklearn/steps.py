@@ -155,7 +155,10 @@ def _function(transformer: Any) -> LinearMap | None:
             "features.apply(X) and pass features="
         )
         refuse(
-            "FunctionTransformer", f"have func=None or one of NumPy's {', '.join(FUNCTIONS)}", f"func={name}", instead
+            "FunctionTransformer",
+            f"have func=None or one of NumPy's {', '.join(FUNCTIONS)}",
+            f"func={name}{' with kw_args' if transformer.kw_args else ''}",
+            instead,
         )
     return public_step(transformer, [Elementwise(transformer.n_features_in_, name)], (f"the function {name}", False))
 
@@ -181,7 +184,8 @@ def _column_transformer(columns: Any) -> LinearMap:
         chosen = columns._transformer_to_input_indices[name]
         if len(chosen) and not (isinstance(step, str) and step == "drop"):
             part = _weighted(read_step(name, step), len(chosen), weights.get(name, 1.0))
-            parts.append(part.after(_selected(chosen, d)))
+            taken = replace(_selected(chosen, d), uses=np.isin(np.arange(d), chosen))
+            parts.append(part.after(taken))
     return _side_by_side(parts)
 
 
