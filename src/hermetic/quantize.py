@@ -45,6 +45,9 @@ class Grid:
 
     ``exact`` says that inputs are grid points (8-bit pixels, counts): nothing is rounded, and a value off the grid is
     refused unless the caller asks for rounding.
+
+    ``groups`` (d,), which do not fall, say which features exclude each other: of those with the same number at most one
+    is 1 and all others are 0. They follow from the model's public features; ``None`` if there are none.
     """
 
     offset: Reals
@@ -52,6 +55,7 @@ class Grid:
     low: Integers
     high: Integers
     exact: bool
+    groups: npt.NDArray[np.intp] | None = None
 
     @property
     def features(self) -> int:
@@ -72,6 +76,47 @@ class Grid:
     def magnitude(self) -> Integers:
         """Largest absolute integer of each feature."""
         return np.maximum(np.abs(self.low), np.abs(self.high))
+
+    @cached_property
+    def starts(self) -> npt.NDArray[np.intp] | None:
+        """Where each group begins; a feature whose integers are not 0 and 1 is one of its own. None if all are."""
+        if self.groups is None or not self.exact:
+            return None
+        bits = (self.offset == 0) & (self.step == 1) & (self.low == 0) & (self.high == 1)
+        same = (np.diff(self.groups) == 0) & bits[1:] & bits[:-1]
+        return np.flatnonzero(np.append(True, ~same)) if same.any() else None
+
+    @property
+    def alone(self) -> npt.NDArray[np.bool_]:
+        """Which features (d,) exclude no other."""
+        if self.starts is None:
+            return np.ones(self.features, dtype=np.bool_)
+        sizes = np.diff(np.append(self.starts, self.features))
+        return np.repeat(sizes == 1, sizes)
+
+    @property
+    def reach(self) -> int:
+        """The largest sum of |integers|, exact."""
+        if self.starts is None:
+            return int(self.magnitude.astype(object).sum())
+        return int(np.maximum.reduceat(self.magnitude.astype(object), self.starts).sum())
+
+    def largest_sum(self, absolute: Reals) -> Reals:
+        """The largest sum over features of ``absolute`` (k, d) times |integer|, (k,)."""
+        if self.starts is None:
+            return np.asarray(absolute @ self.magnitude)
+        return np.asarray(np.maximum.reduceat(absolute * self.magnitude, self.starts, axis=1).sum(axis=1))
+
+    def largest_result(self, weights: Reals, bias: Reals) -> Reals:
+        """The largest |weights (k, d) · integers + bias (k,)|, (k,)."""
+        if self.starts is None:
+            middle, half = (self.high + self.low) / 2, (self.high - self.low) / 2
+            return np.asarray(np.abs(weights @ middle + bias) + np.abs(weights) @ half)
+        ends = weights * self.low, weights * self.high
+        least, most = np.minimum(*ends), np.maximum(*ends)
+        low = np.minimum.reduceat(least, self.starts, axis=1).sum(axis=1)
+        high = np.maximum.reduceat(most, self.starts, axis=1).sum(axis=1)
+        return np.asarray(np.maximum(np.abs(low + bias), np.abs(high + bias)))
 
     @property
     def slack(self) -> Reals:
@@ -162,13 +207,11 @@ def worst_case(weights: Weights, bias: Integers, grid: Grid) -> int:
 
 def _reach(weights: npt.NDArray[Any], bias: npt.NDArray[Any], grid: Grid) -> tuple[float, float]:
     """The largest |weights·x + bias| over every x in range, and the largest sum of its absolute terms."""
-    middle, half = (grid.high + grid.low) / 2, (grid.high - grid.low) / 2
     largest = terms = 0.0
     for rows in row_blocks(weights):
         some, shift = weights[rows].astype(np.float64), bias[rows].astype(np.float64)
-        absolute = np.abs(some)
-        largest = max(largest, float((np.abs(some @ middle + shift) + absolute @ half).max(initial=0.0)))
-        terms = max(terms, float((absolute @ grid.magnitude + np.abs(shift)).max(initial=0.0)))
+        largest = max(largest, float(grid.largest_result(some, shift).max(initial=0.0)))
+        terms = max(terms, float((grid.largest_sum(np.abs(some)) + np.abs(shift)).max(initial=0.0)))
     return largest, terms
 
 
@@ -183,7 +226,7 @@ def quantize_map(weights: Reals, bias: Reals, grid: Grid, result_bits: int, limb
     limit = (1 << (result_bits - 1)) - 1
     limb_bits = 0
     if limbs > 1:
-        reach = int(grid.magnitude.astype(object).sum()) + 1
+        reach = grid.reach + 1
         limb_bits = min((limit // reach).bit_length(), (MAX_RESULT_BITS - 1) // limbs)
         if limb_bits < 2:
             raise PrecisionError(f"{result_bits}-bit results leave no room for limbs over {grid.features} features.")
@@ -270,9 +313,9 @@ def guaranteed_error(
             w -= integers.weights[limb] * scale
             b -= integers.bias[limb] * scale
         absolute = np.abs(some)
-        rounding = np.abs(w, out=w) @ grid.magnitude + np.abs(b)
-        off_grid = absolute @ grid.slack
-        terms = absolute @ grid.magnitude + np.abs(bias[rows]) + offset_part[rows]
+        rounding = grid.largest_sum(np.abs(w, out=w)) + np.abs(b)
+        off_grid = absolute @ (grid.slack * grid.alone)
+        terms = grid.largest_sum(absolute) + np.abs(bias[rows]) + offset_part[rows]
         floating = terms * (grid.features + 16) * 2.0**-51
         largest = max(largest, float((rounding + off_grid + floating + own[rows]).max(initial=0.0)))
     return _round_up(largest + _UNDERFLOW)

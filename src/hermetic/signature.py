@@ -265,7 +265,7 @@ def _read(document: Any) -> Signature:
     return Signature(
         name=_string(document["name"]),
         parameters=parameters,
-        grid=_grid_from_json(document["grid"], features),
+        grid=_grid_from_json(document["grid"], features, None if feature_map is None else feature_map.groups),
         outputs=outputs,
         method=method,
         link=link,
@@ -326,7 +326,7 @@ def _grid_to_json(grid: Grid) -> dict[str, Any]:
     return {**{name: _shortened(column) for name, column in columns.items()}, "exact": grid.exact}
 
 
-def _grid_from_json(value: Mapping[str, Any], features: int) -> Grid:
+def _grid_from_json(value: Mapping[str, Any], features: int, groups: npt.NDArray[np.intp] | None) -> Grid:
     def column(name: str, dtype: type) -> npt.NDArray[Any]:
         raw = value[name]
         _require(not isinstance(raw, list) or len(raw) == features, f"grid.{name} must match features")
@@ -343,6 +343,7 @@ def _grid_from_json(value: Mapping[str, Any], features: int) -> Grid:
         column("low", np.int64),
         column("high", np.int64),
         value["exact"],
+        groups,
     )
     _require(isinstance(grid.exact, bool), "grid.exact must be true or false")
     _require(bool((grid.step > 0).all()) and bool((grid.low <= grid.high).all()), "the grid must be increasing")

@@ -29,11 +29,14 @@ Limits = tuple[npt.ArrayLike, npt.ArrayLike]
 
 @dataclass(frozen=True, eq=False)
 class InputRange:
-    """Smallest and largest value of every feature (d,), and the exact step (d,) if inputs are grid points."""
+    """Smallest and largest value of every feature (d,), and the exact step (d,) if inputs are grid points; ``groups``
+    are those of :class:`hermetic.quantize.Grid`.
+    """
 
     lower: Reals
     upper: Reals
     step: Reals | None
+    groups: npt.NDArray[np.intp] | None = None
 
     @property
     def middle(self) -> Reals:
@@ -50,8 +53,9 @@ class InputRange:
             step = np.maximum(middle - self.lower, self.upper - middle) / (1 << (bits - 1))
             return Grid(middle, step, -half, half, exact=False)
         steps = np.rint((self.upper - self.lower) / self.step).astype(np.int64)
-        below = (steps + 1) // 2
-        return Grid(self.lower + below * self.step, self.step, -below, steps - below, exact=True)
+        # What is 0 or 1 stays so: then features that exclude each other are 0 but for one.
+        below = np.where(steps == 1, 0, (steps + 1) // 2)
+        return Grid(self.lower + below * self.step, self.step, -below, steps - below, exact=True, groups=self.groups)
 
 
 def input_range(features: int, sample: Sample | None, limits: Limits | None, step: npt.ArrayLike | None) -> InputRange:

@@ -79,7 +79,7 @@ def range_of_features(features: FeatureMap, inputs: InputRange) -> InputRange:
         )
     steps = features.steps(np.zeros(features.inputs) if inputs.step is None else inputs.step)
     if (steps > 0).all():
-        return InputRange(lower, np.where(upper > lower, upper, lower + steps), steps)
+        return InputRange(lower, np.where(upper > lower, upper, lower + steps), steps, features.groups)
     largest = np.maximum(np.abs(lower), np.abs(upper))
     same = upper - lower <= largest * _CONSTANT
     return InputRange(lower, np.where(same, lower + np.maximum(1.0, largest), upper), None)

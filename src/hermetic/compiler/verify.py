@@ -22,7 +22,7 @@ from ..quantize import Reals, recombine
 from ..signature import Signature
 
 _MAX_ROWS = 1000
-_MAX_PRODUCTS = 1 << 26
+_MAX_PRODUCTS = 1 << 24
 _LINK_ERROR = {np.dtype(np.float32): 1e-6, np.dtype(np.float64): 1e-9}
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import ParameterError
-from .block import BlockDefaults, Flags, Reals, real_numbers, whole_number
+from .block import BlockDefaults, Flags, Numbers, Reals, real_numbers, whole_number
 
 MAX_INPUTS = 1 << 16
 MAX_EDGES = 1 << 20
@@ -72,6 +72,10 @@ class Bins(BlockDefaults):
     @property
     def missing(self) -> Flags:
         return self.may_miss
+
+    @property
+    def groups(self) -> Numbers:
+        return np.repeat(np.arange(self.inputs), self._widths)
 
     def limits(self, lower: Reals, upper: Reals) -> tuple[Reals, Reals]:
         return np.zeros(self.outputs), np.ones(self.outputs)

@@ -12,6 +12,7 @@ from ..errors import ParameterError
 
 Reals = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
+Numbers = npt.NDArray[np.intp]
 
 LARGEST = 1.7976931348623157e308
 """The largest finite number of float64."""
@@ -58,6 +59,12 @@ class Block(Protocol):
         are any real numbers.
         """
 
+    @property
+    def groups(self) -> Numbers:
+        """The group of every feature (outputs,), 0, 0, 1, …: of the features of a group, if they are several, at most
+        one is 1 and all others are 0.
+        """
+
     def limits(self, lower: Reals, upper: Reals) -> tuple[Reals, Reals]:
         """Smallest and largest value of every feature (outputs,), for every input with lower <= x <= upper (inputs,),
         which may be infinite; up to float64 rounding.
@@ -77,6 +84,10 @@ class Block(Protocol):
 
 class BlockDefaults:
     """Every input must be there, and is used; features have a step where all are whole numbers."""
+
+    @property
+    def groups(self: Block) -> Numbers:
+        return np.arange(self.outputs)
 
     @property
     def missing(self: Block) -> Flags:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError, ParameterError
-from .block import Block, Flags, Reals, whole_number
+from .block import Block, Flags, Numbers, Reals, whole_number
 from .categories import Categories
 from .kinds import read_block
 from .structure import MAX_BLOCKS, MAX_WIDTH, Beside
@@ -76,6 +76,11 @@ class FeatureMap:
     def whole(self) -> bool:
         """Whether every feature is a whole number."""
         return self.block.whole
+
+    @property
+    def groups(self) -> Numbers:
+        """The group of every feature (d,), of which at most one is 1 where they are several."""
+        return self.block.groups
 
     def steps(self, steps: Reals) -> Reals:
         """The exact step of every feature (d,), 0 for reals, where inputs are multiples of ``steps`` (inputs,)."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import ParameterError
 from .bins import check_edges, interval, read_flags
-from .block import BlockDefaults, Flags, Reals, real_numbers, whole_number
+from .block import BlockDefaults, Flags, Numbers, Reals, real_numbers, whole_number
 
 MAX_CELLS = 1 << 16
 
@@ -65,6 +65,10 @@ class PairBins(BlockDefaults):
     @property
     def missing(self) -> Flags:
         return np.array(self.may_miss)
+
+    @property
+    def groups(self) -> Numbers:
+        return np.zeros(self.outputs, dtype=np.intp)
 
     def limits(self, lower: Reals, upper: Reals) -> tuple[Reals, Reals]:
         return np.zeros(self.outputs), np.ones(self.outputs)

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import ParameterError
-from .block import Block, BlockDefaults, Flags, Reals, whole_number
+from .block import Block, BlockDefaults, Flags, Numbers, Reals, whole_number
 
 MAX_WIDTH = 1 << 20
 """Most inputs or outputs of any block."""
@@ -110,6 +110,10 @@ class Columns:
     def steps(self, steps: Reals) -> Reals:
         return self.block.steps(steps[list(self.columns)])
 
+    @property
+    def groups(self) -> Numbers:
+        return self.block.groups
+
     def limits(self, lower: Reals, upper: Reals) -> tuple[Reals, Reals]:
         return self.block.limits(lower[list(self.columns)], upper[list(self.columns)])
 
@@ -183,6 +187,12 @@ class Beside:
     def steps(self, steps: Reals) -> Reals:
         return np.concatenate([one.steps(steps) for one in self.blocks])
 
+    @property
+    def groups(self) -> Numbers:
+        found = [one.groups for one in self.blocks]
+        counts = np.cumsum([0, *(one[-1] + 1 for one in found[:-1])])
+        return np.concatenate([one + count for one, count in zip(found, counts, strict=True)])
+
     def limits(self, lower: Reals, upper: Reals) -> tuple[Reals, Reals]:
         low, high = zip(*(one.limits(lower, upper) for one in self.blocks), strict=True)
         return np.concatenate(low), np.concatenate(high)
@@ -251,6 +261,10 @@ class Chain:
 
     def steps(self, steps: Reals) -> Reals:
         return reduce(lambda found, one: one.steps(found), self.blocks, steps)
+
+    @property
+    def groups(self) -> Numbers:
+        return self.blocks[-1].groups
 
     def limits(self, lower: Reals, upper: Reals) -> tuple[Reals, Reals]:
         for one in self.blocks:
