@@ -52,8 +52,8 @@ def fitted(estimator: Any) -> Any:
 @pytest.mark.parametrize(
     ("estimator", "nearest"),
     [
-        (RandomForestClassifier(2), "LogisticRegression"),
-        (RandomForestRegressor(2), "Ridge"),
+        (RandomForestClassifier(2), "HistGradientBoostingClassifier"),
+        (RandomForestRegressor(2), "HistGradientBoostingRegressor"),
         (KernelRidge(), "Ridge"),
         (KNeighborsClassifier(), "LogisticRegression"),
         (KernelPCA(), "PCA"),
@@ -67,10 +67,15 @@ def test_an_estimator_names_the_nearest_that_is_supported(estimator: Any, neares
         hermetic.compile(fitted(estimator), X)
 
 
-@pytest.mark.parametrize("thing", [KMeans(2), "a text", None, ONE.coef_])
+@pytest.mark.parametrize("thing", [KMeans(2), None, ONE.coef_])
 def test_what_is_near_nothing_names_what_is_supported(thing: Any) -> None:
     with pytest.raises(UnsupportedModelError, match=rf"Got {type(thing).__name__} instead\. docs/supported-models.md"):
         hermetic.compile(thing, X)
+
+
+def test_a_text_names_a_file() -> None:
+    with pytest.raises(CompileError, match=r"or the name of an \.onnx file\. Got 'a text': load a \.skops file with"):
+        hermetic.compile("a text", X)
 
 
 def test_a_class_is_not_an_estimator() -> None:
