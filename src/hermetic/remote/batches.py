@@ -94,6 +94,8 @@ def _sliceable(X: Any) -> Any:
     if hasattr(X, "shape"):
         return X
     try:
-        return np.asarray(X)
+        # A list of numbers and texts stays what it is: not an array of texts.
+        found = np.asarray(X)
+        return np.array(X, dtype=object) if found.dtype.kind in "US" else found
     except ValueError as error:
-        raise InputError(f"inputs must be numbers in rows of equal length: {error}.") from None
+        raise InputError(f"inputs must be in rows of equal length: {error}.") from None
