@@ -321,6 +321,7 @@ CASES = [
     Case("MultinomialNB", MultinomialNB(), "digits"),
     Case("ComplementNB", ComplementNB(), "digits"),
     Case("BernoulliNB", BernoulliNB(binarize=None), "digits/bits"),
+    Case("BernoulliNB, threshold", BernoulliNB(binarize=0.5), "digits/pixels"),
     Case("MultinomialNB, two classes", MultinomialNB(), "cancer/bool"),
     # Searches and wrappers
     *(

@@ -25,7 +25,7 @@ from sklearn.linear_model import (
 )
 from sklearn.multiclass import OneVsOneClassifier, OneVsRestClassifier
 from sklearn.multioutput import MultiOutputClassifier
-from sklearn.naive_bayes import BernoulliNB, GaussianNB, MultinomialNB
+from sklearn.naive_bayes import GaussianNB, MultinomialNB
 from sklearn.neighbors import KNeighborsClassifier, NearestCentroid
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, Normalizer, PowerTransformer, StandardScaler
@@ -99,7 +99,6 @@ TWO, TABLE, ONE_COLUMN = Y > 0, np.stack([Y == 0, 2 * (Y == 1)], axis=1), (Y > 0
         (SVC(), Y, "SVC must have kernel='linear'. Got kernel='rbf' instead: fit it again with kernel='linear'"),
         (SVR(kernel="poly"), Y, "SVR must have kernel='linear'. Got kernel='poly'"),
         (SVC(kernel="linear", probability=True), TWO, "must have probability=False"),
-        (BernoulliNB(), TWO, r"must have binarize=None: a threshold is not linear. Got 0\.0 instead: set it to None"),
         (NearestCentroid(metric="manhattan"), Y, "must have metric='euclidean'. Got metric='manhattan'"),
         (MultiOutputClassifier(LinearSVC()), TABLE, "have two outputs or more, of the same two labels each. Got"),
         (MultiOutputClassifier(LinearSVC()), ONE_COLUMN, "two outputs or more"),

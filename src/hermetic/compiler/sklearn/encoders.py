@@ -58,10 +58,13 @@ def _bins(step: Any) -> LinearMap:
 
 @reads_step("Binarizer", condition="the threshold becomes public")
 def _binarizer(step: Any) -> LinearMap:
+    return above_threshold(step, step.n_features_in_, step.threshold)
+
+
+def above_threshold(step: Any, inputs: int, threshold: float) -> LinearMap:
     """1 for values above the threshold, so from the next number on."""
-    d = step.n_features_in_
-    bins = Bins([[np.nextafter(step.threshold, np.inf)]] * d)
-    return public_step(step, [bins], (f"the threshold {step.threshold:g}", False), chosen=2 * np.arange(d) + 1)
+    bins = Bins([[np.nextafter(threshold, np.inf)]] * inputs)
+    return public_step(step, [bins], (f"the threshold {threshold:g}", False), chosen=2 * np.arange(inputs) + 1)
 
 
 def _codes(encoder: Any, i: int) -> tuple[list[float], float | None]:

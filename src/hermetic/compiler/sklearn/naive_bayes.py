@@ -10,7 +10,8 @@ from ...features import Bins, Categories, FeatureMap
 from ..linear import LinearMap, affine
 from ..published import Publication
 from .classifiers import labels_of
-from .registry import reads, refuse
+from .encoders import above_threshold
+from .registry import reads
 
 _GIVES = "`predict_joint_log_proba`: log joint probabilities, labels, probabilities"
 _METHOD = "predict_joint_log_proba"
@@ -29,20 +30,19 @@ def _complement(estimator: Any) -> LinearMap:
     return LinearMap(weights, np.zeros(len(weights)), _METHOD, "softmax", labels_of(estimator))
 
 
-@reads("BernoulliNB", gives=_GIVES, condition="`binarize=None`, which inputs of 0 and 1 need")
+@reads("BernoulliNB", gives=_GIVES, condition="the threshold becomes public, unless `binarize=None`")
 def _bernoulli(estimator: Any) -> LinearMap:
     """Inputs of 0 have log(1 - p), those of 1 log(p)."""
-    if estimator.binarize is not None:
-        instead = "set it to None, and compile with inputs of 0 and 1"
-        refuse("BernoulliNB", "have binarize=None: a threshold is not linear", f"{estimator.binarize!r}", instead)
     positive = estimator.feature_log_prob_
     with np.errstate(divide="ignore"):
         negative = np.log(1 - np.exp(positive))
     bias = np.asarray(estimator.class_log_prior_) + negative.sum(axis=1)
     # Each is a sum of two products as large as these.
     both = affine(np.vstack([np.eye(positive.shape[1])] * 2))
-    head = LinearMap(np.hstack([positive, -negative]), bias, _METHOD, "softmax", labels_of(estimator))
-    return head.after(both)
+    head = LinearMap(np.hstack([positive, -negative]), bias, _METHOD, "softmax", labels_of(estimator)).after(both)
+    if estimator.binarize is None:
+        return head
+    return head.after(above_threshold(estimator, positive.shape[1], estimator.binarize))
 
 
 @reads("CategoricalNB", gives=_GIVES, condition="how many categories inputs have becomes public: see `min_categories`")
