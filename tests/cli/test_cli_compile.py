@@ -18,7 +18,7 @@ from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import SplineTransformer, StandardScaler
 
 from hermetic import EncryptedModel
 from hermetic.cli.compile import Profile
@@ -194,6 +194,20 @@ def test_a_calibrated_classifier_in_a_skops_file(invoke: Invoke, tmp_path: Path)
     done = invoke("compile", str(source), "-o", str(target), "--range", "0", "8")
     assert done.exit_code == 0, done.stderr
     assert EncryptedModel.load(target).signature.link == "mean_logistic"
+
+
+def test_splines_in_a_skops_file(invoke: Invoke, tmp_path: Path) -> None:
+    source, target = tmp_path / "model.skops", tmp_path / "m.hermetic"
+    curves = make_pipeline(SplineTransformer(), LogisticRegression())
+    skops.io.dump(curves.fit(*load_iris(return_X_y=True)), source)
+    command = ["compile", str(source), "-o", str(target), "--range", "0", "8"]
+    done = invoke(*command)
+    assert done.exit_code == 1
+    assert "--public splinetransformer on the command line" in " ".join(done.stderr.split())
+    done = invoke(*command, "--public", "splinetransformer")
+    assert done.exit_code == 0, done.stderr
+    assert "knots (20 numbers)" in done.stdout
+    assert EncryptedModel.load(target).signature.features == 28
 
 
 def test_an_onnx_model_is_compiled_without_a_word_of_trust(invoke: Invoke, tmp_path: Path) -> None:
