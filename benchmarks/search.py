@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+from examples.search.__main__ import LARGEST
 from examples.search.embedding import words
 from examples.search.sentences import sentences
 from sklearn.neighbors import NearestNeighbors
@@ -15,7 +16,6 @@ from hermetic.compiler.sklearn.neighbors import Nearness
 from .linear import Row, measured_row
 
 VECTORS = (1_000, 10_000, 100_000)
-TOLERANCE = 1e-3
 
 
 def search_rows(repeat: int) -> Iterator[Row]:
@@ -26,5 +26,5 @@ def search_rows(repeat: int) -> Iterator[Row]:
     for count in VECTORS:
         stored = vectors[:count][vectors[:count].any(axis=1)]
         index = NearestNeighbors(algorithm="brute", metric="cosine").fit(stored)
-        model = hermetic.compile(index, input_range=(-1, 1), tolerance=TOLERANCE)
+        model = hermetic.compile(index, input_range=(-LARGEST, LARGEST))
         yield measured_row(f"{count:,} vectors", model, question, Nearness(index).transform(question), repeat)
