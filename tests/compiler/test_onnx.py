@@ -499,6 +499,21 @@ def test_files_that_are_no_models_are_refused(tmp_path: Path) -> None:
         hermetic.compile("model.skops", input_range=(0, 1))
 
 
+def test_damaged_models_are_refused_or_read(tmp_path: Path) -> None:
+    """Whatever a byte changes, no library's own error comes out."""
+    random, refused = np.random.default_rng(0), 0
+    models = [model.SerializeToString() for model in BY_HAND.values()]
+    for i in range(300):
+        data = bytearray(models[i % len(models)])
+        data[random.integers(len(data))] = random.integers(256)
+        (tmp_path / "damaged.onnx").write_bytes(data)
+        try:
+            read_onnx(tmp_path / "damaged.onnx")
+        except hermetic.CompileError:
+            refused += 1
+    assert refused > 100
+
+
 def test_weights_in_other_files_are_refused(tmp_path: Path) -> None:
     onnx.save(
         made([node("Gemm", "x w")], X4, {"w": drawn(4, 300)}),

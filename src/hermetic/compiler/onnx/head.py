@@ -100,6 +100,21 @@ class Head:
         return replace(self, labels=named_classes(labels, outputs, numbered=False), squeeze=outputs == 1)
 
 
+@dataclass(frozen=True, eq=False)
+class Independent:
+    """Which of the m values of the tensors of scores are scores: ``kept``, k of them. Value i is ``signs[i]`` times
+    score ``columns[i]``.
+    """
+
+    kept: list[int]
+    columns: Array
+    signs: Reals
+
+    def values(self, scores: Reals) -> Reals:
+        """All values (n, m) that scores (n, k) make."""
+        return np.asarray(scores[:, self.columns] * self.signs)
+
+
 def check_head(graph: Graph) -> None:
     """Refuse a graph with more than a link after its affine part.
 
@@ -121,27 +136,27 @@ def check_head(graph: Graph) -> None:
     )
 
 
-def recognise(graph: Graph, expand: Reals) -> Head:
+def recognise(graph: Graph, independent: Independent) -> Head:
     """Find the link.
 
     Parameters
     ----------
     graph
         What gives the scores, and the head after them.
-    expand
-        (m, k): the values of all tensors of scores, one after the other, from k scores.
+    independent
+        Which of its values are scores.
 
     Raises
     ------
     UnsupportedModelError
         If the head is none of the links that clients have.
     """
-    k = expand.shape[1]
+    k = len(independent.kept)
     tries = [size * np.random.default_rng(0).normal(size=(ROWS, k)) for size in _SIZES]
-    answers = [answer(graph, scores @ expand.T) for scores in tries]
+    answers = [answer(graph, independent.values(scores)) for scores in tries]
     form, sign = _form(tries, [numbers for numbers, _ in answers], graph)
     link = None if form is None else _FORMS[form][0]
-    own = _labels(graph, sign * expand)
+    own = _labels(graph, independent, sign)
     for scores, (numbers, given) in zip(tries, answers, strict=True):
         sure = np.full(ROWS, True) if numbers is None else decided(numbers)
         if own is not None and not np.array_equal(own[chosen(sign * scores)][sure], np.asarray(given)[sure]):
@@ -205,18 +220,17 @@ def _columns(numbers: Array) -> Reals:
     return np.asarray(numbers, dtype=np.float64).reshape(len(numbers), -1)
 
 
-def _labels(graph: Graph, expand: Reals) -> Labels | None:
+def _labels(graph: Graph, independent: Independent, sign: float) -> Labels | None:
     """The label of each class, by scores for which it is certain."""
-    k, found = expand.shape[1], []
-    certain = np.array([[-2.0], [2.0]]) if k == 1 else 4.0 * np.eye(k)
-    for start in range(0, len(certain), ROWS):
-        some = certain[start : start + ROWS]
+    k, found = len(independent.kept), []
+    for start in range(0, max(k, 2), ROWS):
+        classes = np.arange(start, min(start + ROWS, max(k, 2)))
         rows = np.zeros((ROWS, k))
-        rows[: len(some)] = some
-        given = answer(graph, rows @ expand.T)[1]
+        rows[classes - start, classes if k > 1 else 0] = 4.0 if k > 1 else 4.0 * classes - 2.0
+        given = answer(graph, independent.values(sign * rows))[1]
         if given is None:
             return None
-        found.append(given[: len(some)])
+        found.append(given[: len(classes)])
     return np.concatenate(found)
 
 

@@ -17,7 +17,7 @@ from ..passed import merged
 from .answers import OnnxModel
 from .files import load, simplified
 from .graph import ROWS, Array, Graph, Input, Step, read_inputs
-from .head import check_head, recognise
+from .head import Independent, check_head, recognise
 from .operators import kind_of, read_back
 from .public import PublicFeatures, read_public, shape_of, width
 from .weights import Backwards, Weights
@@ -34,15 +34,25 @@ def read_onnx(source: str | Path | ModelProto, labels: Any = None) -> tuple[Line
     CompileError
         For a file that is broken or missing, or labels that do not fit.
     """
-    graph = Graph(simplified(load(source)), kind_of, shape_of)
+    model = load(source)
+    try:
+        return _read_model(model, labels)
+    except CompileError:
+        raise
+    except Exception as error:  # whatever the libraries that read a model make of a broken one
+        raise CompileError(f"the model must be a valid ONNX model. Reading it fails: {error}") from error
+
+
+def _read_model(model: ModelProto, labels: Any) -> tuple[LinearMap, OnnxModel]:
+    graph = Graph(simplified(model), kind_of, shape_of)
     check_head(graph)
     if not graph.scores:
         raise CompileError("the model must compute something from its inputs. Its outputs do not depend on them.")
     back = _read(graph)
     public = [read_public(step, _columns(graph, step), _inputs(graph)) for step in graph.public]
     weights = _of_features(graph, back, public)
-    kept, expand = _independent(graph, weights.values, back.bias)
-    head = recognise(graph, expand)
+    scores = _independent(graph, weights.values, back.bias)
+    kept, head = scores.kept, recognise(graph, scores)
     head = head if labels is None else head.named(labels, len(kept))
     labelled = head.labels is not None
     linear = LinearMap(
@@ -142,27 +152,28 @@ def _joined(parts: list[Weights]) -> Weights:
     return Weights(np.concatenate(values, axis=1), np.concatenate(reach, axis=1))
 
 
-def _independent(graph: Graph, weights: Reals, bias: Reals) -> tuple[list[int], Reals]:
-    """Which of the m values are scores, k of them, and the matrix (m, k) that makes all of these: the first of two
-    values that is the second's negative, as converters write two classes, is left out.
+def _independent(graph: Graph, weights: Reals, bias: Reals) -> Independent:
+    """All values of the tensors of scores, but the first of two that is the second's negative, as converters write two
+    classes.
     """
     kept: list[int] = []
-    signs: list[tuple[int, int, float]] = []
-    start = 0
+    columns: list[int] = []
+    signs: list[float] = []
     for name in graph.scores:
-        width = graph.values[name].size // ROWS
-        first, second = start, start + 1
-        if width == 2 and (weights[first] == -weights[second]).all() and bias[first] == -bias[second]:
-            signs += [(first, len(kept), -1.0), (second, len(kept), 1.0)]
-            kept.append(second)
+        start, width = len(columns), graph.values[name].size // ROWS
+        if width == 2 and _opposite(weights[start : start + 2]) and _opposite(bias[start : start + 2]):
+            columns += [len(kept)] * 2
+            signs += [-1.0, 1.0]
+            kept.append(start + 1)
         else:
-            signs += [(start + i, len(kept) + i, 1.0) for i in range(width)]
+            columns += range(len(kept), len(kept) + width)
+            signs += [1.0] * width
             kept += range(start, start + width)
-        start += width
-    expand = np.zeros((start, len(kept)))
-    for row, column, sign in signs:
-        expand[row, column] = sign
-    return kept, expand
+    return Independent(kept, np.array(columns), np.array(signs))
+
+
+def _opposite(pair: Reals) -> bool:
+    return bool((pair[0] == -pair[1]).all())
 
 
 def column_names(source: str | Path | ModelProto) -> tuple[str, ...] | None:

@@ -34,9 +34,15 @@ class Weights:
     def through(self, matrix: Reals) -> Weights:
         """The weights on x (…, a) where these are on x @ matrix (…, b)."""
         k, b = len(self.values), matrix.shape[1]
-        back = matrix.T
-        values, reach = self.values.reshape(k, -1, b) @ back, self.reach.reshape(k, -1, b) @ np.abs(back)
+        if b == self.values.shape[1] and self._are_one_each():
+            return Weights(matrix.T, np.abs(matrix.T))
+        values, reach = self.values.reshape(-1, b) @ matrix.T, self.reach.reshape(-1, b) @ np.abs(matrix.T)
         return Weights(values.reshape(k, -1), reach.reshape(k, -1))
+
+    def _are_one_each(self) -> bool:
+        """Whether every score is one value of the tensor, in their order, as at the end of a graph."""
+        k, m = self.values.shape
+        return k == m and np.count_nonzero(self.values) == k and bool((np.diagonal(self.values) == 1.0).all())
 
     def gathered(self, origin: Array, width: int) -> Weights:
         """The weights on x (width,) where these are on x[origin]; an origin of -1 is not in x."""
