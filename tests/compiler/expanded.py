@@ -19,7 +19,7 @@ from sklearn.linear_model import LogisticRegression, Ridge, RidgeClassifier
 from sklearn.model_selection import GridSearchCV
 from sklearn.naive_bayes import CategoricalNB, GaussianNB
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
-from sklearn.preprocessing import MinMaxScaler, PolynomialFeatures, SplineTransformer, StandardScaler
+from sklearn.preprocessing import MinMaxScaler, OrdinalEncoder, PolynomialFeatures, SplineTransformer, StandardScaler
 
 from .estimators import Case
 
@@ -121,5 +121,11 @@ EXPANDED = [
     ),
     Case("quadratic discriminants, shrunk", QuadraticDiscriminantAnalysis(solver="eigen", shrinkage=0.1), "wine"),
     Case("CategoricalNB", CategoricalNB(min_categories=2), "digits/bits"),
+    Case(
+        "CategoricalNB of codes",
+        make_pipeline(OrdinalEncoder(), CategoricalNB(min_categories=2)),
+        "digits/bits",
+        {"public": ["OrdinalEncoder"]},
+    ),
     Case("CategoricalNB, learned numbers", CategoricalNB(), "digits", {"public": ["CategoricalNB"]}),
 ]

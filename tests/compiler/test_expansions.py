@@ -7,6 +7,7 @@ import logging
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
 from sklearn.decomposition import PCA
@@ -14,7 +15,7 @@ from sklearn.kernel_approximation import AdditiveChi2Sampler, Nystroem, RBFSampl
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.naive_bayes import CategoricalNB, GaussianNB
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import PolynomialFeatures, SplineTransformer, StandardScaler
+from sklearn.preprocessing import OrdinalEncoder, PolynomialFeatures, SplineTransformer, StandardScaler
 
 import hermetic
 from hermetic import Client, CompileError, InputError, UnsupportedModelError
@@ -179,6 +180,23 @@ class TestErrors:
         model = hermetic.compile(CategoricalNB(min_categories=3).fit(KINDS[:, None], KINDS))
         with pytest.raises(InputError, match=r"must be one of 0, 1, 2. Got 3(\.0)? \(sample 1\) instead"):
             Client(model.signature).encrypt(np.array([[0.0], [3.0]]))
+
+    def test_codes_of_texts_are_read_once(self) -> None:
+        """An encoder's numbers are those of a naive Bayes: texts go in, and another text is refused by its name."""
+        table = pd.DataFrame({"size": np.array(["s", "m", "l"])[KINDS], "wide": np.where(IRIS[:, 1] > 3, "yes", "no")})
+        pipeline = make_pipeline(OrdinalEncoder(), CategoricalNB(min_categories=3)).fit(table, KINDS)
+        model = hermetic.compile(pipeline, table, public=["ordinalencoder"])
+        client = Client(model.signature)
+        found = client.predict_proba(model.evaluate(client.encrypt(table[::10]), client.public_key))
+        assert np.abs(found - pipeline.predict_proba(table[::10])).max() <= model.signature.error
+        with pytest.raises(InputError, match=r"column 'size' must be one of 'l', 'm', 's'\. Got 'xl'"):
+            client.encrypt(table[:1].assign(size="xl"))
+
+    def test_numbers_that_no_category_has(self) -> None:
+        other = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
+        pipeline = make_pipeline(other, CategoricalNB(min_categories=3)).fit(KINDS[:, None], KINDS)
+        with pytest.raises(CompileError, match=r"Value 0 before a step with categories was computed"):
+            hermetic.compile(pipeline, KINDS[:, None], public=["ordinalencoder"])
 
     def test_a_class_that_cannot_be(self) -> None:
         with pytest.raises(CompileError, match=r"the intercepts must be finite. 1 of them are NaN or infinite"):

@@ -13,6 +13,7 @@ from ..errors import CompileError
 from ..features import Block, FeatureMap
 from ..quantize import Reals
 from ..signature import MAX_FEATURES, MAX_OUTPUTS
+from .codes import without_codes
 from .passed import Passes, chained, merged, moved, of_weights
 from .polynomials import Substitution, centred, substitute
 from .public_block import affine_block, joined
@@ -175,6 +176,8 @@ class LinearMap:
     def _after_public(self, features: FeatureMap, first: LinearMap) -> LinearMap:
         block, hidden = first.as_block()
         passes = first.passed if features.categories else {}
+        if block is None:
+            features = without_codes(features, first.feature_map)
         categories = moved(features.categories, passes)
         blocks = [] if block is None else [block]
         if first.feature_map is not None:
