@@ -6,12 +6,17 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_diabetes
 from sklearn.decomposition import PCA
+from sklearn.ensemble import StackingRegressor, VotingRegressor
 from sklearn.feature_selection import SelectKBest
 from sklearn.impute import MissingIndicator, SimpleImputer
 from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.model_selection import GridSearchCV
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.multioutput import MultiOutputRegressor
 from sklearn.pipeline import FeatureUnion, make_pipeline, make_union
 from sklearn.preprocessing import (
     Binarizer,
@@ -25,6 +30,7 @@ from sklearn.preprocessing import (
     RobustScaler,
     StandardScaler,
 )
+from sklearn.svm import LinearSVC
 
 from .estimators import CHANGES, LOADERS, Case
 
@@ -48,6 +54,7 @@ def patients(*, return_X_y: bool) -> tuple[pd.DataFrame, Any]:
 
 LOADERS["patients"] = patients
 CHANGES["above"] = lambda X, y: (X, y > np.median(y))
+CHANGES["three"] = lambda X, y: (X, np.digitize(y, [100, 200]))
 CHANGES["classes"] = lambda X, y: (np.digitize(X[:, 2:], [-0.05, 0.0, 0.04]), y)
 
 FILLED_TEXTS = make_pipeline(SimpleImputer(missing_values=None, strategy="most_frequent"), OneHotEncoder())
@@ -61,6 +68,19 @@ def _columns(*parts: Any, **options: Any) -> ColumnTransformer:
 def _case(name: str, step: Any, source: str, public: list[str], model: Any = None) -> Case:
     return Case(name, make_pipeline(step, model or Ridge()), source, {"public": public})
 
+
+def _scored(step: Any) -> Any:
+    return make_pipeline(step, Ridge())
+
+
+WHOLE = _columns((FILLED, NUMBERS), (FILLED_TEXTS, TEXTS))
+PART = _columns((FILLED, NUMBERS))
+HALF = _columns((StandardScaler(), ["bp", "s1"]))
+UNIONS = _columns(
+    (make_union(StandardScaler(), KBinsDiscretizer(3)), ["bp", "s1"]),
+    (make_union(OneHotEncoder(), OneHotEncoder(drop="first")), ["sex"]),
+)
+REST = _columns((OneHotEncoder(), ["sex", "build"]), ("drop", ["remark", "age"]), remainder=StandardScaler())
 
 ON_TABLES = [
     _case(
@@ -150,4 +170,23 @@ ON_NUMBERS = [
     )
 ]
 
-TABLES = [*ON_TABLES, *ON_NUMBERS]
+ON_PARTS = [
+    Case(name, estimator, source, {"public": ["simpleimputer", "onehotencoder", "kbinsdiscretizer"]})
+    for name, estimator, source in (
+        ("texts, alone", WHOLE, "patients"),
+        (
+            "texts, voting",
+            VotingRegressor([("a", _scored(WHOLE)), ("b", _scored(PART)), ("c", _scored(HALF))]),
+            "patients",
+        ),
+        ("texts, stacked", StackingRegressor([("a", _scored(WHOLE)), ("b", _scored(HALF))], Ridge(), cv=2), "patients"),
+        ("texts, two targets", MultiOutputRegressor(_scored(WHOLE)), "patients/two"),
+        ("texts, one versus rest", OneVsRestClassifier(make_pipeline(WHOLE, LogisticRegression())), "patients/three"),
+        ("texts, calibrated", CalibratedClassifierCV(make_pipeline(WHOLE, LinearSVC()), cv=2), "patients/three"),
+        ("texts, searched", GridSearchCV(_scored(WHOLE), {"ridge__alpha": [0.1, 1]}, cv=2), "patients"),
+        ("texts, in unions", _scored(UNIONS), "patients"),
+        ("texts, the rest scaled", _scored(REST), "patients"),
+    )
+]
+
+TABLES = [*ON_TABLES, *ON_NUMBERS, *ON_PARTS]

@@ -19,7 +19,7 @@ Numbers = npt.NDArray[np.intp]
 def stacked(maps: Sequence[LinearMap]) -> LinearMap:
     """The step that gives the values of maps of the same inputs, one after the other.
 
-    Where one of them has a feature map, all inputs that the others take pass through it; a map that several have is
+    Where one of them has a feature map, all inputs that the others take pass through it; a block that several have is
     computed once.
     """
     weights, reach = [one.weights for one in maps], [one.terms for one in maps]
@@ -80,16 +80,16 @@ def _features(maps: Sequence[LinearMap]) -> tuple[list[Block], list[Numbers], in
     starts: list[tuple[object, int]] = []
     places, end = [], len(passed)
     for one in maps:
-        if one.feature_map is None:
-            places.append(own)
-            continue
-        document = one.feature_map.document()
-        start = next((start for known, start in starts if known == document), None)
-        if start is None:
-            start, end = end, end + one.feature_map.outputs
-            starts.append((document, start))
-            blocks.extend(one.feature_map.blocks)
-        places.append(start + np.arange(one.feature_map.outputs))
+        found = [own] if one.feature_map is None else []
+        for block in () if one.feature_map is None else one.feature_map.blocks:
+            document = block.document()
+            start = next((start for known, start in starts if known == document), None)
+            if start is None:
+                start, end = end, end + block.outputs
+                starts.append((document, start))
+                blocks.append(block)
+            found.append(start + np.arange(block.outputs))
+        places.append(np.concatenate(found))
     return blocks, places, end
 
 
