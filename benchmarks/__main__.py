@@ -98,7 +98,7 @@ def _compare(console: Console, task: Task, options: argparse.Namespace) -> None:
     show(console, task.title, lines, markdown=options.markdown)
     for one in reports:
         if isinstance(one, Missing):
-            console.print(f"{one.name} is not measured here: {one.reason}\n", soft_wrap=True)
+            console.print(f"{one.name} is not measured here: {one.reason}\n", soft_wrap=True, markup=False)
 
 
 def _options() -> argparse.Namespace:

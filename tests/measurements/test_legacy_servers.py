@@ -17,7 +17,7 @@ def test_three_servers_answer_the_same_requests(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(legacy, "peer_python", lambda name, requirements: PYTHON)
     X, y = load_iris(return_X_y=True)
     classifier = LogisticRegression().fit(X, y == 1)
-    rows = list(legacy.measure_legacy(classifier, X, repeat=2, new_clients=1))
+    rows = list(legacy.measure_legacy(classifier, X, repeat=1, new_clients=1))
     assert [one.name.split(",")[0] for one in rows] == [
         "encrypted-inference 0.9's own EIServer",
         "hermetic",
@@ -30,3 +30,5 @@ def test_three_servers_answer_the_same_requests(monkeypatch: pytest.MonkeyPatch)
         assert min(one.known_ms, one.first_ms, one.decrypt_ms) > 0
     assert own.request_bytes == drop_in.request_bytes < service.request_bytes
     assert drop_in.known_ms < own.known_ms
+    heads, *lines = legacy.answered_lines(rows)
+    assert heads == ["", *(one.name for one in rows)] and {len(line) for line in lines} == {4}
