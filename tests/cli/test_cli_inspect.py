@@ -126,6 +126,17 @@ def test_every_feature_with_the_same_range_is_said_once(invoke: Invoke, digits: 
     assert f"each from 0 to {largest[0]:g}, exact in steps of 1" in shown
 
 
+def test_the_backbone_is_named(invoke: Invoke, digits: Project, tmp_path: Path) -> None:
+    def halves(X: object) -> object:
+        return np.asarray(X) / 2
+
+    file = tmp_path / "head.hermetic"
+    head = Ridge().fit(digits.X / 2, digits.X[:, 0])
+    hermetic.compile(head, digits.X, features=halves).save(file)
+    shown = invoke("inspect", str(file), "--no-measure").stdout
+    assert "'halves', which clients have: it computes the inputs" in " ".join(shown.split())
+
+
 def test_public_features_are_printed(shell: Shell, digits: Project, tmp_path: Path) -> None:
     """What a model publishes is never silent."""
     features = FeatureMap(Bins([[8.0]] * digits.X.shape[1]))

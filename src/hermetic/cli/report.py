@@ -72,6 +72,8 @@ def _public(signature: Signature) -> dict[str, str]:
         "inputs" if one.feature_map is None else "features": _inputs(one.grid),
         "scores": f"of {one.method}{link}",
     }
+    if one.backbone is not None:
+        rows["backbone"] = f"{one.backbone!r}, which clients have: it computes the inputs"
     if one.feature_names is not None:
         rows["feature names"] = _listed(one.feature_names)
     if one.labels is not None:

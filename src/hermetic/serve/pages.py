@@ -109,6 +109,8 @@ def _facts_of(one: ServedModel) -> Iterable[tuple[str, str]]:
     cost = signature.cost(1)
     labels = [] if signature.labels is None else [str(label) for label in signature.labels[:_SHOWN_LABELS].tolist()]
     more = "" if signature.labels is None or len(signature.labels) <= _SHOWN_LABELS else ", …"
+    if signature.backbone is not None:
+        yield "Backbone", f"{signature.backbone}, which clients have: it computes the input"
     if signature.feature_map is not None:
         yield "Input", f"{signature.inputs} values, from which the client computes features: {signature.feature_map}"
     yield "Encrypted", f"{signature.features} features, {_span(signature)}"
