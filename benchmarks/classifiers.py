@@ -126,7 +126,7 @@ def compare(task: Task, repeat: int, *, peers: bool = True) -> Iterator[PeerRepo
 
 def accuracy(predicted: list[int], y: npt.NDArray[np.int64]) -> float:
     """The share of samples whose class was predicted."""
-    return float(np.mean(np.array(predicted) == y[: len(predicted)]))
+    return float(np.mean(np.array(predicted) == y))
 
 
 _REPORTED = {
