@@ -499,6 +499,28 @@ def test_files_that_are_no_models_are_refused(tmp_path: Path) -> None:
         hermetic.compile("model.skops", input_range=(0, 1))
 
 
+def test_inputs_of_whole_numbers_are_exact() -> None:
+    nodes = [node("Cast", "x", "z", to=TensorProto.FLOAT), LAST]
+    one = made(nodes, X4, W)
+    one.graph.input[0].type.tensor_type.elem_type = TensorProto.INT64
+    with pytest.raises(hermetic.CompileError, match="'x' takes whole numbers: pass input_step=1"):
+        hermetic.compile(one, input_range=(0, 9.5))
+    model = hermetic.compile(one, input_range=(0, 9), input_step=1)
+    X = np.random.default_rng(0).integers(0, 10, size=(5, 4))
+    client, result = encrypted(model, X)
+    assert np.abs(client.predict(result) - asked(one, X)[0]).max() <= model.signature.error
+
+
+def test_a_tolerance_below_float32_asks_for_float64() -> None:
+    flowers = LogisticRegression().fit(FLOWERS, KINDS)
+    with pytest.raises(hermetic.PrecisionError, match=r"a model in float64 \(this one rounds by up to"):
+        hermetic.compile(to_onnx(flowers, FLOWERS[:1].astype(np.float32)), FLOWERS, tolerance=1e-6)
+    double = hermetic.compile(to_onnx(flowers, FLOWERS[:1]), FLOWERS, tolerance=1e-6)
+    assert double.signature.error <= 1e-6
+    client, result = encrypted(double, FLOWERS)
+    assert np.abs(client.decrypt(result) - flowers.decision_function(FLOWERS)).max() <= 1e-6
+
+
 def test_damaged_models_are_refused_or_read(tmp_path: Path) -> None:
     """Whatever a byte changes, no library's own error comes out."""
     random, refused = np.random.default_rng(0), 0

@@ -64,8 +64,12 @@ class Choice:
         folded = linear.folded + linear.terms @ np.abs(grid.offset)
         if linear.reach is not None:
             folded = folded + np.maximum(linear.reach - np.abs(linear.weights), 0) @ (grid.step * grid.magnitude)
-        own = linear.own_rounding(np.maximum(np.abs(grid.lower), np.abs(grid.upper)))
-        return guaranteed_error(*_in_steps(linear, grid), folded, self.integers, grid, own)
+        return guaranteed_error(*_in_steps(linear, grid), folded, self.integers, grid, self.own_rounding)
+
+    @property
+    def own_rounding(self) -> Reals | float:
+        """What the model's own method rounds beyond float64, for every score."""
+        return self.linear.own_rounding(np.maximum(np.abs(self.grid.lower), np.abs(self.grid.upper)))
 
 
 def choose(
@@ -148,6 +152,8 @@ def _what_fits(tried: list[Choice], tolerance: float) -> str:
     ways = [f"tolerance={best.error!r} or more", "less flooding", "a narrower input_range"]
     ways += [] if best.grid.exact else ["the input_step that inputs are multiples of"]
     ways += [] if any(one.parameters != FAST for one in tried) else ["profile='precise'"]
+    own = float(np.max(best.own_rounding))
+    ways += [f"a model in float64 (this one rounds by up to {own:.2g} itself)"] if own > tolerance / 2 else []
     return (
         f"tolerance={tolerance:g} must be guaranteed for every input in range. The least error that can be is "
         f"{best.error!r}, with profile {best.parameters.profile!r}, {best.integers.limbs} limbs and "

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from onnx import helper
 from onnx.reference import ReferenceEvaluator
 
+from ...errors import CompileError
 from ...quantize import Reals
 from ..classes import chosen
 from .graph import Array, Graph
@@ -64,6 +65,9 @@ class OnnxModel:
 
     def _run(self, X: Any, names: list[str]) -> list[Array]:
         rows = np.asarray(X)
+        for one in self._graph.inputs:
+            if one.dtype.kind in "biu" and (rows[:, one.start : one.start + one.columns] % 1 != 0).any():
+                raise CompileError(f"input {one.name!r} takes whole numbers: pass input_step=1")
         feeds = {one.name: one.taken(rows) for one in self._graph.inputs}
         with np.errstate(all="ignore"):
             return list(self._evaluator.run(names, feeds))
