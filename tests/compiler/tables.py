@@ -29,6 +29,7 @@ from sklearn.preprocessing import (
     PolynomialFeatures,
     RobustScaler,
     StandardScaler,
+    TargetEncoder,
 )
 from sklearn.svm import LinearSVC
 
@@ -82,12 +83,14 @@ UNIONS = _columns(
 )
 REST = _columns((OneHotEncoder(), ["sex", "build"]), ("drop", ["remark", "age"]), remainder=StandardScaler())
 
+MEANS = _columns((TargetEncoder(random_state=0), ["sex", "build", "group"]), (StandardScaler(), ["bp"]))
+
 ON_TABLES = [
     _case(
         name,
         step,
         "patients",
-        ["onehotencoder", "OrdinalEncoder", "simpleimputer", "kbinsdiscretizer", "StandardScaler"],
+        ["onehotencoder", "OrdinalEncoder", "simpleimputer", "kbinsdiscretizer", "StandardScaler", "targetencoder"],
     )
     for name, step in {
         "texts and numbers": _columns((FILLED, NUMBERS), (FILLED_TEXTS, TEXTS)),
@@ -111,6 +114,7 @@ ON_TABLES = [
             (OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1), ["sex", "group"]),
             ("passthrough", ["bp", "s1"]),
         ),
+        "target means": _columns((TargetEncoder(random_state=0), ["sex", "build"]), (StandardScaler(), ["bp"])),
         "rare ones, ordinal": _columns(
             (
                 OrdinalEncoder(max_categories=2, handle_unknown="use_encoded_value", unknown_value=9),
@@ -171,7 +175,7 @@ ON_NUMBERS = [
 ]
 
 ON_PARTS = [
-    Case(name, estimator, source, {"public": ["simpleimputer", "onehotencoder", "kbinsdiscretizer"]})
+    Case(name, estimator, source, {"public": ["simpleimputer", "onehotencoder", "kbinsdiscretizer", "TargetEncoder"]})
     for name, estimator, source in (
         ("texts, alone", WHOLE, "patients"),
         (
@@ -183,6 +187,7 @@ ON_PARTS = [
         ("texts, two targets", MultiOutputRegressor(_scored(WHOLE)), "patients/two"),
         ("texts, one versus rest", OneVsRestClassifier(make_pipeline(WHOLE, LogisticRegression())), "patients/three"),
         ("texts, calibrated", CalibratedClassifierCV(make_pipeline(WHOLE, LinearSVC()), cv=2), "patients/three"),
+        ("texts, target means", make_pipeline(MEANS, LogisticRegression()), "patients/three"),
         ("texts, searched", GridSearchCV(_scored(WHOLE), {"ridge__alpha": [0.1, 1]}, cv=2), "patients"),
         ("texts, in unions", _scored(UNIONS), "patients"),
         ("texts, the rest scaled", _scored(REST), "patients"),

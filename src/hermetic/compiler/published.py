@@ -43,7 +43,8 @@ class Publication:
         return bool(said & {self.step.lower(), self.kind or self.step.lower()}) and (not self.word or self.word in said)
 
     def __str__(self) -> str:
-        return f"{self.what} of {self.step!r}"
+        kind = f" ({self.kind})" if self.kind not in ("", self.step) else ""
+        return f"{self.what} of {self.step!r}{kind}"
 
 
 def check_published(publications: Iterable[Publication], allowed: Sequence[str]) -> None:

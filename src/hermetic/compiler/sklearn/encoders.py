@@ -45,6 +45,22 @@ def _ordinal(encoder: Any) -> LinearMap:
     return public_step(encoder, [Identity(len(tables))], _words(encoder), categories=tables)
 
 
+@reads_step(
+    "TargetEncoder", condition="categories become public: learned ones need a word; what each is worth stays private"
+)
+def _target(encoder: Any) -> LinearMap:
+    """A private number for every category, that of the target's mean for others, from one-hot features."""
+    values = encoder.categories_
+    tables = {i: categories_of(encoder, one, range(len(one)), unknown=-1) for i, one in enumerate(values)}
+    bins = Bins([np.arange(-0.5, len(one) - 1) for one in values])
+    means = np.atleast_1d(encoder.target_mean_)
+    weights, ends = np.zeros((len(encoder.encodings_), bins.outputs)), np.cumsum([len(one) + 1 for one in values])
+    for number, (row, worth) in enumerate(zip(weights, encoder.encodings_, strict=True)):
+        feature, target = divmod(number, len(means))
+        row[ends[feature] - len(worth) - 1 : ends[feature]] = [means[target], *worth]
+    return affine(weights).after(public_step(encoder, [bins], _words(encoder), categories=tables))
+
+
 @reads_step("KBinsDiscretizer", condition=f"bin edges {_WORD}")
 def _bins(step: Any) -> LinearMap:
     """The outermost edges are of no matter."""
