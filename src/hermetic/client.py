@@ -244,7 +244,10 @@ class Client:
         InputError
             If the model has fewer outputs.
         """
-        scores = self.decrypt(result)
+        return self.scores_to_top(self.decrypt(result), count)
+
+    def scores_to_top(self, scores: Reals, count: int) -> tuple[Reals, npt.NDArray[np.intp]]:
+        """The largest scores of every sample and the numbers of their outputs, see :meth:`top`."""
         return largest(scores[..., None] if self.signature.squeeze else scores, count)
 
     def scores_to_response(self, scores: Reals) -> Reals:

@@ -147,5 +147,7 @@ def test_names_come_from_whichever_step_saw_them() -> None:
 def test_a_model_that_would_not_fit_into_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("hermetic.compiler.linear.MAX_WEIGHTS", 1000)
     assert affine(np.ones((10, 100))).dense()
+    with pytest.raises(CompileError, match="at most 1,000 weights"):
+        affine(np.ones((10, 101)))
     with pytest.raises(CompileError, match=r"at most 1,000 weights\. Got 10 outputs of 201 features, 2,010 weights"):
         affine(sparse.csr_array(np.ones((10, 201)))).dense()

@@ -49,7 +49,8 @@ class LinearMap:
     Raises
     ------
     CompileError
-        If the shapes do not fit each other or a signature, or a value is NaN or infinite.
+        If the shapes do not fit each other or a signature, dense weights are more than :data:`MAX_WEIGHTS`, or a value
+        is NaN or infinite.
     """
 
     weights: Any
@@ -79,6 +80,8 @@ class LinearMap:
                 f"the model must have 1 to {MAX_FEATURES} features and 1 to {MAX_OUTPUTS} outputs, with an intercept "
                 f"each. Got coefficients of shape {self.weights.shape}, intercepts of shape {self.bias.shape} instead."
             )
+        if not hasattr(self.weights, "toarray"):
+            _check_size(k, d)
         for name, values in (("coefficients", _stored(self.weights)), ("intercepts", self.bias)):
             if not np.isfinite(values).all():
                 raise CompileError(
@@ -212,12 +215,7 @@ class LinearMap:
         CompileError
             If they would have more than :data:`MAX_WEIGHTS` numbers.
         """
-        k, d = self.weights.shape
-        if k * d > MAX_WEIGHTS:
-            raise CompileError(
-                f"the model must have at most {MAX_WEIGHTS:,} weights. Got {k} outputs of {d} features, {k * d:,} "
-                f"weights, instead: split it by outputs into {-(-k * d // MAX_WEIGHTS)} models or more."
-            )
+        _check_size(*self.weights.shape)
         weights, reach = (one.toarray() if hasattr(one, "toarray") else one for one in (self.weights, self.reach))
         return replace(self, weights=weights, reach=reach)
 
@@ -226,6 +224,14 @@ def affine(weights: Any, bias: npt.ArrayLike | None = None) -> LinearMap:
     """The step x -> weights·x + bias; no bias is zero."""
     shift = np.zeros(weights.shape[0]) if bias is None else np.asarray(bias, dtype=np.float64)
     return LinearMap(weights, shift, "transform")
+
+
+def _check_size(k: int, d: int) -> None:
+    if k * d > MAX_WEIGHTS:
+        raise CompileError(
+            f"the model must have at most {MAX_WEIGHTS:,} weights. Got {k} outputs of {d} features, {k * d:,} "
+            f"weights, instead: split it by outputs into {-(-k * d // MAX_WEIGHTS)} models or more."
+        )
 
 
 def _stored(weights: Any) -> Reals:

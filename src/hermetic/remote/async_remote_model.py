@@ -7,6 +7,7 @@ from contextlib import aclosing
 from types import TracebackType
 from typing import Any, Self
 
+import numpy as np
 import numpy.typing as npt
 
 from ..client import Client
@@ -54,6 +55,13 @@ class AsyncRemoteModel(Predictor):
         """The estimator's ``predict_proba``: (n, classes). Raises InputError if it has none."""
         client, scores = await self._scores(X)
         return client.scores_to_probabilities(scores)
+
+    async def top(self, X: npt.ArrayLike, count: int) -> tuple[Reals, npt.NDArray[np.intp]]:
+        """The ``count`` largest scores of every sample and the numbers of their outputs, as :meth:`hermetic.Client.top`
+        gives them: the nearest vectors of a NearestNeighbors.
+        """
+        client, scores = await self._scores(X)
+        return client.scores_to_top(scores, count)
 
     async def score(self, X: npt.ArrayLike, y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None) -> float:
         """Accuracy of a classifier, R^2 of a regression, on (weighted) samples whose true y is known."""

@@ -139,6 +139,13 @@ class RemoteModel(Predictor):
         """The decrypted scores before any link, of every model, as :meth:`hermetic.Client.decrypt` gives them."""
         return self._scores(X)[1]
 
+    def top(self, X: npt.ArrayLike, count: int) -> tuple[Reals, npt.NDArray[np.intp]]:
+        """The ``count`` largest scores of every sample and the numbers of their outputs, as :meth:`hermetic.Client.top`
+        gives them: the nearest vectors of a NearestNeighbors.
+        """
+        client, scores = self._scores(X)
+        return client.scores_to_top(scores, count)
+
     def score(self, X: npt.ArrayLike, y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None) -> float:
         """Accuracy of a classifier, R^2 of a regression, on (weighted) samples whose true y is known.
 
