@@ -24,7 +24,8 @@ def _boosted(name: str, one: Any, source: str) -> Case:
 
 
 STUMPS = {"n_estimators": 20, "max_depth": 1}
-QUIET = {**STUMPS, "verbose": -1}
+QUIET = {**STUMPS, "verbose": -1, "n_jobs": 1}
+ALONE = {**STUMPS, "n_jobs": 1}
 QUICK = {"max_rounds": 30, "outer_bags": 1, "max_bins": 8, "max_interaction_bins": 4, "interactions": 2, "n_jobs": 1}
 
 BOOSTED = [
@@ -36,15 +37,15 @@ BOOSTED = [
     _boosted("three classes, from zero", GradientBoostingClassifier(init="zero", **STUMPS), "iris/object"),
     _boosted("Huber", GradientBoostingRegressor(loss="huber", **STUMPS), "diabetes"),
     _boosted("two classes", AdaBoostClassifier(n_estimators=20), "cancer/bool"),
-    _boosted("two classes", XGBClassifier(**STUMPS), "cancer/holes"),
-    _boosted("ten classes", XGBClassifier(**STUMPS), "digits"),
-    _boosted("dart", XGBClassifier(booster="dart", rate_drop=0.3, **STUMPS), "wine"),
-    _boosted("squares", XGBRegressor(**STUMPS), "diabetes/named"),
-    _boosted("gamma", XGBRegressor(objective="reg:gamma", **STUMPS), "diabetes/rates"),
-    _boosted("two targets", XGBRegressor(**STUMPS), "diabetes/two"),
+    _boosted("two classes", XGBClassifier(**ALONE), "cancer/holes"),
+    _boosted("ten classes", XGBClassifier(**ALONE), "digits"),
+    _boosted("dart", XGBClassifier(booster="dart", rate_drop=0.3, **ALONE), "wine"),
+    _boosted("squares", XGBRegressor(**ALONE), "diabetes/named"),
+    _boosted("gamma", XGBRegressor(objective="reg:gamma", **ALONE), "diabetes/rates"),
+    _boosted("two targets", XGBRegressor(**ALONE), "diabetes/two"),
     _boosted("two classes", LGBMClassifier(**QUIET), "cancer/holes"),
     _boosted("zero as missing", LGBMClassifier(zero_as_missing=True, **QUIET), "digits"),
-    _boosted("three classes", LGBMClassifier(num_leaves=2, n_estimators=20, verbose=-1), "iris/str"),
+    _boosted("three classes", LGBMClassifier(num_leaves=2, n_estimators=20, verbose=-1, n_jobs=1), "iris/str"),
     _boosted("squares", LGBMRegressor(**QUIET), "diabetes"),
     _boosted("Tweedie", LGBMRegressor(objective="tweedie", **QUIET), "diabetes/rates"),
     _boosted("forest", LGBMRegressor(boosting_type="rf", subsample_freq=1, subsample=0.5, **QUIET), "diabetes/holes"),

@@ -27,7 +27,7 @@ from hermetic import CompileError, UnsupportedModelError
 
 CANCER, DIABETES, WINE = (one(return_X_y=True) for one in (load_breast_cancer, load_diabetes, load_wine))
 FEW = {"n_estimators": 3, "max_depth": 1}
-QUIET = {**FEW, "verbose": -1}
+QUIET = {**FEW, "verbose": -1, "n_jobs": 1}
 
 REFUSED = [
     (HistGradientBoostingClassifier(max_iter=2, max_depth=2), CANCER, r"depth 2 .* max_depth=1 .*Explainable"),

@@ -26,7 +26,8 @@ from hermetic.compiler.sklearn import read_estimator
 
 CANCER, DIABETES, WINE = (one(return_X_y=True) for one in (load_breast_cancer, load_diabetes, load_wine))
 STUMPS = {"n_estimators": 30, "max_depth": 1}
-QUIET = {**STUMPS, "verbose": -1}
+QUIET = {**STUMPS, "verbose": -1, "n_jobs": 1}
+ALONE = {**STUMPS, "n_jobs": 1}
 QUICK = {"max_rounds": 40, "outer_bags": 2, "n_jobs": 1, "max_bins": 32, "max_interaction_bins": 8, "interactions": 3}
 
 
@@ -46,14 +47,14 @@ MODELS = [
     (GradientBoostingClassifier(**STUMPS), WHOLE),
     (GradientBoostingRegressor(**STUMPS), DIABETES),
     (AdaBoostClassifier(n_estimators=30), CANCER),
-    (XGBClassifier(**STUMPS), CANCER),
-    (XGBClassifier(**STUMPS), HOLES),
-    (XGBClassifier(**STUMPS), WHOLE),
-    (XGBClassifier(num_parallel_tree=2, subsample=0.5, **STUMPS), WINE),
-    (XGBClassifier(early_stopping_rounds=1, learning_rate=1.0, **STUMPS), CANCER),
-    (XGBRegressor(**STUMPS), DIABETES),
-    (XGBRegressor(objective="reg:quantileerror", quantile_alpha=[0.1, 0.9], **STUMPS), DIABETES),
-    (XGBRegressor(objective="count:poisson", **STUMPS), DIABETES),
+    (XGBClassifier(**ALONE), CANCER),
+    (XGBClassifier(**ALONE), HOLES),
+    (XGBClassifier(**ALONE), WHOLE),
+    (XGBClassifier(num_parallel_tree=2, subsample=0.5, **ALONE), WINE),
+    (XGBClassifier(early_stopping_rounds=1, learning_rate=1.0, **ALONE), CANCER),
+    (XGBRegressor(**ALONE), DIABETES),
+    (XGBRegressor(objective="reg:quantileerror", quantile_alpha=[0.1, 0.9], **ALONE), DIABETES),
+    (XGBRegressor(objective="count:poisson", **ALONE), DIABETES),
     (LGBMClassifier(**QUIET), HOLES),
     (LGBMClassifier(zero_as_missing=True, **QUIET), HOLES),
     (LGBMClassifier(use_missing=False, **QUIET), HOLES),
@@ -136,7 +137,7 @@ def test_models_that_stopped_early_have_trees_that_do_not_count() -> None:
     first, second = (
         fitted(one, *CANCER)
         for one in (
-            XGBClassifier(early_stopping_rounds=1, learning_rate=1.0, **STUMPS),
+            XGBClassifier(early_stopping_rounds=1, learning_rate=1.0, **ALONE),
             LGBMClassifier(early_stopping_round=1, learning_rate=1.0, metric="binary_logloss", **QUIET),
         )
     )
