@@ -32,7 +32,12 @@ GROUPS = {
     ],
     "Encrypt and decrypt": ["Client", "SecretKey"],
     "What travels": ["Query", "Result", "PublicKey"],
-    "Public features": ["features.feature_map.FeatureMap", "features.bins.Bins", "features.local_filters.LocalFilters"],
+    "Public features": [
+        "features.feature_map.FeatureMap",
+        "features.bins.Bins",
+        "features.pair_bins.PairBins",
+        "features.local_filters.LocalFilters",
+    ],
     "Ask a service": ["connect", "aconnect", "RemoteModel", "AsyncRemoteModel"],
     "Answer": ["ZeroPool", "roundtrip.Service", "roundtrip.round_trip", "roundtrip.RoundTrip"],
     "The workflow of the 2020 guide": [

@@ -46,9 +46,10 @@ def compile_model(  # noqa: PLR0913
     ----------
     estimator
         A fitted scikit-learn estimator whose private part is linear, such as LogisticRegression, Ridge, SVC with a
-        linear kernel, PCA, or a Pipeline of affine steps and one of them; docs/supported-models.md lists all. A
-        subclass is refused if it overrides the methods that give scores, labels or probabilities. Or a PyTorch module
-        in eval mode, of Linear layers, or an ONNX model or the name of its file, affine up to its scores.
+        linear kernel, PCA, or a Pipeline of affine steps and one of them; boosted trees of one split, of scikit-learn,
+        XGBoost or LightGBM; or an explainable boosting machine. docs/supported-models.md lists all. A subclass is
+        refused if it overrides the methods that give scores, labels or probabilities. Or a PyTorch module in eval mode,
+        of Linear layers, or an ONNX model or the name of its file, affine up to its scores.
     X_sample
         Inputs as clients will send them: an array (n, d) or (d,), a DataFrame or a sparse matrix; a few thousand rows
         suffice. Their range, widened and rounded, becomes public. 8-bit pixels (as integers, or divided by 255) and
@@ -62,8 +63,8 @@ def compile_model(  # noqa: PLR0913
         tensor. The signature only names it: clients have it already, and pass it as ``features=``. ``X_sample`` is a
         list or an array of what it takes, and ``input_range`` that of the features.
     labels
-        Names of the classes, in the order of the scores, for an ONNX model or a PyTorch module that has none; without
-        them one that ends with scores is a regression, and one that ends with softmax has 0, 1, ….
+        Names of the classes, in the order of the scores, for a booster, an ONNX model or a PyTorch module that has
+        none; without them one that ends with scores is a regression, and one that ends with softmax has 0, 1, ….
     public
         Names of steps, or of their classes, whose learned parameters may become public. Non-linear steps, such as
         KBinsDiscretizer, are computed by clients, who must know their parameters; what learns nothing from data, such
@@ -86,7 +87,7 @@ def compile_model(  # noqa: PLR0913
     -------
     EncryptedModel
         Integer weights and the public signature, whose ``error`` bounds |decrypted score - estimator's score| for every
-        input in range, the estimator computing in float64.
+        input in range, the rounding of the estimator's own arithmetic included.
 
     Raises
     ------
