@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -132,7 +133,10 @@ class Client:
         features = self.signature.feature_map
         rows, vector = _samples(_as_reals(X) if features is None else _as_table(X), self.signature)
         reals = rows if features is None else features.apply(rows, self.signature.feature_names)
-        integers = self.signature.grid.quantize(reals, clip=self.clip, round_inputs=self.round_inputs)
+        name = (
+            "feature {}".format if features is None else partial(features.name_of, names=self.signature.feature_names)
+        )
+        integers = self.signature.grid.quantize(reals, clip=self.clip, round_inputs=self.round_inputs, name=name)
         return integers, vector
 
     def _encrypt(self, integers: Integers, layout: Layout, seed: bytes, progress: Progress | None) -> modular.Residues:

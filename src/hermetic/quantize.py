@@ -12,6 +12,7 @@ several outputs of the same engine, recombined by the client.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -126,8 +127,15 @@ class Grid:
         whole = (self.step == np.rint(self.step)) & (self.offset == np.rint(self.offset))
         return np.where(whole, ON_WHOLE_NUMBERS, ON_GRID)
 
-    def quantize(self, values: Reals, *, clip: bool = False, round_inputs: bool = False) -> Integers:
-        """Reals (n, d) as integers (n, d).
+    def quantize(
+        self,
+        values: Reals,
+        *,
+        clip: bool = False,
+        round_inputs: bool = False,
+        name: Callable[[int], str] = "feature {}".format,
+    ) -> Integers:
+        """Reals (n, d) as integers (n, d); ``name`` is what errors call a feature.
 
         Raises
         ------
@@ -144,7 +152,7 @@ class Grid:
         if outside.any():
             feature = int(np.argwhere(outside)[0][1])
             raise InputError(
-                f"feature {feature} must be between {self.lower[feature]:g} and {self.upper[feature]:g}. "
+                f"{name(feature)} must be between {self.lower[feature]:g} and {self.upper[feature]:g}. "
                 f"Got {_first(values, outside)} instead. Check the units of the data, or make the client "
                 "with clip=True to use the nearest value in range."
             )
@@ -154,7 +162,7 @@ class Grid:
             if off.any():
                 feature = int(np.argwhere(off)[0][1])
                 raise InputError(
-                    f"feature {feature} must be {self.lower[feature]:g} plus a multiple of {self.step[feature]:g}. "
+                    f"{name(feature)} must be {self.lower[feature]:g} plus a multiple of {self.step[feature]:g}. "
                     f"Got {_first(values, off)} instead. Make the client with round_inputs=True to round to "
                     "the nearest step."
                 )

@@ -137,7 +137,7 @@ class TestTables:
                 r"column 'sex' must be one of 'female', 'male', None. Got 'unheard of' \(sample 0\)",
             ),
             ({"age": "old"}, r"column 'age' must hold numbers. Got 'old' \(sample 0\)"),
-            ({"s1": 1e9}, "must be between"),
+            ({"s1": 1e9}, r"feature 2, of input 's1', must be between"),
         ],
     )
     def test_what_clients_must_not_encrypt_is_named(self, changes: dict[str, Any], message: str) -> None:

@@ -15,7 +15,7 @@ from .categories import Categories
 from .kinds import read_block
 from .structure import MAX_BLOCKS, MAX_WIDTH, Beside
 from .table import read_columns, read_reals
-from .words import name_of, parameters_of
+from .words import name_of, origin_of, parameters_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,6 +125,13 @@ class FeatureMap:
         words = [f"{one.outputs} {name_of(one)}" for one in self.blocks]
         words += [f"categories of {len(self.categories)} inputs"] if self.categories else []
         return " and ".join(words)
+
+    def name_of(self, feature: int, names: Sequence[str] | None = None) -> str:
+        """A feature in words, with the input that it comes from where there is one; ``names`` are those of inputs."""
+        origin = origin_of(self.block, feature)
+        if origin is None:
+            return f"public feature {feature}"
+        return f"feature {feature}, of input {origin if names is None else repr(names[origin])},"
 
     @property
     def parameters(self) -> list[str]:

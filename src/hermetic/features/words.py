@@ -7,8 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from .affine import Scale
 from .block import Block
-from .structure import Beside, Chain, Columns
+from .elementwise import Clip, Elementwise
+from .impute import Impute
+from .structure import Beside, Chain, Columns, Identity
 
 
 def name_of(block: Block) -> str:
@@ -20,6 +23,24 @@ def name_of(block: Block) -> str:
     if isinstance(block, Beside):
         return " and ".join(f"{one.outputs} {name_of(one)}" for one in block.blocks)
     return block.kind.replace("_", " ")
+
+
+def origin_of(block: Block, feature: int) -> int | None:
+    """The input that a feature is computed from, where it is one of the same place."""
+    if isinstance(block, Columns):
+        inner = origin_of(block.block, feature)
+        return None if inner is None else block.columns[inner]
+    if isinstance(block, Beside):
+        for one in block.blocks:
+            if feature < one.outputs:
+                return origin_of(one, feature)
+            feature -= one.outputs
+    if isinstance(block, Chain):
+        origin: int | None = feature
+        for one in reversed(block.blocks):
+            origin = None if origin is None else origin_of(one, origin)
+        return origin
+    return feature if isinstance(block, Identity | Scale | Impute | Clip | Elementwise) else None
 
 
 def parameters_of(block: Block) -> Iterator[str]:
