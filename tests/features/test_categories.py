@@ -142,3 +142,9 @@ class TestTables:
     def test_words_say_what_is_public(self) -> None:
         assert str(TABLE) == "3 bins and 1 impute and 1 identity and categories of 2 inputs"
         assert TABLE.parameters[0] == "of 1 inputs, bins: edges (2 numbers)"
+
+
+def test_features_are_named_by_their_input() -> None:
+    assert TABLE.name_of(3, NAMES) == "feature 3, of input 'age',"
+    assert TABLE.name_of(4) == "feature 4, of input 2,"
+    assert TABLE.name_of(0, NAMES) == "public feature 0"
