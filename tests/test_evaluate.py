@@ -1,5 +1,6 @@
 """The model owner's side of a query: what is answered, under which key, and what is refused."""
 
+import math
 import threading
 from dataclasses import replace
 
@@ -7,10 +8,13 @@ import numpy as np
 import pytest
 
 import fitted
-from hermetic import Client, EncryptedModel, MismatchError, Parameters, PublicKey, Query, Result, ZeroPool
+from hermetic import Client, EncryptedModel, MismatchError, Parameters, PublicKey, Query, Result, ZeroPool, bounds
 from hermetic.evaluate import _uniform_integers, evaluate
 from hermetic.modular import to_centred_integers
+from hermetic.packing import Layout
 from hermetic.parameters import FAST, PRECISE
+from hermetic.signature import Offer
+from known_weights import compiled
 
 PETALS = fitted.petals()
 MODEL = PETALS.model
@@ -123,3 +127,29 @@ def test_flooding_is_uniform_over_its_whole_range(bits: int, parameters: Paramet
     assert values.max() < 1 << bits
     ones = np.array([int(((values >> i) & 1).sum()) for i in range(bits)])
     assert (np.abs(ones - count / 2) < 6 * np.sqrt(count) / 2).all()
+
+
+@pytest.mark.parametrize("memory", [0, 100_000, 1 << 30])
+def test_a_model_answers_the_same_in_any_memory(memory: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Layouts that were used longest ago give way; what is not kept is made anew."""
+    monkeypatch.setattr("hermetic.model.ENCODED_BYTES", memory)
+    model = EncryptedModel(MODEL.integers, MODEL.signature)
+    for samples in (1, 5, 150, 1, 5):
+        integers, _ = CLIENT.quantize(PETALS.X[:samples])
+        found = CLIENT.decrypt_integers(model.evaluate(CLIENT.encrypt(PETALS.X[:samples]), CLIENT.public_key))
+        assert np.array_equal(found, MODEL.integers.apply(integers))
+        assert sum(one.nbytes for one in model._encoded.values()) <= memory
+
+
+def test_many_scores_of_a_sample_are_answered_under_wide_masks() -> None:
+    """600 scores in one polynomial: six digits and more."""
+    rng = np.random.default_rng(0)
+    model = compiled(rng.normal(size=(600, 40)), rng.normal(size=600), input_range=(-1, 1), tolerance=0.1)
+    layout = Layout(4096, 1, 6, 600)
+    lambda_bits = model.signature.flood_bits - math.log2(21 * sum(model.integers.norms)) - 0.1
+    model = EncryptedModel(model.integers, replace(model.signature, offers=(Offer(layout, round(lambda_bits, 1)),)))
+    assert bounds.mask_digits(FAST, layout, model.signature.flood_bits) >= 5
+    client, x = Client(model.signature), rng.uniform(-1, 1, size=40)
+    result = model.evaluate(client.encrypt(x), client.public_key)
+    assert len(result.c1) == 1
+    assert np.array_equal(client.decrypt_integers(result), model.integers.apply(client.quantize(x)[0]))
