@@ -13,6 +13,7 @@ from .bins import Bins
 from .block import Block, BlockDefaults
 from .categories import Categories
 from .chi2 import AdditiveChi2
+from .columns import Columns, Identity
 from .count_sketch import CountSketch
 from .elementwise import Clip, Elementwise
 from .feature_map import FeatureMap
@@ -23,7 +24,7 @@ from .local_filters import LocalFilters
 from .monomials import Monomials
 from .pair_bins import PairBins
 from .splines import Splines
-from .structure import Beside, Chain, Columns, Identity
+from .structure import Beside, Chain
 
 __all__ = [
     "AdditiveChi2",

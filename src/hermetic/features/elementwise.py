@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from ..errors import InputError, ParameterError
 from .block import BlockDefaults, Reals, real_numbers, whole_number
-from .structure import MAX_WIDTH
+from .columns import MAX_WIDTH
 
 INCREASING: dict[str, tuple[np.ufunc, float]] = {
     "arcsinh": (np.arcsinh, -np.inf),

@@ -12,8 +12,9 @@ import numpy.typing as npt
 from ..errors import InputError, ParameterError
 from .block import Block, Flags, Numbers, Reals, whole_number
 from .categories import Categories
+from .columns import MAX_WIDTH
 from .kinds import read_block
-from .structure import MAX_BLOCKS, MAX_WIDTH, Beside
+from .structure import MAX_BLOCKS, Beside
 from .table import read_columns, read_reals
 from .words import name_of, origin_of, parameters_of
 

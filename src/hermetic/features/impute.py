@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from ..errors import ParameterError
 from .block import LARGEST, BlockDefaults, Flags, Reals, real_number, real_numbers, whole_number
-from .structure import MAX_WIDTH
+from .columns import MAX_WIDTH
 
 
 @dataclass(frozen=True, eq=False)

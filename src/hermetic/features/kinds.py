@@ -10,6 +10,7 @@ from .affine import Affine, Scale
 from .bins import Bins
 from .block import Block
 from .chi2 import AdditiveChi2
+from .columns import Columns, Identity
 from .count_sketch import CountSketch
 from .elementwise import Clip, Elementwise
 from .fourier import Fourier, Logarithms
@@ -19,7 +20,7 @@ from .local_filters import LocalFilters
 from .monomials import Monomials
 from .pair_bins import PairBins
 from .splines import Splines
-from .structure import Beside, Chain, Columns, Identity
+from .structure import Beside, Chain
 
 MAX_DEPTH = 8
 """How deep blocks may be put into blocks."""

@@ -9,9 +9,10 @@ import numpy as np
 
 from .affine import Scale
 from .block import Block
+from .columns import Columns, Identity
 from .elementwise import Clip, Elementwise
 from .impute import Impute
-from .structure import Beside, Chain, Columns, Identity
+from .structure import Beside, Chain
 
 
 def name_of(block: Block) -> str:
