@@ -61,6 +61,8 @@ export interface Signature {
   readonly link: Link | null;
   /** The classes; null for a regression. */
   readonly labels: readonly Label[] | null;
+  /** The name of the public function that the d features come from, computed by whoever calls; null if they are inputs. */
+  readonly backbone: string | null;
   /** Whether the estimator gives one number, not a vector of one, for a sample. */
   readonly squeeze: boolean;
   readonly featureNames: readonly string[] | null;
@@ -112,7 +114,7 @@ export async function signatureFromJson(json: Bytes): Promise<Signature> {
 
 function read(value: unknown, json: Bytes, digest: string): Signature {
   refuseFeatureMap(value);
-  const document = object(value, FIELDS, "a signature");
+  const document = object(value, hasBackbone(value) ? [...FIELDS, "backbone"].sort() : FIELDS, "a signature");
   demand(document["format"] === FORMAT, `the signature's format must be ${FORMAT}`);
   const code = text(document["parameters"], "parameters");
   demand(/^[0-9a-f]{32}$/.test(code), "parameters must be 32 hexadecimal digits");
@@ -146,6 +148,7 @@ function read(value: unknown, json: Bytes, digest: string): Signature {
     method,
     link,
     labels,
+    backbone: hasBackbone(value) ? text(document["backbone"], "backbone") : null,
     squeeze,
     featureNames: readNames(document["feature_names"], features),
     resultBits,
@@ -188,6 +191,10 @@ function whole(value: unknown, low: number, high: number, name: string): number 
 function text(value: unknown, name: string): string {
   demand(typeof value === "string" && value.length <= 1000, `${name} must be a string of at most 1000 characters`);
   return value;
+}
+
+function hasBackbone(value: unknown): boolean {
+  return typeof value === "object" && value !== null && "backbone" in value;
 }
 
 /** Features that clients compute before they encrypt: Python's clients do. */

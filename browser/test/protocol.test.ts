@@ -302,6 +302,18 @@ test("a model with public features is refused in words", async () => {
   await assert.rejects(wire.signatureFromBytes(envelope), /public features.*use the Python client/);
 });
 
+test("a model on a public backbone names it, and takes features", async () => {
+  const { signature } = await made({ kind: "digits" });
+  const document = JSON.parse(new TextDecoder().decode(signature.json)) as Record<string, unknown>;
+  const read = async (backbone: unknown): Promise<Signature> => {
+    const json = new TextEncoder().encode(JSON.stringify({ ...document, backbone }));
+    return wire.signatureFromBytes(await wire.signatureToBytes({ ...signature, json }));
+  };
+  assert.equal(signature.backbone, null);
+  assert.equal((await read("resnet")).backbone, "resnet");
+  await assert.rejects(read(7), WireError);
+});
+
 test("inputs of another shape or type are refused", () => {
   assert.throws(() => samplesOf([1, 2, 3], 4), /must have 4 features. Got 3 features in sample 0/);
   assert.throws(() => samplesOf([], 4), InputError);
