@@ -161,7 +161,8 @@ def test_missing_tensors_and_other_types_are_refused(path: Path) -> None:
     refuse(write(path, weights=None), "is not a valid Hermetic model file")
     refuse(write(path, bias=None), "is not a valid Hermetic model file")
     for dtype in (np.int8, np.float64, np.uint64):
-        refuse(write(path, weights=MODEL.integers.weights.astype(dtype)), "tensors must be int16 or int32 or int64. Got")
+        cast = MODEL.integers.weights.astype(dtype)
+        refuse(write(path, weights=cast), "tensors must be int16 or int32 or int64. Got")
 
 
 @pytest.mark.parametrize("step", [7, 8, 9, 50, 400, 900, -1, -30])

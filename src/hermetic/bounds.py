@@ -47,7 +47,8 @@ def delta(parameters: Parameters, result_bits: int) -> int:
 
 def mask_noise(parameters: Parameters) -> int:
     """Bound on the noise of the widest mask, the sum over j of 3^j times an encryption of zero."""
-    return (3**MAX_MASK_DIGITS - 1) // 2 * parameters.zero_encryption_noise
+    widest: int = (3**MAX_MASK_DIGITS - 1) // 2
+    return widest * parameters.zero_encryption_noise
 
 
 def noise_budget(parameters: Parameters, result_bits: int) -> int:

@@ -168,7 +168,7 @@ class ModularMatrix:
 
     def _term(self, polynomial: Residues, g: int, j: int) -> npt.NDArray[np.int64]:
         weight = self._weights[g, j, :, None]
-        return _lazy_product(polynomial, weight, weight * self._inverse, self.prime)
+        return _lazy_product(polynomial, weight, np.multiply(weight, self._inverse, dtype=np.float64), self.prime)
 
     def _blas_product(self, words: Residues) -> Residues:
         """2·(weight limbs) float64 matrix products per evaluation point, each exact."""
