@@ -67,10 +67,10 @@ def measure(arrays: Arrays, kind: str, bits: int, repeat: int, repeat_server: in
     with tempfile.TemporaryDirectory() as folder:
         files = str(Path(folder) / "model")
         timed(compile_ms, compile_to, deployment, model, arrays["train"], files)
-        client = deployment.FHEModelClient(files, key_dir=str(Path(folder) / "keys"))
         server = deployment.FHEModelServer(files)
         for _ in range(repeat):
-            timed(key_ms, client.generate_private_and_evaluation_keys, force=True)
+            client = deployment.FHEModelClient(files)  # a new one each time, with no folder to find its keys in again
+            timed(key_ms, client.generate_private_and_evaluation_keys)
         keys = client.get_serialized_evaluation_keys()
         probabilities = []
         for i in range(repeat_server):
