@@ -1,6 +1,6 @@
 /** The answer: a label or a value, and the scores as bars. */
 import type { RemoteModel } from "../src/index.ts";
-import { hasProbabilities } from "../src/links.ts";
+import { hasProbabilities, isMultilabel } from "../src/links.ts";
 
 const SVG = "http://www.w3.org/2000/svg";
 const MOST_BARS = 50;
@@ -35,13 +35,13 @@ function barsOf(model: RemoteModel, scores: Float64Array): Bar[] {
   if (labels !== null && hasProbabilities(link)) {
     const shares = model.probabilities(scores);
     return Array.from(shares, (share, i) => ({
-      name: String(labels[i]),
+      name: isMultilabel(link) ? `label ${i}` : String(labels[i]),
       share,
       value: `${(100 * share).toFixed(1)} %`,
     }));
   }
   const response = model.response(scores);
-  const named = labels !== null && response.length === labels.length;
+  const named = labels !== null && response.length === labels.length && !isMultilabel(link);
   const low = Math.min(...response, 0);
   const span = Math.max(...response, 0) - low || 1;
   return Array.from(response, (value, i) => ({

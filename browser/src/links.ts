@@ -3,8 +3,18 @@ import type { Label } from "./signature.ts";
 
 /** The estimator's method that the response equals, and the links that may go with it. */
 export const HEADS = {
-  decision_function: [null, "logistic", "softmax", "modified_huber", "one_vs_one", "votes"],
-  predict: [null, "exp"],
+  decision_function: [
+    null,
+    "logistic",
+    "softmax",
+    "modified_huber",
+    "one_vs_one",
+    "votes",
+    "pairs",
+    "multilabel",
+    "multilabel_logistic",
+  ],
+  predict: [null, "exp", "multilabel"],
   predict_proba: ["softmax", "mean_logistic"],
   predict_joint_log_proba: ["softmax"],
   transform: [null],
@@ -13,15 +23,25 @@ export const HEADS = {
 export type Method = keyof typeof HEADS;
 export type Link = NonNullable<(typeof HEADS)[Method][number]>;
 
-/** Whether a model with this link has probabilities; the other links make the response. */
+const WITHOUT_PROBABILITIES: readonly (Link | null)[] = [null, "exp", "one_vs_one", "votes", "pairs", "multilabel"];
+
+/** Whether a model with this link has probabilities; the other links make the response, or labels. */
 export function hasProbabilities(link: Link | null): link is Link {
-  return link !== null && link !== "exp" && link !== "one_vs_one" && link !== "votes";
+  return !WITHOUT_PROBABILITIES.includes(link);
+}
+
+/** Whether each score chooses one of two labels. */
+export function isMultilabel(link: Link | null): boolean {
+  return link === "multilabel" || link === "multilabel_logistic";
 }
 
 /** Whether a classifier of so many classes may have so many scores. */
 export function outputsFit(link: Link | null, classes: number, outputs: number): boolean {
   const group = classes === 2 ? 1 : classes;
-  if (link === "one_vs_one" || link === "votes") return classes > 2 && outputs === (classes * (classes - 1)) / 2;
+  if (link === "one_vs_one" || link === "votes" || link === "pairs") {
+    return classes > 2 && outputs === (classes * (classes - 1)) / 2;
+  }
+  if (isMultilabel(link)) return classes === 2 && outputs > 1;
   if (link === "mean_logistic") return outputs % group === 0;
   if (link === "logistic" || link === "modified_huber") return outputs === group;
   return outputs === classes || (outputs === 1 && classes === 2 && link === null);
@@ -34,20 +54,32 @@ export function respond(method: Method, link: Link | null, scores: Float64Array,
   return hasProbabilities(link) && method === "predict_proba" ? probabilities(link, scores, classes) : scores;
 }
 
-/** The label of one sample: of one score its sign chooses, of a response (classes,) the largest, the first of equals. */
+/** The label of one sample: of one score its sign chooses, of a response (classes,) the largest, the first of equals. `pairs` are voted on. */
 export function chooseLabel(method: Method, link: Link | null, scores: Float64Array, labels: readonly Label[]): Label {
-  const response = respond(method, link, scores, labels.length);
+  const response =
+    link === "pairs"
+      ? votesOf(
+          scores.map((one) => -one),
+          labels.length,
+        )
+      : respond(method, link, scores, labels.length);
   if (scores.length === 1 && method !== "predict_proba") return labels[Number(response[0]! > 0)]!;
   const counted = link === "votes" ? response.map(Math.round) : response;
   return labels[counted.indexOf(largest(counted))]!;
 }
 
-/** The scores of one sample as the probabilities of the classes, by a link that gives them. */
+/** One of two labels for each score. */
+export function chooseLabels(scores: Float64Array, labels: readonly Label[]): Label[] {
+  return Array.from(scores, (score) => labels[Number(score > 0)]!);
+}
+
+/** The scores of one sample as the probabilities of the classes, or of each label, by a link that gives them. */
 export function probabilities(link: Link, scores: Float64Array, classes: number): Float64Array {
   if (link === "softmax") {
     const highest = largest(scores);
     return normalised(scores.map((score) => Math.exp(score - highest)));
   }
+  if (link === "multilabel_logistic") return scores.map(logistic);
   if (link !== "mean_logistic") return oneVersusRest(scores.map(link === "modified_huber" ? clipped : logistic));
   const group = classes === 2 ? 1 : classes;
   const mean = new Float64Array(classes);
@@ -89,16 +121,22 @@ function normalised(values: Float64Array): Float64Array {
  * pairs (0, 1), (0, 2), …, (1, 2), …; a positive one votes for the second class.
  */
 function oneVersusOne(scores: Float64Array, classes: number): Float64Array {
-  const votes = new Float64Array(classes);
   const confidence = new Float64Array(classes);
-  let pair = 0;
-  for (let first = 0; first < classes; first++) {
-    for (let second = first + 1; second < classes; second++) {
-      const score = scores[pair++]!;
-      votes[score > 0 ? second : first]! += 1;
-      confidence[first]! -= score;
-      confidence[second]! += score;
-    }
+  for (const [pair, [first, second]] of pairsOf(classes).entries()) {
+    confidence[first]! -= scores[pair]!;
+    confidence[second]! += scores[pair]!;
   }
-  return votes.map((count, i) => count + confidence[i]! / (3 * (Math.abs(confidence[i]!) + 1)));
+  return votesOf(scores, classes).map((count, i) => count + confidence[i]! / (3 * (Math.abs(confidence[i]!) + 1)));
+}
+
+function votesOf(scores: Float64Array, classes: number): Float64Array {
+  const votes = new Float64Array(classes);
+  for (const [pair, [first, second]] of pairsOf(classes).entries()) votes[scores[pair]! > 0 ? second : first]! += 1;
+  return votes;
+}
+
+function pairsOf(classes: number): [number, number][] {
+  return Array.from({ length: classes }, (_, i) => i).flatMap((first) =>
+    Array.from({ length: classes - 1 - first }, (_, i): [number, number] => [first, first + 1 + i]),
+  );
 }

@@ -5,7 +5,15 @@ import { type Input, type Sample, type Samples, samplesOf } from "./samples.ts";
 import type { Engine, EngineOptions, PublicHalf } from "./engine.ts";
 import { InputError, ModelNotFoundError, ProtocolError, RefusedError, WireError } from "./errors.ts";
 import { BrowserKeyStore, type KeyStore } from "./key-store.ts";
-import { type Link, chooseLabel, hasProbabilities, probabilities, respond } from "./links.ts";
+import {
+  type Link,
+  chooseLabel,
+  chooseLabels,
+  hasProbabilities,
+  isMultilabel,
+  probabilities,
+  respond,
+} from "./links.ts";
 import type { InputOptions } from "./quantize.ts";
 import { type Answer, type Description, Service, type ServiceOptions } from "./service.ts";
 import { type Label, type Signature, layoutFor } from "./signature.ts";
@@ -31,8 +39,8 @@ export interface ConnectOptions extends ServiceOptions, InputOptions {
   progress?: Progress | undefined;
 }
 
-/** What a model predicts for one sample: a class, a number, or one number an output. */
-export type Prediction = Label | Float64Array;
+/** What a model predicts for one sample: a class, a number, one number an output, or one of two labels each. */
+export type Prediction = Label | Float64Array | readonly Label[];
 
 /**
  * Connect to a model: fetch its signature and make a key, whose public half goes up with the first query.
@@ -166,6 +174,7 @@ export class RemoteModel {
   /** What the model predicts for a sample of these scores (k,). */
   prediction(scores: Float64Array): Prediction {
     const { method, link, labels, squeeze } = this.signature;
+    if (labels !== null && isMultilabel(link)) return chooseLabels(scores, labels);
     if (labels !== null) return chooseLabel(method, link, scores, labels);
     const response = this.response(scores);
     return squeeze ? response[0]! : response;

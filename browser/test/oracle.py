@@ -23,7 +23,7 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_wine, make_regression
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LinearRegression, LogisticRegression, PoissonRegressor, SGDClassifier
-from sklearn.multiclass import OneVsOneClassifier
+from sklearn.multiclass import OneVsOneClassifier, OneVsRestClassifier
 from sklearn.naive_bayes import MultinomialNB
 from sklearn.neighbors import NearestCentroid
 from sklearn.pipeline import make_pipeline
@@ -99,6 +99,17 @@ def priors() -> Fitted:
     return NearestCentroid(priors="empirical").fit(X, y), X
 
 
+def ovo() -> Fitted:
+    X, y = load_wine(return_X_y=True)
+    return make_pipeline(StandardScaler(), SVC(kernel="linear", decision_function_shape="ovo")).fit(X, y), X
+
+
+def multilabel() -> Fitted:
+    X, y = load_wine(return_X_y=True)
+    labels = np.stack([y > 0, X[:, 0] > 13], axis=1).astype(int)
+    return make_pipeline(StandardScaler(), OneVsRestClassifier(LogisticRegression())).fit(X, labels), X
+
+
 def components() -> Fitted:
     X, _ = load_wine(return_X_y=True)
     return PCA(3).fit(X), X
@@ -118,7 +129,7 @@ KINDS = {
     one.__name__: cache(one)
     for one in (
         *(mnist, tumours, digits, cancer, huber, diabetes, multi),
-        *(pairs, votes, calibrated, rates, bayes, priors, components),
+        *(pairs, votes, calibrated, rates, bayes, priors, components, ovo, multilabel),
     )
 }
 
