@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
 import numpy as np
@@ -36,4 +35,4 @@ def test_so_they_do_to_async_clients(tmp_path: Path) -> None:
             return (await remote.top(X[7], 3))[1]
 
     with running(tmp_path, {"digits": model}) as service:
-        assert np.array_equal(asyncio.run(ask()), INDEX.kneighbors(X[7:8], return_distance=False)[0])
+        assert np.array_equal(service.run(ask), INDEX.kneighbors(X[7:8], return_distance=False)[0])
