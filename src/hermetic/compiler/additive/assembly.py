@@ -11,6 +11,7 @@ import numpy as np
 from ...errors import UnsupportedModelError
 from ...features import Bins, Block, Categories, Columns, FeatureMap
 from ...quantize import Reals
+from ...signature import Labels
 from ..linear import LinearMap
 from ..published import Publication
 from .pairs import PairFunction
@@ -79,6 +80,13 @@ def additive_map(
 def head_of(outputs: int, method: str, **rest: Any) -> LinearMap:
     """A map of ``outputs`` scores that has everything but its weights and features."""
     return LinearMap(np.zeros((outputs, 1)), np.zeros(outputs), method, **rest)
+
+
+def classifier_head(outputs: int, labels: Labels, **rest: Any) -> LinearMap:
+    """The head of a classifier: one score of two classes with the logistic function, or one of each with softmax."""
+    binary = outputs == 1
+    link = "logistic" if binary else "softmax"
+    return head_of(outputs, "decision_function", link=link, labels=labels, squeeze=binary, **rest)
 
 
 def _rounding(bias: Reals, terms: Sequence[StepFunction | PairFunction], unit: float) -> Reals:

@@ -12,7 +12,7 @@ from ..linear import LinearMap
 from ..sklearn.classifiers import PROBABILITIES, labels_of
 from ..sklearn.registry import reads, refuse
 from ..sklearn.regressors import GIVES
-from .assembly import additive_map, head_of
+from .assembly import additive_map, classifier_head, head_of
 from .sklearn_boosting import check_depth
 from .step_functions import StepFunction, after, step
 
@@ -78,8 +78,7 @@ def _head(name: str, model: dict[str, Any], labels: Labels | None) -> LinearMap:
         refuse(name, must, got, "fit it with one")
     if labels is None:
         return head_of(1, "predict", link="exp" if objective in LOG else None, squeeze=True)
-    outputs, link = (1, "logistic") if objective == "binary" else (len(labels), "softmax")
-    return head_of(outputs, "decision_function", link=link, labels=labels, squeeze=outputs == 1, raw_scores=RAW_SCORE)
+    return classifier_head(1 if objective == "binary" else len(labels), labels, raw_scores=RAW_SCORE)
 
 
 def _step(name: str, root: dict[str, Any], place: Reals) -> StepFunction:

@@ -17,7 +17,7 @@ from ..linear import LinearMap
 from ..sklearn.classifiers import PROBABILITIES, labels_of
 from ..sklearn.registry import reads, refuse
 from ..sklearn.regressors import GIVES
-from .assembly import additive_map, head_of
+from .assembly import additive_map, classifier_head, head_of
 from .step_functions import StepFunction, after, rounding_to, step
 
 STUMPS = "trees of one split, `max_depth=1`; thresholds become public"
@@ -27,7 +27,7 @@ EXPONENTIAL = ("poisson", "gamma")
 @reads("HistGradientBoostingClassifier", gives=PROBABILITIES, condition=STUMPS)
 def _histogram_classifier(estimator: Any) -> LinearMap:
     outputs = estimator.n_trees_per_iteration_
-    return _histogram(estimator, _classifier_head(estimator, outputs))
+    return _histogram(estimator, classifier_head(outputs, labels_of(estimator)))
 
 
 @reads(
@@ -46,7 +46,7 @@ def _histogram_regressor(estimator: Any) -> LinearMap:
 def _classifier(estimator: Any) -> LinearMap:
     if estimator.loss != "log_loss":
         refuse("GradientBoostingClassifier", "have loss='log_loss'", f"{estimator.loss!r}", "fit it with that")
-    return _exact(estimator, _classifier_head(estimator, estimator.estimators_.shape[1]))
+    return _exact(estimator, classifier_head(estimator.estimators_.shape[1], labels_of(estimator)))
 
 
 @reads("GradientBoostingRegressor", gives=GIVES, condition=f"{STUMPS}; without an `init` estimator")
@@ -69,14 +69,7 @@ def _adaptive(estimator: Any) -> LinearMap:
             tree.tree_.value[:, 0, :].argmax(axis=1) == np.flatnonzero(tree.classes_ == labels[1])[0], 2.0, -2.0
         )
         functions.append(_split(name, tree.tree_, weight * votes[:, None]))
-    return additive_map(
-        functions, np.zeros(1), estimator.n_features_in_, _classifier_head(estimator, 1), step=name.lower()
-    )
-
-
-def _classifier_head(estimator: Any, outputs: int) -> LinearMap:
-    link = "logistic" if outputs == 1 else "softmax"
-    return head_of(outputs, "decision_function", link=link, labels=labels_of(estimator), squeeze=outputs == 1)
+    return additive_map(functions, np.zeros(1), estimator.n_features_in_, classifier_head(1, labels), step=name.lower())
 
 
 def _exact(estimator: Any, head: LinearMap) -> LinearMap:

@@ -16,7 +16,7 @@ from ..linear import LinearMap
 from ..sklearn.classifiers import PROBABILITIES, labels_of
 from ..sklearn.registry import reads, refuse
 from ..sklearn.regressors import GIVES
-from .assembly import FLOAT32, additive_map, head_of
+from .assembly import FLOAT32, additive_map, classifier_head, head_of
 from .sklearn_boosting import STUMPS, check_depth
 from .step_functions import StepFunction, rounding_to, step
 
@@ -100,9 +100,7 @@ def _head(name: str, model: dict[str, Any], labels: Labels | None) -> LinearMap:
     if labels is None:
         outputs, link = len(_base_scores(model)), "exp" if objective in LOG else None
         return head_of(outputs, "predict", link=link, squeeze=outputs == 1)
-    binary = objective == "binary:logistic"
-    outputs, link = (1, "logistic") if binary else (len(labels), "softmax")
-    return head_of(outputs, "decision_function", link=link, labels=labels, squeeze=binary, raw_scores=MARGIN)
+    return classifier_head(1 if objective == "binary:logistic" else len(labels), labels, raw_scores=MARGIN)
 
 
 def _steps(name: str, trees: dict[str, Any], weights: list[float], count: int, outputs: int) -> Iterator[StepFunction]:
