@@ -42,3 +42,9 @@ def test_rankings_are_told_apart() -> None:
     assert not same((scores + 0.05, places), (scores, places), 0.01)
     near = np.array([0.9, 0.805, 0.8])
     assert same((near, places[[0, 2, 1]]), (near, places), 0.01)
+
+
+def test_a_service_of_few_sentences_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--vectors", "3"])
+    assert "--vectors must be 100 or more" in capsys.readouterr().err

@@ -22,6 +22,7 @@ from .sentences import sentences
 
 QUESTION = "How do I measure the distance between two points?"
 TOP = 10
+FEWEST = 100
 _FLOAT32 = 1e-6
 LARGEST = 0.8
 """No number of these vectors of length one is larger; a client may also clip."""
@@ -90,7 +91,10 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--vectors", type=int, default=10_000, help="how many sentences the service has")
     parser.add_argument("--tolerance", type=float, help="largest error of a score; by default what one limb gives")
     parser.add_argument("--embedding", choices=sorted(METHODS), default="words", help="how texts become vectors")
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if options.vectors < FEWEST:
+        parser.error(f"--vectors must be {FEWEST} or more, for their words to tell them apart. Got {options.vectors}.")
+    return options
 
 
 if __name__ == "__main__":
