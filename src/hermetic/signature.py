@@ -21,7 +21,7 @@ import numpy.typing as npt
 from . import bounds, plan
 from .errors import ParameterError, WireError
 from .features import FeatureMap
-from .links import HEADS, has_probabilities, outputs_fit
+from .links import HEADS, VALUES, has_probabilities, outputs_fit
 from .packing import Layout
 from .parameters import Parameters, parameters_for
 from .quantize import MAX_RESULT_BITS, Grid
@@ -66,9 +66,9 @@ class Signature:
         The estimator's method that decrypted scores give, one of :data:`hermetic.links.HEADS`. They equal it, or its
         argument to the link.
     link
-        The public function of scores that makes probabilities of them, or (``exp``, ``one_vs_one``, ``votes``,
-        ``mean_logistic``) what the method gives, or (``pairs``, ``multilabel``) labels; ``None`` when the estimator has
-        none.
+        The public function of scores that makes probabilities of them, or (``exp``, ``expm1``, ``one_vs_one``,
+        ``votes``, ``mean_logistic``, ``mean_softmax``) what the method gives, or (``pairs``, ``multilabel``) labels;
+        ``None`` when the estimator has none.
     labels
         The classes, any dtype; ``None`` for a regression.
     squeeze
@@ -251,12 +251,15 @@ def _read(document: Any) -> Signature:
     _require(any(small), "a layout for batches of every size must be offered")
     method, link = document["method"], document["link"]
     _require(isinstance(method, str) and method in HEADS, f"method must be one of {', '.join(HEADS)}")
-    _require(link in HEADS[method], f"link must be one of {HEADS[method]} with {method}")
+    known = ", ".join(str(one) for one in HEADS[method])
+    _require(
+        link in HEADS[method], f"link must be one of {known} with {method}. Got {str(link)[:40]!r}: update hermetic"
+    )
     _require(isinstance(document["squeeze"], bool), "squeeze must be true or false")
     _require(error >= 0, "error must not be negative")
     labels = _labels_from_json(document["labels"])
     _require(labels is None or outputs_fit(link, len(labels), outputs), "labels must match outputs")
-    _require(labels is not None or link in (None, "exp"), "a model with this link must have labels")
+    _require(labels is not None or link in VALUES, "a model with this link must have labels")
     feature_map = FeatureMap.from_document(document["feature_map"]) if "feature_map" in document else None
     _require(feature_map is None or feature_map.outputs == features, "feature_map must match features")
     if names is not None:

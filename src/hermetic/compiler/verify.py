@@ -147,12 +147,13 @@ def _check_labels(signature: Signature, labels: npt.NDArray[Any], own: Callable[
 
 def _check_chosen(signature: Signature, labels: npt.NDArray[Any], scores: Reals, own: npt.NDArray[Any]) -> None:
     """Labels alone, where no score that chooses another is within the error."""
-    if is_multilabel(signature.link):
+    scores = scores[:, 0] if signature.squeeze else scores
+    if is_multilabel(signature.link) or scores.ndim == 1:
         certain = np.abs(scores) > signature.error
     else:
         largest = np.sort(scores, axis=1)
         certain = largest[:, -1] - largest[:, -2] > 2 * signature.error
-    chosen = choose_labels(signature.link, scores, labels, binary=False)
+    chosen = choose_labels(signature.link, scores, labels, binary=scores.ndim == 1)
     if chosen.shape != own.shape or not np.array_equal(chosen[certain], own[certain]):
         raise CompileError(
             "predict must choose labels by the largest scores, or by their signs. The estimator's does not."

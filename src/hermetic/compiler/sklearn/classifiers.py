@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...errors import UnsupportedModelError, WireError
+from ...quantize import Reals
 from ...signature import check_labels
 from ..linear import LinearMap
 from .registry import reads, refuse
@@ -83,18 +84,22 @@ def _linear_discriminant_analysis(estimator: Any) -> LinearMap:
     condition="`metric='euclidean'`",
 )
 def _nearest_centroid(estimator: Any) -> LinearMap:
-    """|x - c|² without the |x|² that all classes share: the nearest has the largest 2·x·c - |c|².
-
-    With priors that differ, each feature is first divided by its standard deviation within classes.
-    """
+    """With priors that differ, each feature is first divided by its standard deviation within classes."""
     if estimator.metric != "euclidean":
         instead = "fit it again with metric='euclidean'"
         refuse("NearestCentroid", "have metric='euclidean'", f"metric={estimator.metric!r}", instead)
     centroids, labels = np.asarray(estimator.centroids_, dtype=np.float64), labels_of(estimator)
     priors = np.asarray(getattr(estimator, "class_prior_", np.full(len(labels), 1 / len(labels))))
     if np.isclose(priors, 1 / len(labels)).all():
-        return LinearMap(2 * centroids, -(centroids**2).sum(axis=1), "predict", labels=labels)
+        return nearest_of(centroids, labels)
     deviation = np.where(estimator.within_class_std_dev_ == 0, 1.0, estimator.within_class_std_dev_)
     scaled = centroids / deviation
     bias = 2 * np.log(priors) - (scaled**2).sum(axis=1)
     return LinearMap(2 * scaled / deviation, bias, "predict_proba", "softmax", labels)
+
+
+def nearest_of(centres: Reals, labels: npt.NDArray[Any]) -> LinearMap:
+    """The label of the nearest centre (k, d): |x - c|² without the |x|² that all share, so that it has the largest
+    2·x·c - |c|².
+    """
+    return LinearMap(2 * centres, -(centres**2).sum(axis=1), "predict", labels=labels)

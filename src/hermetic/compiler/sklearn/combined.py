@@ -10,10 +10,10 @@ import numpy as np
 from ..linear import LinearMap, affine
 from ..stacked import stacked
 from .classifiers import ABSENT_PRESENT, labels_of
-from .registry import read_estimator, read_step, reads, refuse
+from .registry import published_as, read_estimator, reads, refuse
 
 _AS_INNER = "as the inner estimator"
-_OF_LINEAR = "of supported linear regressions"
+OF_LINEAR = "of supported linear regressions"
 
 
 @reads(
@@ -43,7 +43,7 @@ def _search(search: Any) -> LinearMap:
     condition="several labels too",
 )
 def _one_vs_rest(estimator: Any) -> LinearMap:
-    parts = _binary_parts(estimator, estimator.estimators_)
+    parts = binary_parts(estimator, estimator.estimators_)
     links = {part.link for part in parts}
     if links - {None, "logistic"}:
         refuse("OneVsRestClassifier", "have parts with logistic probabilities, or none", str(links), "fit other parts")
@@ -65,37 +65,66 @@ def _one_vs_one(estimator: Any) -> LinearMap:
     labels = labels_of(estimator)
     if len(labels) < 3:
         refuse("OneVsOneClassifier", "have 3 classes or more", f"{len(labels)}", "fit its inner estimator alone")
-    joined = stacked(_binary_parts(estimator, estimator.estimators_))
+    joined = stacked(binary_parts(estimator, estimator.estimators_))
     return replace(joined, method="decision_function", link="one_vs_one", labels=labels)
 
 
-@reads("CalibratedClassifierCV", gives="`predict_proba`: probabilities, labels", condition="`method='sigmoid'`")
+@reads("SelfTrainingClassifier", gives=_AS_INNER, condition="of a supported classifier")
+def _self_training(wrapper: Any) -> LinearMap:
+    return read_estimator(wrapper.estimator_)
+
+
+@reads(
+    "CalibratedClassifierCV",
+    gives="`predict_proba`: probabilities, labels",
+    condition="`method='sigmoid'` or `'temperature'`",
+)
 def _calibrated(estimator: Any) -> LinearMap:
-    """Each fold has scores s and learned a, b for every class, and gives the logistic function of -(a·s + b)."""
-    if estimator.method != "sigmoid":
-        instead = "fit it again with method='sigmoid'"
-        refuse("CalibratedClassifierCV", "have method='sigmoid'", f"method={estimator.method!r}", instead)
+    """The mean over folds of probabilities of scores that each fold scaled, and moved."""
+    method = estimator.method
+    if method not in ("sigmoid", "temperature"):
+        instead = "fit it again with one of these"
+        refuse("CalibratedClassifierCV", "have method='sigmoid' or 'temperature'", f"method={method!r}", instead)
     labels, folds = labels_of(estimator), []
     for fold in estimator.calibrated_classifiers_:
         part = read_estimator(fold.estimator)
-        same = part.labels is not None and np.array_equal(part.labels, labels)
-        if part.method != "decision_function" or not same or part.link in ("votes", "one_vs_one"):
+        # With temperatures, names of classes are numbered before.
+        known = (labels, np.arange(len(labels))) if method == "temperature" else (labels,)
+        if not any(np.array_equal(part.labels, one) for one in known) or not _has_scores(part):
             instead = "use another, such as LogisticRegression or LinearSVC, and more samples of every class"
             refuse("CalibratedClassifierCV", "have estimators with linear scores of all classes", "another", instead)
-        a = np.array([one.a_ for one in fold.calibrators])
-        b = np.array([one.b_ for one in fold.calibrators])
-        folds.append(affine(-np.diag(a), -b).after(part))
-    return replace(stacked(folds), method="predict_proba", link="mean_logistic", labels=labels)
+        scaled = _by_sigmoid(fold) if method == "sigmoid" else _by_temperature(fold, len(part.bias))
+        folds.append(scaled.after(part))
+    link = "mean_logistic" if method == "sigmoid" or len(labels) == 2 else "mean_softmax"
+    return replace(stacked(folds), method="predict_proba", link=link, labels=labels)
 
 
-@reads("MultiOutputRegressor", gives="`predict`: values", condition=_OF_LINEAR)
+def _by_sigmoid(fold: Any) -> LinearMap:
+    """Learned a, b for every class: the logistic function is that of -(a·s + b)."""
+    a = np.array([one.a_ for one in fold.calibrators])
+    b = np.array([one.b_ for one in fold.calibrators])
+    return affine(-np.diag(a), -b)
+
+
+def _by_temperature(fold: Any, outputs: int) -> LinearMap:
+    """One learned factor beta: softmax of beta·s; one score stands for (-s, s), which are 2·s apart."""
+    factor = float(fold.calibrators[0].beta_) * (2.0 if outputs == 1 else 1.0)
+    return affine(factor * np.eye(outputs))
+
+
+def _has_scores(part: LinearMap) -> bool:
+    """Whether a classifier's ``decision_function`` is what the scores are."""
+    return part.method == "decision_function" and part.link not in ("votes", "one_vs_one")
+
+
+@reads("MultiOutputRegressor", gives="`predict`: values", condition=OF_LINEAR)
 def _multi_output(estimator: Any) -> LinearMap:
-    return replace(stacked(_values(estimator, estimator.estimators_)), method="predict")
+    return replace(stacked(values_of(estimator, estimator.estimators_)), method="predict")
 
 
 @reads("MultiOutputClassifier", gives="`predict`: labels of every output", condition="the same two labels in each")
 def _multi_output_classifier(estimator: Any) -> LinearMap:
-    parts = _binary_parts(estimator, estimator.estimators_)
+    parts = binary_parts(estimator, estimator.estimators_)
     labels = [one.labels.tolist() for one in parts if one.labels is not None]
     if len(parts) < 2 or any(one != labels[0] for one in labels):
         instead = "compile one model an output"
@@ -103,44 +132,46 @@ def _multi_output_classifier(estimator: Any) -> LinearMap:
     return replace(stacked(parts), method="predict", link="multilabel", labels=parts[0].labels)
 
 
-@reads("VotingRegressor", gives="`predict`: values", condition=_OF_LINEAR)
-def _voting(estimator: Any) -> LinearMap:
-    parts = stacked(_values(estimator, estimator.estimators_))
-    weights = estimator._weights_not_none
-    shares = np.ones(len(parts.bias)) if weights is None else np.asarray(weights, dtype=np.float64)
-    return LinearMap((shares / shares.sum())[None], np.zeros(1), "predict", squeeze=True).after(parts)
-
-
-@reads("StackingRegressor", gives="`predict`: values", condition=_OF_LINEAR)
+@reads("StackingRegressor", gives="`predict`: values", condition=OF_LINEAR)
 def _stacking(estimator: Any) -> LinearMap:
-    parts = _values(estimator, estimator.estimators_)
-    if estimator.passthrough:
-        parts.append(affine(np.eye(parts[0].inputs)))
-    (final,) = _values(estimator, [estimator.final_estimator_])
-    return final.after(stacked(parts))
+    (final,) = values_of(estimator, [estimator.final_estimator_])
+    return _stacked_under(final, estimator, values_of(estimator, estimator.estimators_))
 
 
 @reads(
-    "TransformedTargetRegressor",
-    gives="`predict`: values",
-    condition="of supported linear regressions, with `func=None` and an affine `transformer` such as StandardScaler",
+    "StackingClassifier",
+    gives="as its final estimator",
+    condition="`stack_method='decision_function'`, of classifiers with linear scores",
 )
-def _transformed_target(estimator: Any) -> LinearMap:
-    (inner,) = _values(estimator, [estimator.regressor_])
-    if estimator.func is not None or estimator.inverse_func is not None:
-        instead = "pass an affine transformer=, or a TweedieRegressor for a log link"
-        refuse("TransformedTargetRegressor", "have func=None", "a function", instead)
-    step = None if estimator.transformer is None else read_step("transformer", estimator.transformer_)
-    if step is None:
-        return inner
-    forward, shift = step.dense().weights, step.bias
-    if not np.array_equal(forward, np.diag(np.diag(forward))):
-        refuse("TransformedTargetRegressor", "scale each target", type(estimator.transformer_).__name__, "use a scaler")
-    scale = 1 / np.diag(forward)
-    return LinearMap(np.diag(scale), -shift * scale, "predict", squeeze=inner.squeeze).after(inner)
+def _stacking_classifier(estimator: Any) -> LinearMap:
+    methods = set(estimator.stack_method_) - {"decision_function"}
+    if methods:
+        instead = "fit it again with that: what other methods give is not linear in the inputs"
+        refuse("StackingClassifier", "have stack_method='decision_function'", ", ".join(sorted(methods)), instead)
+    parts, labels = [read_estimator(one) for one in estimator.estimators_], labels_of(estimator)
+    if not all(map(_has_scores, parts)):
+        refuse("StackingClassifier", "have parts with linear scores", "votes of pairs", "use LinearSVC in place of SVC")
+    final = read_estimator(estimator.final_estimator_)
+    if final.labels is None or not np.array_equal(final.labels, np.arange(len(labels))):
+        refuse("StackingClassifier", "end with a classifier of all classes", "another", "use LogisticRegression")
+    return replace(_stacked_under(final, estimator, parts), labels=labels)
 
 
-def _binary_parts(estimator: Any, parts: Any) -> list[LinearMap]:
+def _stacked_under(final: LinearMap, estimator: Any, parts: list[LinearMap]) -> LinearMap:
+    """The final map of the values of the parts, and of the inputs where these are passed through."""
+    fitted = [one for one in estimator.estimators_ if not isinstance(one, str)]
+    below = [kept_private(part, one) for part, one in zip(parts, fitted, strict=True)]
+    if estimator.passthrough:
+        below.append(affine(np.eye(parts[0].inputs)))
+    return final.after(stacked(below))
+
+
+def kept_private(part: LinearMap, estimator: Any) -> LinearMap:
+    """A part that others follow: were it to become public, because one of them is not linear, a word is needed."""
+    return published_as(part, type(estimator).__name__.lower())
+
+
+def binary_parts(estimator: Any, parts: Any) -> list[LinearMap]:
     """Binary classifiers with one score each."""
     maps = [read_estimator(one) for one in parts]
     for one, part in zip(maps, parts, strict=True):
@@ -152,7 +183,7 @@ def _binary_parts(estimator: Any, parts: Any) -> list[LinearMap]:
     return maps
 
 
-def _values(estimator: Any, parts: Any) -> list[LinearMap]:
+def values_of(estimator: Any, parts: Any) -> list[LinearMap]:
     """Regressions without a link; those of one target alone."""
     maps = [read_estimator(one) for one in parts]
     for one, part in zip(maps, parts, strict=True):

@@ -26,7 +26,7 @@ StepReader = TypeVar("StepReader", bound=Callable[[Any], LinearMap | None])
 
 DOCS = "docs/supported-models.md"
 
-_OF_STEPS = {"ColumnTransformer", "FeatureUnion", "FunctionTransformer", "Pipeline"}
+_OF_STEPS = {"ColumnTransformer", "FeatureUnion", "FrozenEstimator", "FunctionTransformer", "Pipeline"}
 """Steps that learn nothing but what the steps in them learn."""
 
 _METHODS = ("decision_function", "predict", "predict_proba", "predict_joint_log_proba", "transform")
@@ -34,8 +34,6 @@ _METHODS = ("decision_function", "predict", "predict_proba", "predict_joint_log_
 
 NEAREST = {
     "AdaBoostRegressor": "GradientBoostingRegressor",
-    "BaggingClassifier": "HistGradientBoostingClassifier",
-    "BaggingRegressor": "VotingRegressor",
     "DecisionTreeClassifier": "HistGradientBoostingClassifier",
     "DecisionTreeRegressor": "HistGradientBoostingRegressor",
     "ExtraTreesClassifier": "HistGradientBoostingClassifier",
@@ -48,7 +46,6 @@ NEAREST = {
     "QuantileTransformer": "RobustScaler",
     "RandomForestClassifier": "HistGradientBoostingClassifier",
     "RandomForestRegressor": "HistGradientBoostingRegressor",
-    "VotingClassifier": "CalibratedClassifierCV",
 }
 
 
@@ -146,9 +143,14 @@ def read_step(name: str, step: Any) -> LinearMap | None:
     return _named(linear, name, kind.__name__.lower())
 
 
+def published_as(linear: LinearMap, name: str, kind: str = "") -> LinearMap:
+    """A map that says what of it would become public if it had to."""
+    return replace(linear, hidden=linear.hidden or (Publication(name, _numbers(linear), learned=True, kind=kind),))
+
+
 def _named(linear: LinearMap, name: str, kind: str) -> LinearMap:
     """A step's map, with what it publishes, or would if it had to, under the step's name."""
-    own = (*linear.public, *(linear.hidden or (Publication(name, _numbers(linear), learned=True, kind=kind),)))
+    own = (*linear.public, *published_as(linear, name, kind).hidden)
     named = [replace(one, step=name, kind=kind) if one.step == kind else one for one in own]
     count = len(linear.public)
     return replace(linear, public=tuple(named[:count]), hidden=tuple(named[count:]))

@@ -23,22 +23,22 @@ from .public_steps import public_step
 from .registry import read_estimator, read_step, reads, reads_step, refuse
 
 
-def _scaled(scale: npt.ArrayLike, shift: npt.ArrayLike | None = None) -> LinearMap:
+def scaled(scale: npt.ArrayLike, shift: npt.ArrayLike | None = None) -> LinearMap:
     """The step x -> scale·x + shift, both (d,)."""
     return affine(sparse.csr_array(sparse.diags_array(np.asarray(scale, dtype=np.float64))), shift)
 
 
-def _centred(mean: npt.ArrayLike) -> LinearMap:
+def centred(mean: npt.ArrayLike) -> LinearMap:
     shift = -np.asarray(mean, dtype=np.float64)
-    return _scaled(np.ones(len(shift)), shift)
+    return scaled(np.ones(len(shift)), shift)
 
 
-def _selected(columns: npt.ArrayLike, features: int) -> LinearMap:
+def selected(columns: npt.ArrayLike, features: int) -> LinearMap:
     """The step that gives some of the features, by their numbers."""
     return affine(sparse.eye_array(features, format="csr")[np.asarray(columns, dtype=np.intp)])
 
 
-def _projected(components: Any) -> LinearMap:
+def projected(components: Any) -> LinearMap:
     """The step of components (m, d), dense or sparse."""
     return affine(sparse.csr_array(components, dtype=np.float64))
 
@@ -49,7 +49,7 @@ def _scaler(step: Any, **numbers: Any) -> LinearMap:
     block = Scale(d, **{name: one for name, one in numbers.items() if one is not None})
     scale = block.factor / block.divisor
     if not getattr(step, "clip", False):
-        return replace(_scaled(scale, block.shift - block.centre * scale), block=block)
+        return replace(scaled(scale, block.shift - block.centre * scale), block=block)
     low, high = getattr(step, "feature_range", (-1.0, 1.0))
     clipped = Chain(block, Clip(np.full(d, low), np.full(d, high)))
     return public_step(step, [clipped], (f"scales and shifts of {d} inputs", True))
@@ -85,17 +85,17 @@ def _robust_scaler(scaler: Any) -> LinearMap:
 
 @reads_step("IncrementalPCA", "PCA")
 def _principal_components(pca: Any) -> LinearMap:
-    projected = _projected(pca.components_).after(_centred(pca.mean_))
+    components = projected(pca.components_).after(centred(pca.mean_))
     if not pca.whiten:
-        return projected
+        return components
     deviation = np.sqrt(np.asarray(pca.explained_variance_))
-    return _scaled(1.0 / np.maximum(deviation, np.finfo(deviation.dtype).eps)).after(projected)
+    return scaled(1.0 / np.maximum(deviation, np.finfo(deviation.dtype).eps)).after(components)
 
 
 @reads_step("FastICA")
 def _independent_components(ica: Any) -> LinearMap:
-    projected = _projected(ica.components_)
-    return projected.after(_centred(ica.mean_)) if ica.whiten else projected
+    components = projected(ica.components_)
+    return components.after(centred(ica.mean_)) if ica.whiten else components
 
 
 @reads_step("FactorAnalysis")
@@ -104,17 +104,12 @@ def _factor_analysis(analysis: Any) -> LinearMap:
     loadings = np.asarray(analysis.components_, dtype=np.float64)
     weighted = loadings / analysis.noise_variance_
     covariance = np.linalg.inv(np.eye(len(loadings)) + weighted @ loadings.T)
-    return _projected(covariance.T).after(_projected(weighted)).after(_centred(analysis.mean_))
+    return projected(covariance.T).after(projected(weighted)).after(centred(analysis.mean_))
 
 
 @reads_step("GaussianRandomProjection", "NeighborhoodComponentsAnalysis", "SparseRandomProjection", "TruncatedSVD")
 def _components(projection: Any) -> LinearMap:
-    return _projected(projection.components_)
-
-
-@reads_step("PLSSVD")
-def _partial_least_squares_svd(step: Any) -> LinearMap:
-    return _projected(step.x_weights_.T).after(_scaled(1.0 / step._x_std)).after(_centred(step._x_mean))
+    return projected(projection.components_)
 
 
 @reads_step("LinearDiscriminantAnalysis", condition="`solver` is `'svd'` or `'eigen'`")
@@ -122,8 +117,8 @@ def _discriminants(analysis: Any) -> LinearMap:
     if analysis.solver == "lsqr":
         instead = "fit it again with solver='svd'"
         refuse("LinearDiscriminantAnalysis", "have solver='svd' or 'eigen' to transform", "'lsqr'", instead)
-    projected = _projected(analysis.scalings_.T[: analysis._max_components])
-    return projected.after(_centred(analysis.xbar_)) if analysis.solver == "svd" else projected
+    found = projected(analysis.scalings_.T[: analysis._max_components])
+    return found.after(centred(analysis.xbar_)) if analysis.solver == "svd" else found
 
 
 @reads_step(
@@ -141,7 +136,7 @@ def _discriminants(analysis: Any) -> LinearMap:
 )
 def _selection(selector: Any) -> LinearMap:
     chosen = selector.get_support()
-    return _selected(np.flatnonzero(chosen), len(chosen))
+    return selected(np.flatnonzero(chosen), len(chosen))
 
 
 @reads_step("FunctionTransformer", condition=f"`func=None`, the identity, or one of NumPy's {', '.join(FUNCTIONS)}")
@@ -168,6 +163,11 @@ def _steps(pipeline: Any) -> LinearMap | None:
     return _chained(pipeline.steps)
 
 
+@reads_step("FrozenEstimator", condition="of one of these")
+def _frozen(step: Any) -> LinearMap | None:
+    return read_step("frozenestimator", step.estimator)
+
+
 @reads_step("FeatureUnion", condition="of these")
 def _feature_union(union: Any) -> LinearMap:
     weights, d, parts = union.transformer_weights or {}, union.n_features_in_, []
@@ -184,7 +184,7 @@ def _column_transformer(columns: Any) -> LinearMap:
         chosen = columns._transformer_to_input_indices[name]
         if len(chosen) and not (isinstance(step, str) and step == "drop"):
             part = _weighted(read_step(name, step), len(chosen), weights.get(name, 1.0))
-            taken = replace(_selected(chosen, d), uses=np.isin(np.arange(d), chosen))
+            taken = replace(selected(chosen, d), uses=np.isin(np.arange(d), chosen))
             parts.append(part.after(taken))
     return _side_by_side(parts)
 
@@ -217,8 +217,8 @@ def _then(first: LinearMap, following: LinearMap) -> LinearMap:
 
 def _weighted(part: LinearMap | None, features: int, weight: float) -> LinearMap:
     """A part of a union, which the identity is as well, times its weight."""
-    own = _scaled(np.ones(features)) if part is None else part
-    return own if weight == 1.0 else _scaled(np.full(own.weights.shape[0], weight)).after(own)
+    own = scaled(np.ones(features)) if part is None else part
+    return own if weight == 1.0 else scaled(np.full(own.weights.shape[0], weight)).after(own)
 
 
 def _side_by_side(parts: list[LinearMap]) -> LinearMap:

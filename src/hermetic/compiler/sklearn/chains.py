@@ -1,0 +1,57 @@
+"""Chains of estimators"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..linear import LinearMap, affine
+from ..stacked import stacked
+from .combined import binary_parts, kept_private, values_of
+from .registry import reads, refuse
+
+
+@reads("RegressorChain", gives="`predict`: values", condition="of supported linear regressions of one target")
+def _regressor_chain(chain: Any) -> LinearMap:
+    parts = values_of(chain, chain.estimators_)
+    return _in_order(chain, _unrolled(parts, chain.estimators_), "predict")
+
+
+@reads(
+    "ClassifierChain",
+    gives="`decision_function`: scores, labels; probabilities of logistic parts",
+    condition="`chain_method='decision_function'`, the same two labels in each",
+)
+def _classifier_chain(chain: Any) -> LinearMap:
+    if chain.chain_method_ != "decision_function":
+        got = f"chain_method={chain.chain_method_!r}"
+        instead = "fit it again with that: labels and probabilities of one link are not linear in the next"
+        refuse("ClassifierChain", "have chain_method='decision_function'", got, instead)
+    parts = binary_parts(chain, chain.estimators_)
+    labels = [one.labels.tolist() for one in parts if one.labels is not None]
+    links = {one.link for one in parts}
+    if len(parts) < 2 or any(one != labels[0] for one in labels) or links not in ({None}, {"logistic"}):
+        must = "have two outputs or more, of the same two labels each"
+        refuse("ClassifierChain", must, str(labels), "compile one model an output")
+    link = "multilabel" if links == {None} else "multilabel_logistic"
+    # The chain gives labels as float64.
+    values = np.array(labels[0], dtype=np.float64)
+    return _in_order(chain, _unrolled(parts, chain.estimators_), "decision_function", link=link, labels=values)
+
+
+def _unrolled(parts: Sequence[LinearMap], estimators: Sequence[Any]) -> LinearMap:
+    """The value of every part from the inputs alone: each takes the inputs and the values of those before it."""
+    same = affine(np.eye(parts[0].inputs))
+    found: list[LinearMap] = []
+    for part in parts:
+        before = [kept_private(one, estimator) for one, estimator in zip(found, estimators, strict=False)]
+        found.append(part.after(stacked([same, *before])))
+    return stacked(found)
+
+
+def _in_order(chain: Any, values: LinearMap, method: str, **rest: Any) -> LinearMap:
+    """The values in the order of the targets."""
+    places = np.argsort(chain.order_)
+    return LinearMap(np.eye(len(places))[places], np.zeros(len(places)), method, **rest).after(values)
