@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from sklearn.calibration import CalibratedClassifierCV
-from sklearn.cluster import KMeans
+from sklearn.cluster import DBSCAN
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.datasets import load_breast_cancer, load_iris
 from sklearn.decomposition import PCA, KernelPCA
@@ -67,7 +67,7 @@ def test_an_estimator_names_the_nearest_that_is_supported(estimator: Any, neares
         hermetic.compile(fitted(estimator), X)
 
 
-@pytest.mark.parametrize("thing", [KMeans(2), None, ONE.coef_])
+@pytest.mark.parametrize("thing", [DBSCAN(), None, ONE.coef_])
 def test_what_is_near_nothing_names_what_is_supported(thing: Any) -> None:
     with pytest.raises(UnsupportedModelError, match=rf"Got {type(thing).__name__} instead\. docs/supported-models.md"):
         hermetic.compile(thing, X)
@@ -106,11 +106,10 @@ TWO, TABLE, ONE_COLUMN = Y > 0, np.stack([Y == 0, 2 * (Y == 1)], axis=1), (Y > 0
         (OneVsRestClassifier(MultinomialNB()), Y, "have parts with a decision_function. Got MultinomialNB instead"),
         (OneVsRestClassifier(SGDClassifier(loss="modified_huber")), Y, "parts with logistic probabilities, or none"),
         (OneVsOneClassifier(LinearSVC()), TWO, "must have 3 classes or more. Got 2 instead"),
-        (CalibratedClassifierCV(LinearSVC(), method="isotonic", cv=2), Y, "must have method='sigmoid'. Got method="),
+        (CalibratedClassifierCV(LinearSVC(), method="isotonic", cv=2), Y, "method='sigmoid' or 'temperature'. "),
         (CalibratedClassifierCV(MultinomialNB(), cv=2), Y, "must have estimators with linear scores of all classes"),
         (VotingRegressor([("a", PoissonRegressor())]), Y, "have parts whose predict is linear. Got PoissonRegressor"),
-        (TransformedTargetRegressor(Ridge(), func=np.log1p, inverse_func=np.expm1), Y, "must have func=None"),
-        (TransformedTargetRegressor(Ridge(), transformer=PowerTransformer()), Y + 1, "is a PowerTransformer instead"),
+        (TransformedTargetRegressor(Ridge(), transformer=PowerTransformer()), Y + 1, "PowerTransformer instead"),
         (LinearDiscriminantAnalysis(solver="lsqr"), None, "solver='svd' or 'eigen' to transform. Got 'lsqr'"),
     ],
 )  # fmt: skip

@@ -46,10 +46,10 @@ def compile_model(  # noqa: PLR0913
     ----------
     estimator
         A fitted scikit-learn estimator whose private part is linear, such as LogisticRegression, Ridge, SVC with a
-        linear kernel, PCA, or a Pipeline of affine steps and one of them; boosted trees of one split, of scikit-learn,
-        XGBoost or LightGBM; or an explainable boosting machine. docs/supported-models.md lists all. A subclass is
-        refused if it overrides the methods that give scores, labels or probabilities. Or a PyTorch module in eval mode,
-        of Linear layers, or an ONNX model or the name of its file, affine up to its scores.
+        linear kernel, PCA, or a Pipeline of affine steps and one of them; boosted trees of one input each, of
+        scikit-learn, XGBoost or LightGBM; or an explainable boosting machine. docs/supported-models.md lists all. A
+        subclass is refused if it overrides the methods that give scores, labels or probabilities. Or a PyTorch module
+        in eval mode, of Linear layers, or an ONNX model or the name of its file, affine up to its scores.
     X_sample
         Inputs as clients will send them: an array (n, d) or (d,), a DataFrame or a sparse matrix; a few thousand rows
         suffice. Their range, widened and rounded, becomes public. 8-bit pixels (as integers, or divided by 255) and

@@ -10,7 +10,7 @@ import numpy as np
 from ..linear import LinearMap, affine
 from ..stacked import stacked
 from .classifiers import ABSENT_PRESENT, labels_of
-from .registry import published_as, read_estimator, reads, refuse
+from .registry import of_numbers, read_estimator, reads, refuse
 
 _AS_INNER = "as the inner estimator"
 OF_LINEAR = "of supported linear regressions"
@@ -90,7 +90,8 @@ def _calibrated(estimator: Any) -> LinearMap:
         part = read_estimator(fold.estimator)
         # With temperatures, names of classes are numbered before.
         known = (labels, np.arange(len(labels))) if method == "temperature" else (labels,)
-        if not any(np.array_equal(part.labels, one) for one in known) or not _has_scores(part):
+        same = part.labels is not None and any(np.array_equal(part.labels, one) for one in known)
+        if not same or not _has_scores(part):
             instead = "use another, such as LogisticRegression or LinearSVC, and more samples of every class"
             refuse("CalibratedClassifierCV", "have estimators with linear scores of all classes", "another", instead)
         scaled = _by_sigmoid(fold) if method == "sigmoid" else _by_temperature(fold, len(part.bias))
@@ -167,8 +168,11 @@ def _stacked_under(final: LinearMap, estimator: Any, parts: list[LinearMap]) -> 
 
 
 def kept_private(part: LinearMap, estimator: Any) -> LinearMap:
-    """A part that others follow: were it to become public, because one of them is not linear, a word is needed."""
-    return published_as(part, type(estimator).__name__.lower())
+    """A part that others follow: were it to become public, because one of them is not linear, its own name is needed
+    beside those of its steps.
+    """
+    own = of_numbers(part, type(estimator).__name__.lower())
+    return replace(part, hidden=(*part.hidden, own))
 
 
 def binary_parts(estimator: Any, parts: Any) -> list[LinearMap]:

@@ -1,6 +1,7 @@
 """Exact nearest neighbours: the vectors that are searched are private weights, one output each.
 
-A score is the larger the nearer: w·x - |w|²/2 for the euclidean distance, w·x/|w| for the cosine distance. So
+A score is the larger the nearer: w·x - |w|²/2 for the euclidean distance and its square, w·x/|w| for the cosine
+distance. So
 
     euclidean distance  =  sqrt(|x|² - 2·score)            cosine distance  =  1 - score/|x|
 
@@ -22,6 +23,9 @@ from ...quantize import Reals
 from ..linear import LinearMap
 from .registry import refuse
 
+_EUCLIDEAN = ("euclidean", "l2", "p", "sqeuclidean")
+"""Metrics that rank by the euclidean distance, where they have no parameters."""
+
 
 class Nearness:
     """The scores of an index, as its own ``kneighbors`` says."""
@@ -34,7 +38,9 @@ class Nearness:
         distances, places = self._index.kneighbors(X, n_neighbors=self._index.n_samples_fit_)
         norms = np.linalg.norm(X, axis=1, keepdims=True)
         scores = np.empty_like(distances)
-        near = norms * (1 - distances) if self._index.effective_metric_ == "cosine" else (norms**2 - distances**2) / 2
+        metric = self._index.effective_metric_
+        squared = distances if metric == "sqeuclidean" else distances**2
+        near = norms * (1 - distances) if metric == "cosine" else (norms**2 - squared) / 2
         np.put_along_axis(scores, places, near, axis=1)
         return np.asarray(scores)
 
@@ -53,13 +59,15 @@ def read_neighbors(index: NearestNeighbors) -> tuple[LinearMap, Nearness]:
         check_is_fitted(index)
     except NotFittedError as error:
         raise CompileError("the NearestNeighbors must be fitted. It is not: call fit first.") from error
-    if index.effective_metric_ not in ("euclidean", "cosine"):
+    if index.effective_metric_ not in (*_EUCLIDEAN, "cosine") or index.effective_metric_params_:
+        given = index.effective_metric_params_
+        got = f"metric={index.metric!r}{f' with {sorted(given)}' if given else ''}"
         instead = "fit it again with metric='euclidean' or metric='cosine'"
-        refuse("NearestNeighbors", "measure euclidean or cosine distances", f"metric={index.metric!r}", instead)
+        refuse("NearestNeighbors", "measure euclidean or cosine distances", got, instead)
     stored = index._fit_X
     vectors = np.asarray(stored.toarray() if hasattr(stored, "toarray") else stored, dtype=np.float64)
     squares = np.einsum("ij,ij->i", vectors, vectors)
-    if index.effective_metric_ == "euclidean":
+    if index.effective_metric_ in _EUCLIDEAN:
         return LinearMap(vectors, -squares / 2, "transform").dense(), Nearness(index)
     if not squares.all():
         raise CompileError(f"every vector must have a direction. Vector {squares.argmin()} is zero: leave it out.")

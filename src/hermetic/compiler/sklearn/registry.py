@@ -143,17 +143,17 @@ def read_step(name: str, step: Any) -> LinearMap | None:
     return _named(linear, name, kind.__name__.lower())
 
 
-def published_as(linear: LinearMap, name: str, kind: str = "") -> LinearMap:
-    """A map that says what of it would become public if it had to."""
-    return replace(linear, hidden=linear.hidden or (Publication(name, _numbers(linear), learned=True, kind=kind),))
-
-
 def _named(linear: LinearMap, name: str, kind: str) -> LinearMap:
     """A step's map, with what it publishes, or would if it had to, under the step's name."""
-    own = (*linear.public, *published_as(linear, name, kind).hidden)
+    own = (*linear.public, *(linear.hidden or (of_numbers(linear, name, kind),)))
     named = [replace(one, step=name, kind=kind) if one.step == kind else one for one in own]
     count = len(linear.public)
     return replace(linear, public=tuple(named[:count]), hidden=tuple(named[count:]))
+
+
+def of_numbers(linear: LinearMap, name: str, kind: str = "") -> Publication:
+    """What publishing a whole map tells."""
+    return Publication(name, _numbers(linear), learned=True, kind=kind)
 
 
 def _numbers(linear: LinearMap) -> str:
