@@ -338,7 +338,7 @@ def test_another_form_of_a_good_signature_is_refused(data: bytes) -> None:
         (("result_bits",), 46, "result_bits must leave room for flooding"),
         (("result_bits",), 62, "result_bits must leave room for flooding"),
         (("method",), "predict_log_proba", "method must be one of"),
-        (("link",), "probit", "link must be one of"),
+        (("link",), "probit", r"link must be one of None, logistic.*Got 'probit': update hermetic"),
         (("squeeze",), 1, "squeeze must be true or false"),
         (("error",), -1.0, "error must not be negative"),
         (("layouts", 0, 3), 9.9, "flooded by 10 to"),

@@ -250,7 +250,7 @@ def _read(document: Any) -> Signature:
     small = (bounds.layout_allowed(parameters, offer.layout, features, flood, 1) for offer in offers)
     _require(any(small), "a layout for batches of every size must be offered")
     method, link = document["method"], document["link"]
-    _require(isinstance(method, str) and method in HEADS, f"method must be one of {', '.join(HEADS)}")
+    _require(isinstance(method, str) and method in HEADS, f"method must be one of {', '.join(HEADS)}: update hermetic")
     known = ", ".join(str(one) for one in HEADS[method])
     _require(
         link in HEADS[method], f"link must be one of {known} with {method}. Got {str(link)[:40]!r}: update hermetic"
