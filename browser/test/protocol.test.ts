@@ -310,7 +310,10 @@ test("a link of a later version is refused with what to do", async () => {
   const document = JSON.parse(new TextDecoder().decode(signature.json)) as Record<string, unknown>;
   const json = new TextEncoder().encode(JSON.stringify({ ...document, link: "mean_probit" }));
   const envelope = await wire.signatureToBytes({ ...signature, json });
-  await assert.rejects(wire.signatureFromBytes(envelope), /decision_function with mean_probit.*update @hermetic\/client/);
+  await assert.rejects(
+    wire.signatureFromBytes(envelope),
+    /decision_function with mean_probit.*update @hermetic\/client/,
+  );
 });
 
 test("a model with public features is refused in words", async () => {
