@@ -16,8 +16,8 @@ from ..features import Backbone, FeatureMap, backbone_name, computed
 from ..model import EncryptedModel
 from ..parameters import PROFILES
 from ..signature import Signature
-from .inputs import Limits
 from .linear import LinearMap, affine
+from .named import NamedLimits, column_names, in_order, limits_by_name
 from .planner import Choice, choose
 from .published import check_published
 from .reading import read_model
@@ -34,7 +34,7 @@ def compile_model(  # noqa: PLR0913
     features: FeatureMap | Backbone | None = None,
     labels: npt.ArrayLike | None = None,
     public: Sequence[str] = (),
-    input_range: Limits | None = None,
+    input_range: NamedLimits | None = None,
     input_step: npt.ArrayLike | None = None,
     profile: str | None = None,
     tolerance: float | None = None,
@@ -70,10 +70,11 @@ def compile_model(  # noqa: PLR0913
         KBinsDiscretizer, are computed by clients, who must know their parameters; what learns nothing from data, such
         as PolynomialFeatures, needs no word.
     input_range
-        (smallest, largest) of every input, numbers or arrays (inputs,), instead of the sample's.
+        (smallest, largest) of every input, instead of the sample's: numbers, arrays (inputs,), or dicts or Series by
+        the names of columns; or a dict of pairs, by name. Names decide, not the order.
     input_step
-        The step of exact inputs, a number or an array (d,), where every input is smallest + a multiple of it; 0 if
-        inputs are any real numbers, although those of the sample are not.
+        The step of exact inputs, a number, an array (d,), or a dict or Series by the names of columns, where every
+        input is smallest + a multiple of it; 0 if inputs are any real numbers, although those of the sample are not.
     profile
         ``"fast"`` (N=4096) or ``"precise"`` (N=8192). By default ``fast``; with a tolerance, the cheapest that meets
         it.
@@ -113,7 +114,9 @@ def compile_model(  # noqa: PLR0913
     # 2. What becomes public, and that nothing learned does so without a word.
     check_published(linear.public, public)
     # 3. The public range and step of every value that is encrypted: inputs, or features.
-    source = Source(linear, X_sample, input_range, input_step, centre=features is None, share=backbone is not None)
+    names = column_names(linear.feature_names, X_sample)
+    limits, step = limits_by_name(input_range, names), in_order(input_step, names, "input_step")
+    source = Source(linear, X_sample, limits, step, centre=features is None, share=backbone is not None)
     linear = source.linear
     # 4. Parameters, result bits, limbs and layouts; integer weights with proven bounds.
     choice = choose(linear, source.encrypted, profile=profile, tolerance=tolerance, flooding=flooding)
