@@ -22,7 +22,9 @@ from .impute import Impute, Missing
 from .landmarks import Landmarks
 from .local_filters import LocalFilters
 from .monomials import Monomials
+from .normalise import Normalise
 from .pair_bins import PairBins
+from .power import Power
 from .splines import Splines
 from .structure import Beside, Chain
 
@@ -49,7 +51,9 @@ __all__ = [
     "Logarithms",
     "Missing",
     "Monomials",
+    "Normalise",
     "PairBins",
+    "Power",
     "Scale",
     "Splines",
     "backbone_name",

@@ -18,7 +18,9 @@ from .impute import Impute, Missing
 from .landmarks import Landmarks
 from .local_filters import LocalFilters
 from .monomials import Monomials
+from .normalise import Normalise
 from .pair_bins import PairBins
+from .power import Power
 from .splines import Splines
 from .structure import Beside, Chain
 
@@ -26,7 +28,17 @@ MAX_DEPTH = 8
 """How deep blocks may be put into blocks."""
 
 _BLOCKS: tuple[Any, ...] = (Affine, Bins, Clip, Elementwise, Identity, Impute, LocalFilters, Missing, PairBins, Scale)
-_EXPANSIONS: tuple[Any, ...] = (AdditiveChi2, CountSketch, Fourier, Landmarks, Logarithms, Monomials, Splines)
+_EXPANSIONS: tuple[Any, ...] = (
+    AdditiveChi2,
+    CountSketch,
+    Fourier,
+    Landmarks,
+    Logarithms,
+    Monomials,
+    Normalise,
+    Power,
+    Splines,
+)
 _KINDS: dict[str, Any] = {one.kind: one for one in (*_BLOCKS, *_EXPANSIONS)}
 _STRUCTURES: dict[str, Any] = {one.kind: one for one in (Beside, Chain, Columns)}
 

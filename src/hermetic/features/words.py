@@ -12,6 +12,7 @@ from .block import Block
 from .columns import Columns, Identity
 from .elementwise import Clip, Elementwise
 from .impute import Impute
+from .power import Power
 from .structure import Beside, Chain
 
 
@@ -41,7 +42,7 @@ def origin_of(block: Block, feature: int) -> int | None:
         for one in reversed(block.blocks):
             origin = None if origin is None else origin_of(one, origin)
         return origin
-    return feature if isinstance(block, Identity | Scale | Impute | Clip | Elementwise) else None
+    return feature if isinstance(block, Identity | Scale | Impute | Clip | Elementwise | Power) else None
 
 
 def parameters_of(block: Block) -> Iterator[str]:

@@ -14,6 +14,7 @@ from . import outliers as outliers
 from . import projections as projections
 from . import quadratic as quadratic
 from . import regressors as regressors
+from . import sizes as sizes
 from . import steps as steps
 from . import svm as svm
 from . import targets as targets

@@ -38,14 +38,15 @@ NEAREST = {
     "DecisionTreeRegressor": "HistGradientBoostingRegressor",
     "ExtraTreesClassifier": "HistGradientBoostingClassifier",
     "ExtraTreesRegressor": "HistGradientBoostingRegressor",
+    "IterativeImputer": "SimpleImputer",
+    "KNNImputer": "SimpleImputer",
     "KernelPCA": "PCA",
     "KernelRidge": "Ridge",
     "NMF": "TruncatedSVD",
-    "Normalizer": "StandardScaler",
-    "PowerTransformer": "StandardScaler",
     "QuantileTransformer": "RobustScaler",
     "RandomForestClassifier": "HistGradientBoostingClassifier",
     "RandomForestRegressor": "HistGradientBoostingRegressor",
+    "TfidfVectorizer": "TfidfTransformer",
 }
 
 

@@ -56,7 +56,7 @@ def _scaler(step: Any, **numbers: Any) -> LinearMap:
 
 
 @reads_step("StandardScaler")
-def _standard_scaler(scaler: Any) -> LinearMap:
+def standard_scaler(scaler: Any) -> LinearMap:
     return _scaler(
         scaler,
         centre=scaler.mean_ if scaler.with_mean else None,
