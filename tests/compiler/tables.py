@@ -173,18 +173,12 @@ ON_NUMBERS = [
         ),
         ("powers", PowerTransformer(), "wine", "powertransformer"),
         ("powers alone", PowerTransformer(standardize=False), "iris/named", "PowerTransformer"),
-        (
-            "powers, then bins",
-            make_pipeline(PowerTransformer("box-cox"), KBinsDiscretizer(3)),
-            "iris",
-            "powertransformer",
-        ),
         ("samples of one size", Normalizer(), "wine"),
         (
             "samples of one sum",
-            make_pipeline(StandardScaler(with_mean=False), Normalizer("l1")),
+            make_pipeline(MaxAbsScaler(), Normalizer("l1")),
             "wine",
-            "standardscaler",
+            "maxabsscaler",
         ),
         ("terms", TfidfTransformer(), "digits", "tfidftransformer"),
         ("terms, as they are", TfidfTransformer(norm=None), "digits"),
@@ -215,4 +209,13 @@ ON_PARTS = [
     )
 ]
 
-TABLES = [*ON_TABLES, *ON_NUMBERS, *ON_PARTS]
+POSITIVE = [
+    Case(
+        "powers of what is positive",
+        make_pipeline(PowerTransformer("box-cox"), Ridge()),
+        "iris",
+        {"public": ["powertransformer"], "input_range": (0.05, 10)},
+    )
+]
+
+TABLES = [*POSITIVE, *ON_TABLES, *ON_NUMBERS, *ON_PARTS]

@@ -7,7 +7,7 @@ import runpy
 from pathlib import Path
 
 import pytest
-from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+from sklearn.experimental import enable_halving_search_cv, enable_iterative_imputer  # noqa: F401
 from sklearn.utils import all_estimators
 
 from hermetic.compiler.sklearn import ESTIMATORS, STEPS

@@ -28,18 +28,9 @@ MAX_DEPTH = 8
 """How deep blocks may be put into blocks."""
 
 _BLOCKS: tuple[Any, ...] = (Affine, Bins, Clip, Elementwise, Identity, Impute, LocalFilters, Missing, PairBins, Scale)
-_EXPANSIONS: tuple[Any, ...] = (
-    AdditiveChi2,
-    CountSketch,
-    Fourier,
-    Landmarks,
-    Logarithms,
-    Monomials,
-    Normalise,
-    Power,
-    Splines,
-)
-_KINDS: dict[str, Any] = {one.kind: one for one in (*_BLOCKS, *_EXPANSIONS)}
+_EXPANSIONS: tuple[Any, ...] = (AdditiveChi2, CountSketch, Fourier, Landmarks, Logarithms, Monomials, Splines)
+_SIZES: tuple[Any, ...] = (Normalise, Power)
+_KINDS: dict[str, Any] = {one.kind: one for one in (*_BLOCKS, *_EXPANSIONS, *_SIZES)}
 _STRUCTURES: dict[str, Any] = {one.kind: one for one in (Beside, Chain, Columns)}
 
 
