@@ -22,6 +22,7 @@ from sklearn.preprocessing import (
     MinMaxScaler,
     OneHotEncoder,
     OrdinalEncoder,
+    PowerTransformer,
     QuantileTransformer,
     StandardScaler,
 )
@@ -96,6 +97,7 @@ class TestTheWord:
             (MinMaxScaler(clip=True), "scales and shifts of 10 inputs"),
             (SimpleImputer(), "what stands for missing values of 10 inputs"),
             (MissingIndicator(), "which 10 of 10 inputs were missing"),
+            (PowerTransformer(), "exponents of 10 inputs"),
             (OrdinalEncoder(), "categories of 10 inputs"),
             (
                 make_pipeline(SelectKBest(k=3), KBinsDiscretizer(3)),
@@ -200,6 +202,15 @@ class TestRefusals:
     def test_what_has_no_public_form(self, step: Any, message: str) -> None:
         with pytest.raises(UnsupportedModelError, match=message):
             hermetic.compile(fitted(step), X, public=["x"])
+
+    @pytest.mark.parametrize("step", [FunctionTransformer(np.log), PowerTransformer("box-cox", standardize=False)])
+    def test_bins_of_what_is_not_defined_in_range(self, step: Any) -> None:
+        positive = np.abs(X) + 0.01
+        estimator = fitted(step, KBinsDiscretizer(3), x=positive)
+        words = ["kbinsdiscretizer", "powertransformer"]
+        with pytest.raises(CompileError, match=r"must be defined for every input in range.*Pass an input_range"):
+            hermetic.compile(estimator, positive, public=words, input_range=(-1, 5))
+        hermetic.compile(estimator, positive, public=words, input_range=(0.005, 5))
 
     def test_a_logarithm_of_what_may_be_below_zero(self) -> None:
         estimator = fitted(FunctionTransformer(np.log), x=np.abs(X) + 1)

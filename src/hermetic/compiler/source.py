@@ -101,7 +101,12 @@ class Source:
     def _features(self, rows: npt.NDArray[Any]) -> Reals:
         """Of rows that were read: categories are numbers in them."""
         reals = rows.astype(np.float64)
-        return reals if self._map is None else self._map.block.apply(reals)
+        try:
+            return reals if self._map is None else self._map.block.apply(reals)
+        except InputError as error:
+            raise CompileError(
+                f"every feature must be defined for every input in range: {error} Pass an input_range on which they are."
+            ) from error
 
 
 def _spread(n: int, count: int) -> npt.NDArray[np.intp]:
