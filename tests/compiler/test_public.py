@@ -208,9 +208,8 @@ class TestRefusals:
         positive = np.abs(X) + 0.01
         estimator = fitted(step, KBinsDiscretizer(3), x=positive)
         words = ["kbinsdiscretizer", "powertransformer"]
-        with pytest.raises(CompileError, match=r"must be defined for every input in range.*Pass an input_range"):
+        with pytest.raises(CompileError, match=r"must be defined for every input in range.*Pass another input_range"):
             hermetic.compile(estimator, positive, public=words, input_range=(-1, 5))
-        hermetic.compile(estimator, positive, public=words, input_range=(0.005, 5))
 
     def test_a_logarithm_of_what_may_be_below_zero(self) -> None:
         estimator = fitted(FunctionTransformer(np.log), x=np.abs(X) + 1)

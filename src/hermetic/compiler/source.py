@@ -105,7 +105,7 @@ class Source:
             return reals if self._map is None else self._map.block.apply(reals)
         except InputError as error:
             raise CompileError(
-                f"every feature must be defined for every input in range: {error} Pass an input_range on which they are."
+                f"every feature must be defined for every input in range: {error} Pass another input_range."
             ) from error
 
 
