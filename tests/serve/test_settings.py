@@ -32,7 +32,7 @@ def test_a_flag_beats_the_environment_which_beats_the_file(tmp_path: Path, monke
     settings = load_settings({"workers": 3}, file)
     assert (settings.port, settings.queue, settings.workers) == (1, 2, 3)
     assert settings.rate == Rate(600, 60)
-    assert settings.models == (Path("a"), Path("b"))
+    assert settings.models == (tmp_path / "a", tmp_path / "b")
 
 
 def test_flags_that_are_not_given_change_nothing() -> None:

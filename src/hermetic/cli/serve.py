@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 """How :func:`serve` is registered: it reads its arguments itself, as they need the libraries of ``hermetic[serve]``."""
 
-_LIBRARIES = ("obstore", "pydantic_settings", "starlette", "uvicorn", "watchfiles", "prometheus_client")
+_LIBRARIES = ("obstore", "pydantic", "starlette", "uvicorn", "watchfiles", "prometheus_client")
 
 ConfigOption = Annotated[
     Path | None, typer.Option("--config", help="TOML file of settings.", metavar="FILE", show_default=False)
@@ -62,5 +62,6 @@ def _parameter(setting: Setting) -> inspect.Parameter:
         annotation = Annotated[list[Path] | None, typer.Argument(help=setting.description, show_default=False)]
     else:
         shown = f"{setting.description} (default: {setting.default})" if setting.default else setting.description
-        annotation = Annotated[setting.kind | None, typer.Option(setting.flag, help=shown, show_default=False)]
+        option = typer.Option(setting.flag, help=shown, show_default=False, rich_help_panel=setting.group)
+        annotation = Annotated[setting.kind | None, option]
     return inspect.Parameter(setting.name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation, default=None)

@@ -19,7 +19,7 @@ from ..errors import SettingsError
 from . import plain, v2
 from .access import Caller
 from .frames import Head
-from .front import Front
+from .front import Front, forbidding
 from .logs import log
 from .pool import FaultError, Program, QueueFullError, WorkerLostError
 from .refusals import RefusalError, busy
@@ -46,10 +46,8 @@ class ScriptHouse(Front):
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings, _program(settings))
-        if settings.entry_script is None or not settings.entry_script.is_file():
-            raise SettingsError(f"--entry-script must be a Python file. There is no {settings.entry_script}.")
-        if settings.model_dir and not settings.model_dir.is_dir():
-            raise SettingsError(f"--model-dir must be a directory. There is no {settings.model_dir}.")
+        if settings.entry_script is None:
+            raise SettingsError("entry_script must be given for a service of a script. It is not.")
         self._path = settings.entry_script.resolve()
         self._contract: dict[str, Any] = {}
 
@@ -111,7 +109,7 @@ class ScriptHouse(Front):
 
 def _program(settings: Settings) -> Program:
     """The script's process: it has the whole environment, because its credentials are its own affair."""
-    environment = {**_ONE_THREAD, **os.environ, "PYTHONUNBUFFERED": "1"}
+    environment = {**_ONE_THREAD, **os.environ, "PYTHONUNBUFFERED": "1", **forbidding(settings)}
     if settings.legacy_clients:
         environment[_LEGACY_CLIENTS] = "1"
     if settings.model_dir:

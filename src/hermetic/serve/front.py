@@ -9,9 +9,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Itera
 
 from starlette.routing import BaseRoute
 
+from ..legacy import FORBIDDEN
 from .access import Gatekeeper
 from .allowance import Allowance
 from .bodies import BodyReader
+from .checks import check_files
 from .hosts import host_check
 from .limits import MemoryBudget
 from .logs import log
@@ -30,6 +32,7 @@ class Front(ABC):
     """
 
     def __init__(self, settings: Settings, program: Program) -> None:
+        check_files(settings)
         self.settings = settings
         self.public_models = settings.public_models
         self.gate = Gatekeeper(settings.tokens)
@@ -103,6 +106,11 @@ async def again_and_again(chore: Callable[[], Awaitable[None]], pause: float) ->
         except Exception as error:
             log.error("chore failed", exc_info=error, extra={"event": "fault"})
         await asyncio.sleep(pause)
+
+
+def forbidding(settings: Settings) -> dict[str, str]:
+    """What tells evaluation processes that old clients must not be answered, if they must not."""
+    return {FORBIDDEN: "1"} if settings.forbid_legacy_clients else {}
 
 
 def _pool_options(settings: Settings) -> PoolOptions:

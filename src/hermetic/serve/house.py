@@ -7,7 +7,6 @@ import contextlib
 import os
 import time
 from collections.abc import Coroutine, Iterator
-from datetime import timedelta
 from pathlib import Path
 
 from starlette.routing import BaseRoute
@@ -15,16 +14,15 @@ from watchfiles import awatch
 
 from ..errors import SettingsError
 from . import browser, openapi, pages, plain, v2
-from .front import Front, again_and_again
+from .front import Front, again_and_again, forbidding
 from .keycache import KeyCache
-from .keystore import DIGEST_BYTES, OLD_KEY_ID, AsyncKeyStore, KeyStore, StoreError
+from .keystore import DIGEST_BYTES, OLD_KEY_ID, AsyncKeyStore, open_keys
 from .logs import log
 from .pool import Program
 from .refusals import RefusalError
 from .repository import Repository
 from .service import Service
 from .settings import MIB, Settings
-from .stores import open_store
 
 _SWEEP_SECONDS = 3600.0
 _COUNT_SECONDS = 60.0
@@ -70,13 +68,7 @@ class House(Front):
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings, _program(settings))
         self.max_json_body = settings.max_json_body * MIB
-        lifetime = timedelta(days=settings.key_days) if settings.key_days else None
-        keys = KeyStore(open_store(settings.store), lifetime)
-        try:
-            keys.check()
-        except StoreError as error:
-            raise SettingsError(str(error)) from None
-        self.keys = AsyncKeyStore(keys)
+        self.keys = AsyncKeyStore(open_keys(settings))
         self.quota = KeyQuota(self.keys, settings.max_keys)
         self._cache = KeyCache(self.keys, settings.key_cache * MIB, settings.key_recheck)
         self.checking_old_keys = asyncio.Lock()  # it takes some 40 MB: one after the other
@@ -145,6 +137,6 @@ def _program(settings: Settings) -> Program:
     return Program(
         module=f"{__package__}.worker",
         options={"ahead": settings.zeros_ahead, "memory": settings.zero_memory * MIB},
-        environment={**kept, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
+        environment={**kept, **forbidding(settings), "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
         depth=_DEPTH,
     )

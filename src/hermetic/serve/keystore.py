@@ -26,9 +26,12 @@ import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import LocalStore
 
+from ..errors import SettingsError
+from ..files import make_private_directory
 from .logs import log
 from .refusals import RefusalError
-from .stores import Store
+from .settings import Settings
+from .stores import Store, open_store, where
 
 KEY_ID = re.compile(r"[0-9a-f]{64}")
 OLD_KEY_ID = re.compile(r"[a-z2-7]{32}")
@@ -83,13 +86,19 @@ class KeyStore:
         self._lifetime = lifetime
 
     def check(self) -> None:
-        """Ask the store something, to see that it answers."""
-        self.exists("anonymous", "0" * 64)
+        """List something, to see that the store is there and answers."""
+        try:
+            with _answering():
+                next(iter(obstore.list(self._store, "keys/anonymous/", chunk_size=1)), None)
+        except FileNotFoundError:
+            raise StoreError("the container or bucket must exist. There is none of that name.") from None
 
     def create(self, tenant: str, key_id: str, data: bytes) -> bool:
         """Store a key whose hash was checked. True if it is new, False if it was there; durable when this returns."""
         path = _path(tenant, key_id)
         with _answering():
+            if isinstance(self._store, LocalStore):
+                make_private_directory((_root(self._store) / path).parent)
             try:
                 obstore.put(self._store, path, data, mode="create", use_multipart=False)
             except AlreadyExistsError:
@@ -101,9 +110,10 @@ class KeyStore:
         return True
 
     def _sync(self, path: str) -> None:
-        """A directory's file, and its name, reach the disk. Object stores acknowledge only what they keep."""
+        """A directory's file is its owner's alone, and reaches the disk. Object stores acknowledge what they keep."""
         if isinstance(self._store, LocalStore):
-            _fsync(Path(str(self._store.prefix)), path)
+            (_root(self._store) / path).chmod(0o600)
+            _fsync(_root(self._store), path)
 
     def read(self, tenant: str, key_id: str) -> bytes | None:
         """A key's bytes; ``None`` if there is none, it expired, or what is stored is damaged (which is logged)."""
@@ -172,6 +182,10 @@ def _path(tenant: str, key_id: str) -> str:
     return f"keys/{tenant}/{key_id}"
 
 
+def _root(store: LocalStore) -> Path:
+    return Path(str(store.prefix))
+
+
 def _fsync(root: Path, path: str) -> None:
     file = root / path
     for target in (file, *file.parents[:3]):
@@ -180,6 +194,24 @@ def _fsync(root: Path, path: str) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def open_keys(settings: Settings, *, create: bool = True) -> KeyStore:
+    """The keys of the store in the settings, once it answered.
+
+    Raises
+    ------
+    SettingsError
+        If the store does not open or does not answer. Says which it is, and what named it.
+    """
+    lifetime = timedelta(days=settings.key_days) if settings.key_days else None
+    try:
+        keys = KeyStore(open_store(settings.store, create=create), lifetime)
+        keys.check()
+    except (SettingsError, StoreError) as error:
+        named = f"the store {where(settings.store)}, given by {settings.origin('store')}"
+        raise SettingsError(f"{named}: {error}") from None
+    return keys
 
 
 class AsyncKeyStore:
