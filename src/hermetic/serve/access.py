@@ -190,6 +190,11 @@ class Gatekeeper:
         """Whether no token is needed."""
         return self._path is None
 
+    @property
+    def count(self) -> int:
+        """How many tokens there are."""
+        return len(self._tokens)
+
     def reload(self) -> None:
         """Read the file again; a file that is not valid changes nothing and is reported."""
         if self._path is None:

@@ -18,8 +18,10 @@ from starlette.routing import BaseRoute
 from ..errors import SettingsError
 from . import plain, v2
 from .access import Caller
+from .checks import check_files
 from .frames import Head
-from .front import Front, forbidding
+from .front import Facts, Front, forbidding
+from .keystore import open_keys
 from .logs import log
 from .pool import FaultError, Program, QueueFullError, WorkerLostError
 from .refusals import RefusalError, busy
@@ -36,7 +38,8 @@ _NOT_FOR_SCRIPTS = ("authorization", "cookie")
 class ScriptHouse(Front):
     """The parts of a running service of a script.
 
-    Every request counts as one prediction of its tenant's limits, because only the script knows what is in it.
+    Every request counts as one prediction of its tenant's limits, because only the script knows what is in it. A script
+    needs no store: one that is named keeps what tenants used.
 
     Raises
     ------
@@ -45,7 +48,9 @@ class ScriptHouse(Front):
     """
 
     def __init__(self, settings: Settings) -> None:
-        super().__init__(settings, _program(settings))
+        check_files(settings)
+        store = open_keys(settings).store if settings.is_given("store") else None
+        super().__init__(settings, _program(settings), store)
         if settings.entry_script is None:
             raise SettingsError("entry_script must be given for a service of a script. It is not.")
         self._path = settings.entry_script.resolve()
@@ -60,6 +65,9 @@ class ScriptHouse(Front):
             route("/v2/health/ready", v2.ready, access=OPEN),
             route("/metrics", plain.metrics, access=Access.METRICS),
         ]
+
+    def facts(self) -> Facts:
+        return {**super().facts(), "models": [self._path.stem]}
 
     async def load(self) -> None:
         """Import the script and call its ``init()``, in every process.

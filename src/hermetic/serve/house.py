@@ -14,7 +14,8 @@ from watchfiles import awatch
 
 from ..errors import SettingsError
 from . import browser, openapi, pages, plain, v2
-from .front import Front, again_and_again, forbidding
+from .checks import check_files
+from .front import Facts, Front, again_and_again, forbidding
 from .keycache import KeyCache
 from .keystore import DIGEST_BYTES, OLD_KEY_ID, AsyncKeyStore, open_keys
 from .logs import log
@@ -66,9 +67,11 @@ class House(Front):
     """
 
     def __init__(self, settings: Settings) -> None:
-        super().__init__(settings, _program(settings))
+        check_files(settings)
+        keys = open_keys(settings)
+        super().__init__(settings, _program(settings), keys.store)
         self.max_json_body = settings.max_json_body * MIB
-        self.keys = AsyncKeyStore(open_keys(settings))
+        self.keys = AsyncKeyStore(keys)
         self.quota = KeyQuota(self.keys, settings.max_keys)
         self._cache = KeyCache(self.keys, settings.key_cache * MIB, settings.key_recheck)
         self.checking_old_keys = asyncio.Lock()  # it takes some 40 MB: one after the other
@@ -93,8 +96,22 @@ class House(Front):
         """Load every model. Raises :class:`SettingsError` if there are some, and none can be served."""
         await self.repository.refresh()
         if not self.repository.models and self.repository.broken:
-            reasons = "; ".join(f"{file}: {reason}" for file, reason in self.repository.broken.items())
-            raise SettingsError(f"a model that can be served must be named. Got {reasons}")
+            raise SettingsError(f"a model that can be served must be named. Got {_reasons(self.repository.broken)}")
+
+    def facts(self) -> Facts:
+        models = [f"{one.name}/{one.version}" for one in self.repository.models]
+        return {**super().facts(), "models": models, "store": self.settings.store}
+
+    def check(self) -> None:
+        """Raise :class:`SettingsError` if a model file would not be served."""
+        if broken := self.repository.broken:
+            raise SettingsError(f"every model must be servable. {_reasons(broken)}")
+
+    def warnings(self) -> Iterator[tuple[str, str]]:
+        yield from super().warnings()
+        if not self.repository.models:
+            places = ", ".join(map(str, self.settings.models))
+            yield "no_models", f"no models: put some into {places} as NAME/VERSION/model.hermetic"
 
     async def forget_key(self, tenant: str, key_id: str) -> bool:
         """Delete a public key everywhere; False if there is none."""
@@ -129,6 +146,10 @@ class House(Front):
         with contextlib.suppress(RefusalError):
             if count := await self.keys.sweep():
                 log.info("expired keys deleted", extra={"event": "keys_expired", "count": count})
+
+
+def _reasons(broken: dict[str, str]) -> str:
+    return "; ".join(f"{file}: {reason}" for file, reason in broken.items())
 
 
 def _program(settings: Settings) -> Program:

@@ -47,7 +47,7 @@ class StoreError(OSError):
 
 
 @contextlib.contextmanager
-def _answering() -> Iterator[None]:
+def answering() -> Iterator[None]:
     """Whatever a store raises becomes :class:`StoreError`, without its text, which may hold addresses and more."""
     try:
         yield
@@ -85,10 +85,15 @@ class KeyStore:
         self._store = store
         self._lifetime = lifetime
 
+    @property
+    def store(self) -> Store:
+        """Where they are."""
+        return self._store
+
     def check(self) -> None:
         """List something, to see that the store is there and answers."""
         try:
-            with _answering():
+            with answering():
                 next(iter(obstore.list(self._store, "keys/anonymous/", chunk_size=1)), None)
         except FileNotFoundError:
             raise StoreError("the container or bucket must exist. There is none of that name.") from None
@@ -96,9 +101,9 @@ class KeyStore:
     def create(self, tenant: str, key_id: str, data: bytes) -> bool:
         """Store a key whose hash was checked. True if it is new, False if it was there; durable when this returns."""
         path = _path(tenant, key_id)
-        with _answering():
+        with answering():
             if isinstance(self._store, LocalStore):
-                make_private_directory((_root(self._store) / path).parent)
+                make_private_directory((root_of(self._store) / path).parent)
             try:
                 obstore.put(self._store, path, data, mode="create", use_multipart=False)
             except AlreadyExistsError:
@@ -112,13 +117,13 @@ class KeyStore:
     def _sync(self, path: str) -> None:
         """A directory's file is its owner's alone, and reaches the disk. Object stores acknowledge what they keep."""
         if isinstance(self._store, LocalStore):
-            (_root(self._store) / path).chmod(0o600)
-            _fsync(_root(self._store), path)
+            (root_of(self._store) / path).chmod(0o600)
+            _fsync(root_of(self._store), path)
 
     def read(self, tenant: str, key_id: str) -> bytes | None:
         """A key's bytes; ``None`` if there is none, it expired, or what is stored is damaged (which is logged)."""
         try:
-            with _answering():
+            with answering():
                 found = obstore.get(self._store, _path(tenant, key_id))
                 data = bytes(found.bytes())
         except FileNotFoundError:
@@ -133,7 +138,7 @@ class KeyStore:
     def exists(self, tenant: str, key_id: str) -> bool:
         """Whether the key is stored and has not expired."""
         try:
-            with _answering():
+            with answering():
                 meta = obstore.head(self._store, _path(tenant, key_id))
         except FileNotFoundError:
             return False
@@ -143,7 +148,7 @@ class KeyStore:
         """Delete a key; False if there is none."""
         path = _path(tenant, key_id)
         try:
-            with _answering():
+            with answering():
                 obstore.head(self._store, path)
                 obstore.delete(self._store, path)
         except FileNotFoundError:
@@ -152,7 +157,7 @@ class KeyStore:
 
     def list(self, tenant: str | None = None) -> list[StoredKey]:
         """Every key, or every key of a tenant; expired ones too."""
-        with _answering():
+        with answering():
             batches = list(obstore.list(self._store, f"keys/{tenant}/" if tenant else "keys/"))
         found = []
         for meta in (one for batch in batches for one in batch):
@@ -182,7 +187,7 @@ def _path(tenant: str, key_id: str) -> str:
     return f"keys/{tenant}/{key_id}"
 
 
-def _root(store: LocalStore) -> Path:
+def root_of(store: LocalStore) -> Path:
     return Path(str(store.prefix))
 
 

@@ -100,6 +100,12 @@ class Settings(BaseModel):
     )
     rate: Rate | None = Field(None, description="Predictions a tenant may ask for, such as `600/minute`.")
     quota: Rate | None = Field(None, description="A second, longer limit of the same kind, such as `20000/day`.")
+    usage_interval: float = Field(
+        5,
+        gt=0,
+        description="Seconds between exchanges of what tenants used of these limits with the store, which keeps it "
+        "over restarts and for all services that share it.",
+    )
 
     store: str = Field(
         default_factory=default_store,
