@@ -28,9 +28,7 @@ ConfigOption = Annotated[
 
 CheckOption = Annotated[
     bool,
-    typer.Option(
-        "--check", help="Load everything as for a start, say what would be served, and end.", show_default=False
-    ),
+    typer.Option("--check", help="Load everything, say what would be served, and end.", show_default=False),
 ]
 
 
@@ -68,10 +66,8 @@ def _command() -> Callable[..., None]:
     return command
 
 
-def _show(found: Mapping[str, Any] | None) -> None:
-    """What ``--check`` found out; nothing if a signal ended it."""
-    if found is None:
-        raise SettingsError("the service must be left alone until it is checked. A signal came.")
+def _show(found: Mapping[str, Any]) -> None:
+    """What ``--check`` found out."""
     stdout().print("The service would start.")
     stdout().print(facts({name: _words(value) for name, value in found.items()}))
 

@@ -83,7 +83,7 @@ class Front(ABC):
         tokens = "none needed" if self.gate.is_open else f"{self.gate.count} in {settings.tokens}"
         return {"release": version("hermetic"), "workers": settings.workers, "tls": tls, "tokens": tokens}
 
-    def check(self) -> None:
+    def check(self) -> None:  # noqa: B027 (a script is loaded whole or not at all)
         """Raise :class:`SettingsError` if not everything that is named is served."""
 
     def warnings(self) -> Iterator[tuple[str, str]]:

@@ -8,7 +8,7 @@ import signal
 import socket
 import ssl
 from collections.abc import Coroutine, Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -23,6 +23,8 @@ from .protocol import ConnectionLimits, bounded_protocol
 from .settings import Settings
 from .telemetry import traced
 from .tls import reload_certificate, tls_context
+
+T = TypeVar("T")
 
 
 def serve(settings: Settings) -> None:
@@ -39,7 +41,8 @@ def serve(settings: Settings) -> None:
         app, flush = traced(app)
     config = _config(app, settings, tls)
     try:
-        _run(_served(house, config), config)
+        with contextlib.suppress(asyncio.CancelledError):  # a signal, before it listened
+            _run(_served(house, config), config)
         log.info("stopped", extra={"event": "stopped"})
     except SystemExit:
         where = f"{settings.host}:{settings.port}"
@@ -78,11 +81,9 @@ def _prepared(settings: Settings) -> tuple[Front, ssl.SSLContext | None]:
     return house, tls_context(settings)
 
 
-def _run(work: Coroutine[Any, Any, Any], config: uvicorn.Config) -> Any:
-    """What the coroutine gives; None if a signal ended it."""
-    with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner, contextlib.suppress(asyncio.CancelledError):
+def _run(work: Coroutine[Any, Any, T], config: uvicorn.Config) -> T:
+    with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
         return runner.run(work)
-    return None
 
 
 async def _served(house: Front, config: uvicorn.Config) -> None:
@@ -100,8 +101,9 @@ async def _can_listen(settings: Settings) -> None:
     try:
         listener = await asyncio.get_running_loop().create_server(asyncio.Protocol, settings.host, 0)
     except OSError as error:
+        reason = (error.strerror or "").rpartition(": ")[2]
         must = f"{settings.origin('host')} must be an address of this machine"
-        raise SettingsError(f"{must}. {settings.host} is not: {error.strerror}.") from None
+        raise SettingsError(f"{must}. {settings.host} is not: {reason}.") from None
     listener.close()
 
 
