@@ -97,7 +97,7 @@ def _expiry(days: float | None) -> str | None:
         return None
     try:
         return (datetime.now(UTC) + timedelta(days=days)).isoformat(timespec="seconds")
-    except (OverflowError, ValueError):
+    except OverflowError:
         raise SettingsError("--days must be a number of days that a calendar has. It is not.") from None
 
 

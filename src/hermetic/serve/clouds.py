@@ -12,7 +12,7 @@ from obstore.store import AzureStore, GCSStore, S3Store
 from ..errors import SettingsError
 
 if TYPE_CHECKING:
-    from obstore.store import ClientConfig, RetryConfig
+    from obstore.store import ClientConfig, RetryConfig, S3Config
 
 _RETRY: RetryConfig = {"max_retries": 3, "retry_timeout": timedelta(seconds=15)}
 
@@ -32,8 +32,9 @@ def s3(bucket: str, prefix: str | None) -> S3Store:
     endpoint = _endpoint(_S3_ENDPOINTS)
     if endpoint is None:
         return S3Store(bucket, prefix=prefix, retry_config=_RETRY)
+    everywhere: S3Config = {"endpoint": endpoint, "aws_endpoint_url_s3": endpoint}  # what the environment says of both
     options = _options(endpoint)
-    return S3Store(bucket, prefix=prefix, endpoint=endpoint, retry_config=_RETRY, client_options=options)
+    return S3Store(bucket, prefix=prefix, config=everywhere, retry_config=_RETRY, client_options=options)
 
 
 def gcs(bucket: str, prefix: str | None) -> GCSStore:
@@ -89,8 +90,8 @@ def read_connection_string(text: str) -> tuple[str, str, str]:
 
 
 def _blob_endpoint(parts: dict[str, str]) -> str:
-    suffix = parts.get("endpointsuffix", "core.windows.net").strip(".")
-    protocol = parts.get("defaultendpointsprotocol", "https")
+    suffix = parts.get("endpointsuffix", "").strip(".") or "core.windows.net"
+    protocol = parts.get("defaultendpointsprotocol") or "https"
     stated = parts.get("blobendpoint") or f"{protocol}://{parts['accountname']}.blob.{suffix}"
     return _checked(stated, f"BlobEndpoint, or DefaultEndpointsProtocol and EndpointSuffix, in {_CONNECTION}")
 

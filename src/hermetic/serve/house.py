@@ -24,6 +24,7 @@ from .refusals import RefusalError
 from .repository import Repository
 from .service import Service
 from .settings import MIB, Settings
+from .stores import shown
 
 _SWEEP_SECONDS = 3600.0
 _COUNT_SECONDS = 60.0
@@ -100,7 +101,7 @@ class House(Front):
 
     def facts(self) -> Facts:
         models = [f"{one.name}/{one.version}" for one in self.repository.models]
-        return {**super().facts(), "models": models, "store": self.settings.store}
+        return {**super().facts(), "models": models, "store": shown(self.settings.store)}
 
     def check(self) -> None:
         """Raise :class:`SettingsError` if a model file would not be served."""

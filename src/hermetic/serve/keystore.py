@@ -31,13 +31,14 @@ from ..files import make_private_directory
 from .logs import log
 from .refusals import RefusalError
 from .settings import Settings
-from .stores import Store, open_store, where
+from .stores import Store, access_to, open_store, shown
 
 KEY_ID = re.compile(r"[0-9a-f]{64}")
 OLD_KEY_ID = re.compile(r"[a-z2-7]{32}")
 DIGEST_BYTES = 32
 
 _THREADS = 16
+_PANIC = "PanicException"  # a BaseException of obstore's, for an environment that makes no URL
 
 T = TypeVar("T")
 
@@ -53,7 +54,9 @@ def answering() -> Iterator[None]:
         yield
     except (FileNotFoundError, StoreError):
         raise
-    except (BaseError, OSError) as error:
+    except BaseException as error:
+        if not isinstance(error, BaseError | OSError) and type(error).__name__ != _PANIC:
+            raise
         raise StoreError(
             f"the key store must answer. It does not ({type(error).__name__}): check its URL, the container or bucket, "
             "and the credentials in the server's environment."
@@ -92,11 +95,8 @@ class KeyStore:
 
     def check(self) -> None:
         """List something, to see that the store is there and answers."""
-        try:
-            with answering():
-                next(iter(obstore.list(self._store, "keys/anonymous/", chunk_size=1)), None)
-        except FileNotFoundError:
-            raise StoreError("the container or bucket must exist. There is none of that name.") from None
+        with answering(), contextlib.suppress(FileNotFoundError):
+            next(iter(obstore.list(self._store, "keys/anonymous/", chunk_size=1)), None)
 
     def create(self, tenant: str, key_id: str, data: bytes) -> bool:
         """Store a key whose hash was checked. True if it is new, False if it was there; durable when this returns."""
@@ -214,8 +214,8 @@ def open_keys(settings: Settings, *, create: bool = True) -> KeyStore:
         keys = KeyStore(open_store(settings.store, create=create), lifetime)
         keys.check()
     except (SettingsError, StoreError) as error:
-        named = f"the store {where(settings.store)}, given by {settings.origin('store')}"
-        raise SettingsError(f"{named}: {error}") from None
+        named = f"the store {shown(settings.store)}, given by {settings.origin('store')}"
+        raise SettingsError(f"{named}: {error}{access_to(settings.store)}") from None
     return keys
 
 

@@ -177,14 +177,19 @@ class Settings(BaseModel):
     @field_validator("rate", "quota", mode="before")
     @classmethod
     def _read_rate(cls, value: Any) -> Any:
-        return Rate.parse(str(value)) if isinstance(value, str | int | float) else value
+        if not isinstance(value, str | int | float):
+            return value
+        try:
+            return Rate.parse(str(value))
+        except ValueError:
+            raise ValueError("must be a number a period, such as 600/minute or 20000/day") from None
 
     @field_validator("cors_origin")
     @classmethod
     def _check_origins(cls, value: str | None) -> str | None:
         for origin in (value or "").split(","):
             if value and not _ORIGIN.fullmatch(origin.strip()):
-                raise ValueError(f"every origin must be like https://app.example.com, without a path. Got {origin!r}")
+                raise ValueError("every origin must be like https://app.example.com, without a path")
         return value
 
     @model_validator(mode="after")

@@ -7,6 +7,7 @@ request.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -18,6 +19,8 @@ from ..errors import SettingsError
 from ..files import make_private_directory
 from . import clouds
 from .sources import expanded
+
+_NAME = re.compile(r"[A-Za-z0-9._-]+")
 
 Store = LocalStore | MemoryStore | AzureStore | S3Store | GCSStore
 
@@ -52,12 +55,16 @@ def open_store(url: str, *, create: bool = True) -> Store:
     return _cloud(parts)
 
 
-def where(url: str) -> str:
-    """What messages call a store, and for a cloud's where its access is described."""
+def shown(url: str) -> str:
+    """What messages call a store: its URL without what may be a secret in it."""
     parts = urlsplit(url)
-    if parts.scheme not in _TOLD_BY:
-        return url
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path} (with {_TOLD_BY[parts.scheme]})"
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}" if parts.scheme in _CLOUDS else url
+
+
+def access_to(url: str) -> str:
+    """A sentence on the variables that describe the access to a cloud's store; empty for others."""
+    told_by = _TOLD_BY.get(urlsplit(url).scheme)
+    return f" Its access is set by {told_by}." if told_by else ""
 
 
 def _path(parts: SplitResult, url: str) -> Path:
@@ -79,7 +86,7 @@ def _directory(path: Path, *, create: bool) -> LocalStore:
 
 
 def _cloud(parts: SplitResult) -> Store:
-    if not parts.netloc or "@" in parts.netloc or parts.query or parts.fragment:
+    if not _NAME.fullmatch(parts.netloc) or parts.query or parts.fragment:
         raise SettingsError(f"the store must be {parts.scheme}://NAME/PREFIX, and hold nothing else. It does not.")
     try:
         return _CLOUDS[parts.scheme](parts.netloc, parts.path.strip("/") or None)
@@ -87,6 +94,6 @@ def _cloud(parts: SplitResult) -> Store:
         if isinstance(error, SettingsError):
             raise
         raise SettingsError(
-            f"the key store ({parts.scheme}) must open. It does not ({type(error).__name__}): check its URL, and "
-            f"{_TOLD_BY[parts.scheme]}, in the server's environment."
+            f"the key store ({parts.scheme}) must open. It does not ({type(error).__name__}): check its URL, and the "
+            "credentials in the server's environment."
         ) from None
