@@ -253,7 +253,7 @@ def test_an_endpoint_that_is_no_url_is_named(
 def test_an_environment_that_makes_no_url_is_refused_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "not valid")
-    with pytest.raises(SettingsError, match="must answer.*AWS_REGION"):
+    with pytest.raises(SettingsError, match=r"must answer.*AWS_REGION"):
         open_keys(load_settings({"store": "s3://keys"}))
 
 

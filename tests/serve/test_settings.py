@@ -13,7 +13,7 @@ import pytest
 from hermetic.errors import SettingsError
 from hermetic.serve.checks import check_files
 from hermetic.serve.limits import Rate
-from hermetic.serve.settings import Settings, all_settings, load_settings
+from hermetic.serve.settings import GROUPS, Settings, all_settings, load_settings
 
 ROOT = Path(__file__).parent.parent.parent
 HERMETIC = str(Path(sys.executable).parent / "hermetic")
@@ -276,6 +276,8 @@ def test_the_command_has_every_setting_as_a_flag() -> None:
     for one in all_settings():
         if one.name != "models":
             assert f" {one.flag} " in done.stdout
+    places = [done.stdout.index(f" {group} ") for group in GROUPS.values()]
+    assert places == sorted(places)
 
 
 def test_the_table_is_what_the_settings_say() -> None:

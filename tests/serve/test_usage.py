@@ -259,4 +259,5 @@ def test_a_quota_is_one_for_two_services(tmp_path: Path) -> None:
         until((store / "usage.json").exists)  # the first still runs, and told what was used
         second.kill()
         second.restart()
+        other.put_key()
         assert other.infer(other.query(100)).status_code == 429
