@@ -176,6 +176,14 @@ class TestWarnings:
             (line,) = [one for one in live.log if one.get("event") == "no_tokens"]
         assert "nobody may call" in line["message"]
 
+    def test_a_store_that_everybody_may_write(self, tmp_path: Path) -> None:
+        store = tmp_path / "keys"
+        store.mkdir()
+        store.chmod(0o777)
+        with serving(tmp_path, {"petals": petals().model}, "--store", str(store)) as live:
+            (line,) = [one for one in live.log if one.get("event") == "open_store"]
+        assert str(store) in line["message"]
+
     def test_a_script_too(self, tmp_path: Path) -> None:
         (tmp_path / "score.py").write_text("def init(): ...\ndef run(raw_data): ...")
         with serving_script(tmp_path / "score.py") as live:

@@ -17,7 +17,7 @@ from . import browser, openapi, pages, plain, v2
 from .checks import check_files
 from .front import Facts, Front, again_and_again, forbidding
 from .keycache import KeyCache
-from .keystore import DIGEST_BYTES, OLD_KEY_ID, AsyncKeyStore, open_keys
+from .keystore import DIGEST_BYTES, OLD_KEY_ID, AsyncKeyStore, is_open, open_keys
 from .logs import log
 from .pool import Program
 from .refusals import RefusalError
@@ -73,6 +73,7 @@ class House(Front):
         super().__init__(settings, _program(settings), keys.store)
         self.max_json_body = settings.max_json_body * MIB
         self.keys = AsyncKeyStore(keys)
+        self._store_is_open = is_open(keys.store)
         self.quota = KeyQuota(self.keys, settings.max_keys)
         self._cache = KeyCache(self.keys, settings.key_cache * MIB, settings.key_recheck)
         self.checking_old_keys = asyncio.Lock()  # it takes some 40 MB: one after the other
@@ -113,6 +114,8 @@ class House(Front):
         if not self.repository.models:
             places = ", ".join(map(str, self.settings.models))
             yield "no_models", f"no models: put some into {places} as NAME/VERSION/model.hermetic"
+        if self._store_is_open:
+            yield "open_store", f"the store {self.settings.store} can be written by everybody: chmod o-w it"
 
     async def forget_key(self, tenant: str, key_id: str) -> bool:
         """Delete a public key everywhere; False if there is none."""

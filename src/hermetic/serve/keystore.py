@@ -15,6 +15,7 @@ import contextlib
 import hashlib
 import os
 import re
+import stat
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -189,6 +190,11 @@ def _path(tenant: str, key_id: str) -> str:
 
 def root_of(store: LocalStore) -> Path:
     return Path(str(store.prefix))
+
+
+def is_open(store: Store) -> bool:
+    """Whether everybody on this machine may write the store: delete keys, and give back used-up limits."""
+    return isinstance(store, LocalStore) and bool(root_of(store).stat().st_mode & stat.S_IWOTH)
 
 
 def _fsync(root: Path, path: str) -> None:
