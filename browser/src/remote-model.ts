@@ -237,13 +237,28 @@ export class RemoteModel {
 
   async #each<T>(input: Input, read: (scores: Float64Array) => T): Promise<T | T[]> {
     const samples = samplesOf(input, this.signature.features);
-    const answers: T[] = [];
+    const pairs: { query: Bytes; result: Bytes }[] = [];
     for (const batch of this.#batches(samples)) {
       const query = await this.engine.encrypt(batch, this.progress);
-      const { result } = await this.ask(query);
-      answers.push(...(await this.decrypt(query, result)).map(read));
+      pairs.push({ query, result: (await this.ask(query)).result });
     }
+    const answers = (await this.#decryptAll(pairs)).map(read);
     return samples.vector ? answers[0]! : answers;
+  }
+
+  /**
+   * The scores of a whole call, once it has nothing left to send, and an error only after all was tried: a service that
+   * sees which of its forgeries decrypt learns the secret key.
+   */
+  async #decryptAll(pairs: readonly { query: Bytes; result: Bytes }[]): Promise<Float64Array[]> {
+    const settled: PromiseSettledResult<Float64Array[]>[] = [];
+    for (const { query, result } of pairs) {
+      settled.push(...(await Promise.allSettled([this.decrypt(query, result)])));
+    }
+    return settled.flatMap((one) => {
+      if (one.status === "rejected") throw one.reason;
+      return one.value;
+    });
   }
 
   /** Batches that the service takes, each as large as it may be. */

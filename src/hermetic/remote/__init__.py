@@ -4,6 +4,7 @@
     batches              any number of samples in pieces of a sensible size
     flow                 work without input or output, as generators
     exchange             one request, sent again where that is safe
+    answers              what came back, kept until a call has nothing left to send
     service              what can be asked, and how answers read
     session              one model's signature and keys, and how a batch is answered
     driver               carries flows out with threads              -> remote_model
@@ -67,7 +68,10 @@ def connect(  # noqa: PLR0913 - every option by its name, for help() and complet
     token
         The bearer token, or a function that gives the current one and is called for every request.
     secret_key
-        A key to use again, from :meth:`hermetic.SecretKey.load`; by default a fresh one. It stays in this process.
+        A key to use again, from :meth:`hermetic.SecretKey.load`; by default a fresh one. It stays in this process. A
+        key that lives long is yours to guard: with it, a service has every call of every day to watch. A call sends
+        all it has to send before it decrypts anything, and so shows nothing of what decrypts; what you do after a
+        :class:`DecryptionError` may. Stop using the key then: a fresh one is replaced by itself, this one is not.
     features, clip, round_inputs
         As for :class:`hermetic.Client`; the function of ``features`` is called with one batch at a time.
     accept_changes

@@ -6,9 +6,12 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+import numpy as np
+
 from ..client import Client, check_backbone
 from ..errors import (
     DecryptionError,
+    HermeticError,
     InputError,
     MismatchError,
     ModelNotFoundError,
@@ -21,6 +24,7 @@ from ..quantize import Reals
 from ..secret_key import SecretKey
 from ..signature import Signature
 from ..wire import Batch, Result
+from .answers import Answer, Answers
 from .batches import Batches, best_batch_size
 from .changes import differences
 from .exchange import exchange
@@ -103,16 +107,20 @@ class Session:
             yield Compute(partial(check, client, batches))
         return batches
 
-    def answer(self, client: Client, X: Any) -> Flow[Reals]:
-        """The scores of one batch, as :meth:`Client.decrypt` gives them."""
+    def answer(self, client: Client, X: Any) -> Flow[Answer]:
+        """The answer to one batch, as it came: nothing here depends on the secret key."""
         question: _Question = yield Compute(partial(self._encrypt, client, X))
         reply = yield from self._ask(client, question)
         if reply.status == CHANGED:
             yield from self._check_signature(client.signature, reply)
         if reply.status != OK:
             raise self.service.refusal(reply)
+        return Answer(question.batch, read_answer(question.send, reply, question.answer_bytes))
+
+    def read(self, client: Client, answers: Answers) -> Flow[Reals]:
+        """The scores of a whole call, as :meth:`Client.decrypt` gives them, once all its answers are there."""
         try:
-            scores: Reals = yield Compute(partial(_decrypt, client, question, reply))
+            scores: Reals = yield Compute(partial(_decrypt_all, client, answers))
         except DecryptionError:
             yield from self._abandon_key(client)
             raise
@@ -232,9 +240,22 @@ def check(client: Client, batches: Batches) -> None:
             raise InputError(f"{error}{place}") from None
 
 
-def _decrypt(client: Client, question: _Question, reply: Reply) -> Reals:
-    data = read_answer(question.send, reply, question.answer_bytes)
-    result = Result.from_bytes(data, client.signature)
-    if result.batch != question.batch:
+def _decrypt_all(client: Client, answers: Answers) -> Reals:
+    """The scores of all batches; those of a single sample keep their shape. An error waits until all were tried."""
+    parts: list[Reals] = []
+    failed: HermeticError | None = None
+    for answer in answers:
+        try:
+            parts.append(_decrypt(client, answer))
+        except HermeticError as error:
+            failed = failed or error
+    if failed is not None:
+        raise failed
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+def _decrypt(client: Client, answer: Answer) -> Reals:
+    result = Result.from_bytes(answer.result, client.signature)
+    if result.batch != answer.batch:
         raise MismatchError("the result must answer the query that was sent. It answers another query, or another key.")
     return client.decrypt(result)
