@@ -31,7 +31,8 @@ HOUSE = """
     quantize     errors
     ranking      errors quantize
     links        -
-    features     errors
+    named_inputs errors
+    features     errors named_inputs
     signature    errors parameters packing bounds plan quantize links features
     wire         errors parameters packing signature modular bitpacking seeds
 

@@ -1,5 +1,5 @@
-"""A service that forges answers and watches what the client does next. Whether a forgery decrypts within the noise bound
-depends on one coefficient of the secret key: who sees that, has it.
+"""A service that forges answers and watches what the client does next. Whether a forgery decrypts within the noise
+bound depends on one coefficient of the secret key: who sees that, has it.
 """
 
 from __future__ import annotations

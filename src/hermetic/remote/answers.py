@@ -35,7 +35,7 @@ class Answers:
     """
 
     def __init__(self) -> None:
-        self._file = SpooledTemporaryFile(_IN_MEMORY)
+        self._file = SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 - closed on exit
         self._batches: list[tuple[Batch, int]] = []
 
     def __len__(self) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import NoReturn
 
-import numpy as np
 import numpy.typing as npt
 
 from ..client import Client

@@ -20,6 +20,7 @@ from ..errors import (
     TooLargeError,
 )
 from ..features import computed
+from ..named_inputs import in_order
 from ..quantize import Reals
 from ..secret_key import SecretKey
 from ..signature import Signature
@@ -92,12 +93,12 @@ class Session:
         return Batches(X, min(size, self._batch_limit or size))
 
     def inputs(self, client: Client, X: Any) -> Any:
-        """X, or what the public function of ``features`` computes from it, one batch at a time: what the session's
-        client takes.
+        """X in the order of the model's names, or what the public function of ``features`` computes from it, one batch
+        at a time: what the session's client takes.
         """
         features = self.settings.features
         if features is None:
-            return X
+            return in_order(X, client.signature.feature_names)
         return computed(features, X, client.signature.inputs, self.settings.batch_size or self._best_batch)
 
     def plan(self, client: Client, X: Any) -> Flow[Batches]:

@@ -114,11 +114,14 @@ def read_estimator(estimator: Any) -> LinearMap:
         )
     if linear.method == "predict_joint_log_proba" and not hasattr(estimator, linear.method):
         linear = replace(linear, method="predict_proba")  # pipelines and searches pass it on alone
-    names = getattr(estimator, "feature_names_in_", None)
-    if names is None or list(names) == [f"feature_{i:04}" for i in range(len(names))]:
-        # An explainable boosting machine makes such names of its own.
-        return linear
-    return replace(linear, feature_names=tuple(map(str, names)))
+    names = _names_of(estimator)
+    return linear if names is None else replace(linear, feature_names=tuple(map(str, names)))
+
+
+def _names_of(estimator: Any) -> Any:
+    """The columns seen in fitting; of a pipeline those of its first step, where that keeps no names the next one's."""
+    steps = [one for _, one in getattr(estimator, "steps", ()) if one is not None and one != "passthrough"]
+    return getattr(steps[0] if steps else estimator, "feature_names_in_", None)
 
 
 def read_step(name: str, step: Any) -> LinearMap | None:
