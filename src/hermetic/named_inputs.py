@@ -109,7 +109,7 @@ def _of_pandas(X: Any, names: Sequence[str] | None) -> Any:
 def _of_mapping(X: Any, names: Sequence[str] | None) -> Table:
     if names is None:
         raise InputError(
-            f"inputs must be rows of numbers: the model has no names for them. Got {type(X).__name__} of names instead."
+            f"inputs must be real numbers. Got {type(X).__name__} of names, and the model has none: pass rows of numbers."
         )
     labels = list(X.keys())
     return _stacked([X[labels[i]] for i in places(labels, names)])

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError, ParameterError
-from ..named_inputs import called, in_order
+from ..named_inputs import in_order
 from .block import Block, Flags, Numbers, Reals, whole_number
 from .categories import Categories
 from .columns import MAX_WIDTH
@@ -121,7 +121,7 @@ class FeatureMap:
         wrong = ~np.isfinite(values) & self.used & ~(np.isnan(values) & self.missing)
         if wrong.any():
             row, column = np.argwhere(wrong)[0]
-            name = called(names)(column)
+            name = f"feature {column}" if names is None else repr(names[column])
             raise InputError(f"inputs must be finite. Got {values[row, column]} (sample {row}, {name}) instead.")
         return values
 
