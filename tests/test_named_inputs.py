@@ -147,7 +147,7 @@ def test_mappings_have_no_order_of_their_own(form: Any) -> None:
 def test_numbers_are_names_where_the_model_has_them_as_text() -> None:
     frame = pd.DataFrame(X, columns=[3, 1, 2, 0])
     np.testing.assert_array_equal(in_order(frame, ("0", "1", "2", "3")), X[:, [3, 1, 2, 0]])
-    with pytest.raises(InputError, match="Missing: 'age', .* Not known: 3, 1, 2, 0"):
+    with pytest.raises(InputError, match=r"Missing: 'age', .* Not known: 3, 1, 2, 0"):
         in_order(frame, NAMES)
 
 
@@ -165,7 +165,7 @@ def test_blanks_may_be_underscores_as_lightgbm_stores_them() -> None:
     frame = FRAME.set_axis(["sepal length (cm)", "sepal width (cm)", "petal length", "id"], axis=1)
     names = ["sepal_length_(cm)", "sepal_width_(cm)", "petal_length", "id"]
     assert in_order(frame[frame.columns[::-1]], names).equals(frame)
-    with pytest.raises(InputError, match="'petal length' more than once|'petal_length' more than once"):
+    with pytest.raises(InputError, match="Got 'petal_length' more than once"):
         in_order(
             frame.set_axis(["sepal length (cm)", "sepal width (cm)", "petal length", "petal_length"], axis=1),
             [
@@ -187,8 +187,8 @@ def test_blanks_may_be_underscores_as_lightgbm_stores_them() -> None:
         (FRAME.rename(columns=str.upper), r"Missing: 'age', 'bmi', 'bp', 's1'. Not known: 'AGE', 'BMI', 'BP', 'S1'\."),
         (pd.concat([FRAME, FRAME[["bp"]]], axis=1), "there once. Got 'bp' more than once"),
         (FRAME.iloc[0].drop("age"), "Missing: 'age'"),
-        (dict(age=1, bmi=2, bp=3), "Missing: 's1'"),
-        ([dict(FRAME.iloc[0]), dict(age=1)], "Missing: 'bmi', 'bp', 's1'"),
+        ({"age": 1, "bmi": 2, "bp": 3}, "Missing: 's1'"),
+        ([dict(FRAME.iloc[0]), {"age": 1}], "Missing: 'bmi', 'bp', 's1'"),
         ([dict(FRAME.iloc[0]), [1, 2, 3, 4]], "all have names, or none"),
         ({**FRAME, "age": [1.0]}, "columns of the same length"),
         ({**FRAME, "age": 1.0}, "one value under each"),

@@ -78,7 +78,7 @@ def places(labels: Sequence[Any], names: Sequence[str]) -> list[int]:
     if texts == list(names):
         return list(range(len(names)))
     if not wanted <= set(texts):
-        texts = _as_stored(texts, wanted)
+        texts = [one if one in wanted else one.replace(" ", "_") for one in texts]
     _check(labels, texts, names)
     unused = tuple(one for one in texts if one not in wanted)
     if unused:
@@ -174,11 +174,6 @@ def _dtype(arrays: list[Table]) -> np.dtype[Any]:
     if arrays and all(one.dtype.kind in _NUMBERS for one in arrays):
         return np.result_type(*arrays)
     return np.dtype(object)
-
-
-def _as_stored(texts: list[str], wanted: set[str]) -> list[str]:
-    changed = [one.replace(" ", "_") for one in texts]
-    return changed if wanted <= set(changed) else texts
 
 
 def _check(labels: Sequence[Any], texts: Sequence[str], names: Sequence[str]) -> None:

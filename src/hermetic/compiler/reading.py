@@ -89,8 +89,10 @@ def _read_booster(booster: Any, labels: Any) -> tuple[LinearMap, Any]:
 
 def _read_neighbors(index: Any) -> tuple[LinearMap, Any]:
     from .sklearn.neighbors import read_neighbors
+    from .sklearn.registry import with_names
 
-    return read_neighbors(index)
+    linear, nearness = read_neighbors(index)
+    return with_names(linear, index), nearness
 
 
 def _read_estimator(estimator: Any) -> LinearMap:
