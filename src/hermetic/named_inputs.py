@@ -109,7 +109,8 @@ def _of_pandas(X: Any, names: Sequence[str] | None) -> Any:
 def _of_mapping(X: Any, names: Sequence[str] | None) -> Table:
     if names is None:
         raise InputError(
-            f"inputs must be real numbers. Got {type(X).__name__} of names, and the model has none: pass rows of numbers."
+            f"inputs must be real numbers. Got {type(X).__name__} of names, and the model has none: pass rows of "
+            "numbers."
         )
     labels = list(X.keys())
     return _stacked([X[labels[i]] for i in places(labels, names)])

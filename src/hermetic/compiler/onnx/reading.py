@@ -176,13 +176,6 @@ def _opposite(pair: Reals) -> bool:
     return bool((pair[0] == -pair[1]).all())
 
 
-def column_names(source: str | Path | ModelProto) -> tuple[str, ...] | None:
-    """The names of a model's columns, where it has several inputs of one column each, as converters of DataFrames write
-    them. Raises as :func:`read_onnx`.
-    """
-    return _names(read_inputs(load(source).graph))
-
-
 def _names(inputs: tuple[Input, ...]) -> tuple[str, ...] | None:
     alone = len(inputs) > 1 and all(one.columns == 1 for one in inputs)
     return tuple(one.name for one in inputs) if alone else None
