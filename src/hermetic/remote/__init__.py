@@ -7,6 +7,7 @@
     answers              what came back, kept until a call has nothing left to send
     service              what can be asked, and how answers read
     session              one model's signature and keys, and how a batch is answered
+    network              the way there, by the environment: proxies, authorities to trust
     driver               carries flows out with threads              -> remote_model
     async_driver         carries flows out on an event loop          -> async_remote_model
 
@@ -15,26 +16,23 @@ The secret key stays in this process, inside :class:`hermetic.Client`.
 
 from __future__ import annotations
 
-import ssl
-
 try:
     import httpx
 except ImportError:
     raise ImportError("hermetic.connect needs httpx. Install it with: pip install 'hermetic[remote]'") from None
 
-from ..errors import SettingsError
 from ..features import Backbone
 from ..secret_key import SecretKey
 from .async_driver import AsyncDriver
 from .async_remote_model import AsyncRemoteModel
 from .driver import Driver
+from .network import AsyncNetwork, Network
 from .remote_model import RemoteModel
 from .session import Session
 from .settings import Progress, Settings, Token
+from .trust import Verify
 
 __all__ = ["AsyncRemoteModel", "RemoteModel", "aconnect", "connect"]
-
-Verify = str | ssl.SSLContext | None
 
 
 def connect(  # noqa: PLR0913 - every option by its name, for help() and completion
@@ -90,8 +88,9 @@ def connect(  # noqa: PLR0913 - every option by its name, for help() and complet
         Further attempts after a lost connection, or an answer 429, 502 or 503; ``Retry-After`` is respected. A query
         that is sent again tells the service nothing new, and counts against the quota once more.
     verify
-        A file of the certificate authorities to trust, or an SSL context (which may hold a client certificate); by
-        default the public authorities. Verification cannot be turned off here.
+        A file or folder of the certificate authorities to trust, or an SSL context (which may hold a client
+        certificate); by default those that SSL_CERT_FILE or SSL_CERT_DIR names, or the public ones. Verification cannot
+        be turned off here.
     allow_http
         Send the token over ``http://`` to another machine, in the clear.
     transport
@@ -100,13 +99,18 @@ def connect(  # noqa: PLR0913 - every option by its name, for help() and complet
     Raises
     ------
     SettingsError
-        If an option cannot be used.
+        If an option cannot be used, or a variable of the environment that names a proxy or certificate authorities.
     ModelNotFoundError
         If there is no such model; the message names those that there are.
     AuthenticationError, BusyError, UnreachableError, TLSError, RemoteTimeoutError, ProtocolError
         If the service does not answer, or not as one.
     MismatchError
         If the secret key has other parameters than the model, or features are passed to a model that takes none.
+
+    Notes
+    -----
+    Proxies are those of HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY. This machine is never asked through one, and a
+    token never passes one in the clear. ``.netrc`` is not read.
     """
     settings = Settings(
         url=url,
@@ -125,7 +129,8 @@ def connect(  # noqa: PLR0913 - every option by its name, for help() and complet
         retries=retries,
         allow_http=allow_http,
     )
-    http = httpx.Client(transport=transport, verify=_trust(verify), timeout=timeout)
+    network = Network(verify)
+    http = httpx.Client(transport=transport or network, timeout=timeout, trust_env=False)
     remote = RemoteModel(Session(settings), Driver(http))
     try:
         return remote.connect()
@@ -176,14 +181,6 @@ def aconnect(  # noqa: PLR0913 - the options of connect
         retries=retries,
         allow_http=allow_http,
     )
-    http = httpx.AsyncClient(transport=transport, verify=_trust(verify), timeout=timeout)
+    network = AsyncNetwork(verify)
+    http = httpx.AsyncClient(transport=transport or network, timeout=timeout, trust_env=False)
     return AsyncRemoteModel(Session(settings), AsyncDriver(http))
-
-
-def _trust(verify: Verify) -> ssl.SSLContext | bool:
-    if not isinstance(verify, str):
-        return True if verify is None else verify
-    try:
-        return ssl.create_default_context(cafile=verify)
-    except OSError as error:
-        raise SettingsError(f"verify must be a file of certificates, PEM. {verify} cannot be used: {error}.") from None

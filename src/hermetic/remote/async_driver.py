@@ -14,6 +14,7 @@ from ..errors import RemoteError
 from .answers import Answer
 from .batches import Batches
 from .flow import CHUNK_BYTES, Compute, Flow, Reader, Reply, Send, Sleep, T
+from .network import VIA
 from .session import Session
 
 
@@ -85,7 +86,7 @@ class AsyncDriver:
         )
         response = await self._http.send(request, stream=True)
         try:
-            reader = Reader(send, response.status_code, response.headers)
+            reader = Reader(send, response.status_code, response.headers, response.extensions.get(VIA, ""))
             async for chunk in response.aiter_raw():
                 reader.feed(chunk)
             return reader.reply()

@@ -15,6 +15,7 @@ from ..errors import RemoteError
 from .answers import Answer
 from .batches import Batches
 from .flow import CHUNK_BYTES, Compute, Flow, Reader, Reply, Send, Sleep, T
+from .network import VIA
 from .session import Session
 
 
@@ -98,7 +99,7 @@ class Driver:
         )
         response = self._http.send(request, stream=True)
         try:
-            reader = Reader(send, response.status_code, response.headers)
+            reader = Reader(send, response.status_code, response.headers, response.extensions.get(VIA, ""))
             for chunk in response.iter_raw():
                 reader.feed(chunk)
                 _time_left(send)

@@ -16,7 +16,7 @@ from ..linear import LinearMap
 from ..passed import merged
 from .answers import OnnxModel
 from .files import load, simplified
-from .graph import ROWS, Array, Graph, Input, Step, read_inputs
+from .graph import ROWS, Array, Graph, Input, Step
 from .head import Independent, check_head, recognise
 from .operators import kind_of, read_back
 from .public import PublicFeatures, read_public, shape_of, width
