@@ -65,7 +65,8 @@ def route_to(url: str) -> Route:
 
 
 def _variable(name: str) -> str | None:
-    return next((one for one in (name, name.upper()) if os.environ.get(one)), None)
+    """Which variable it is that is set, in small letters first."""
+    return next((one for one in sorted(os.environ, reverse=True) if one.lower() == name and os.environ[one]), None)
 
 
 def _is_excepted(url: SplitResult, entries: str) -> bool:
@@ -84,7 +85,7 @@ def _checked(source: str, value: str) -> Route:
     shown = f"{proxy.partition('://')[0]}://{proxy.rpartition('@')[2].rpartition('://')[2]}"
     try:
         url = httpx.URL(proxy)
-        usable = url.scheme in _SCHEMES and bool(url.host)
+        usable = url.scheme in _SCHEMES and bool(url.host) and proxy.isprintable() and " " not in proxy
     except (httpx.InvalidURL, ValueError):
         usable = False
     if not usable:

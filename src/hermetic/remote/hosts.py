@@ -61,8 +61,10 @@ def _read(text: str, entry: str) -> tuple[str, Network | None, int | None]:
 
 
 def _network(text: str) -> Network | None:
+    address, slash, length = text.partition("/")
+    bare = address[1:-1] if address.startswith("[") and address.endswith("]") else address
     try:
-        return ipaddress.ip_network(text.replace("[", "").replace("]", ""), strict=False)
+        return ipaddress.ip_network(bare + slash + length, strict=False)
     except ValueError:
         return None
 

@@ -16,7 +16,7 @@ from ..errors import SettingsError
 Verify = str | os.PathLike[str] | ssl.SSLContext | bool | None
 """A file or folder of certificate authorities, a context, or None or True for the environment's or the public ones."""
 
-_FILE, _FOLDER, _LOG = "SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE"
+_FILE, _FOLDERS, _LOG = "SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE"
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def trust(verify: Verify) -> Trust:
             f"verify must be a file of certificates, PEM, or an SSL context. Got {verify!r}: verification cannot be "
             "turned off. Pass the service's own certificate if no authority signed it."
         )
-    for variable in (_FILE, _FOLDER):
+    for variable in (_FILE, _FOLDERS):
         if path := os.environ.get(variable):
             return Trust(_from_path(variable, path), f"The authorities trusted are those of {variable}, {path}.")
     public = partial(httpx.create_ssl_context, verify=True, trust_env=False)
@@ -61,13 +61,16 @@ def _verifying(context: ssl.SSLContext) -> ssl.SSLContext:
 
 
 def _from_path(name: str, value: str) -> ssl.SSLContext:
+    """Of a file, or of folders, of which OpenSSL takes several."""
     try:
-        path = Path(value).expanduser()
-        if path.is_dir() and any(path.iterdir()):
-            return _made(name, value, lambda: ssl.create_default_context(capath=path))
+        folders = [one for one in value.split(os.pathsep) if one and any(Path(one).expanduser().glob("*"))]
+        paths = os.pathsep.join(str(Path(one).expanduser()) for one in folders)
+        file = str(Path(value or os.devnull).expanduser())
     except (OSError, ValueError, RuntimeError) as error:
         raise _unusable(name, value, error) from None
-    return _made(name, value, lambda: ssl.create_default_context(cafile=path))
+    if folders:
+        return _made(name, value, partial(ssl.create_default_context, capath=paths))
+    return _made(name, value, partial(ssl.create_default_context, cafile=file))
 
 
 def _made(name: str, value: str, make: Callable[[], ssl.SSLContext]) -> ssl.SSLContext:
