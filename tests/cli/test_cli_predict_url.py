@@ -129,7 +129,8 @@ def test_errors_are_one_line_and_hold_no_token(
 def test_the_environment_is_named_in_one_line(
     variable: str, value: str, ask: list[str], invoke: Invoke, iris: Project
 ) -> None:
-    done = invoke(*ask, iris.data_file, "--model", "iris", "--url", "https://models.example.com", **{variable: value})
+    variables = {"SSL_CERT_FILE": "", variable: value}
+    done = invoke(*ask, iris.data_file, "--model", "iris", "--url", "https://models.example.com", **variables)
     assert (done.exit_code, done.stderr.count("\n")) == (1, 1)
     assert done.stderr.startswith(f"error: {variable} must")
 
