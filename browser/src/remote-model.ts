@@ -108,7 +108,8 @@ async function openEngine(
 }
 
 /**
- * A connected model. Methods take one sample (d,) or a batch (n, d), and give one value or an array of them.
+ * A connected model. Methods take one sample (d,) or a batch (n, d), and give one value or an array of them. A sample is
+ * an array of numbers, or an object, `Map` or `FormData` of them by the names of `signature.featureNames`.
  *
  * {@link predict} and its like are {@link encrypt}, {@link ask} and {@link decrypt} in a row.
  */
@@ -199,10 +200,10 @@ export class RemoteModel {
   /**
    * Encrypt samples: the query's envelope. Encrypting the same input twice gives different bytes.
    *
-   * Throws InputError for a wrong shape, NaN, infinity, or values that the signature's grid does not hold.
+   * Throws InputError for a wrong shape, a missing name, NaN, infinity, or values that the signature's grid does not hold.
    */
   async encrypt(input: Input): Promise<Bytes> {
-    return this.engine.encrypt(samplesOf(input, this.signature.features), this.progress);
+    return this.engine.encrypt(samplesOf(input, this.signature.features, this.signature.featureNames), this.progress);
   }
 
   /** Send a query: the answer's envelope. The service sees neither input nor result. */
@@ -236,7 +237,7 @@ export class RemoteModel {
   }
 
   async #each<T>(input: Input, read: (scores: Float64Array) => T): Promise<T | T[]> {
-    const samples = samplesOf(input, this.signature.features);
+    const samples = samplesOf(input, this.signature.features, this.signature.featureNames);
     const pairs: { query: Bytes; result: Bytes }[] = [];
     for (const batch of this.#batches(samples)) {
       const query = await this.engine.encrypt(batch, this.progress);
