@@ -19,6 +19,7 @@ from .features import Backbone, computed
 from .keys.public import PublicKey
 from .keys.secret import SecretKey
 from .links import choose_labels, has_probabilities, probabilities, respond
+from .named_inputs import called, in_order
 from .ranking import largest
 from .rlwe import modular
 from .rlwe.ring import Ring
@@ -101,9 +102,10 @@ class Client:
         Parameters
         ----------
         X
-            Shape (inputs,) for one sample or (n, inputs) for any number of them; an array, a DataFrame, a list or a
-            sparse matrix, with texts where the model has categories. ``signature.inputs`` is d where it has no feature
-            map.
+            Shape (inputs,) for one sample or (n, inputs) for any number of them; an array, a DataFrame, a Series, a
+            mapping of names, a list or a sparse matrix, with texts where the model has categories. ``signature.inputs``
+            is d where it has no feature map. Where both X and ``signature.feature_names`` have names, they decide: any
+            order will do, and values that the model does not use are left out, which the log says once.
         progress
             Called with (done, total) ciphertexts.
 
@@ -115,8 +117,8 @@ class Client:
         Raises
         ------
         InputError
-            For a wrong shape, dtype or column names; NaN or infinity where they have no meaning; categories that are
-            not known, or values that the signature's grid does not hold.
+            For a wrong shape or dtype, or a column of the model that is not there; NaN or infinity where they have no
+            meaning; categories that are not known, or values that the signature's grid does not hold.
         """
         integers, vector = self.quantize(X)
         layout = self.signature.layout_for(len(integers))
@@ -129,15 +131,11 @@ class Client:
         """The integers (n, d) that :meth:`encrypt` encrypts, and whether X was one sample; features of the signature's
         feature map are computed first.
         """
-        if self.features is not None:
-            X = computed(self.features, X, self.signature.inputs)
-        _check_names(X, self.signature)
-        features = self.signature.feature_map
+        features, names = self.signature.feature_map, self.signature.feature_names
+        X = in_order(X, names) if self.features is None else computed(self.features, X, self.signature.inputs)
         rows, vector = _samples(_as_reals(X) if features is None else _as_table(X), self.signature)
-        reals = rows if features is None else features.apply(rows, self.signature.feature_names)
-        name = (
-            "feature {}".format if features is None else partial(features.name_of, names=self.signature.feature_names)
-        )
+        reals = rows if features is None else features.apply(rows, names)
+        name = called(names) if features is None else partial(features.name_of, names=names)
         integers = self.signature.grid.quantize(reals, clip=self.clip, round_inputs=self.round_inputs, name=name)
         return integers, vector
 
@@ -330,14 +328,6 @@ def check_backbone(signature: Signature, features: Backbone | None) -> None:
     """Raise :class:`MismatchError` where features are passed to a model that takes the inputs themselves."""
     if features is not None and signature.backbone is None:
         raise MismatchError(f"features must be left out: model {signature.name!r} takes the inputs themselves.")
-
-
-def _check_names(X: Any, signature: Signature) -> None:
-    names = getattr(X, "columns", None)
-    if names is not None and signature.feature_names is not None and list(names) != list(signature.feature_names):
-        raise InputError(
-            f"the columns must be {list(signature.feature_names)[:8]}…, in this order. Got {list(names)[:8]}… instead."
-        )
 
 
 def _as_reals(X: Any) -> Reals:

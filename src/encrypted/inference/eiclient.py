@@ -76,7 +76,8 @@ class EILinearRegressionClient:
         Parameters
         ----------
         values
-            Shape (d,), real numbers.
+            Shape (d,), real numbers in the order of the server's coefficients: this client knows no model and so no
+            names, and those of a Series do not count.
 
         Returns
         -------
