@@ -217,7 +217,7 @@ def test_a_file_that_is_missing_is_named_with_its_path_and_source(name: str, tmp
         (load_settings({**given, name: missing}), f"--{name.replace('_', '-')}"),
         (load_settings(given, config), f"{name} in {config}"),
     ):
-        with pytest.raises(SettingsError, match=f"There is no {missing}") as caught:
+        with pytest.raises(SettingsError, match=f"There is no such path: {missing}") as caught:
             check_files(settings)
         assert str(caught.value).startswith(source)
 
@@ -225,7 +225,7 @@ def test_a_file_that_is_missing_is_named_with_its_path_and_source(name: str, tmp
 def test_a_file_that_is_a_directory_or_a_model_that_is_missing_is_named(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=f"--tokens must be .* {tmp_path} is a directory"):
         check_files(load_settings({"tokens": tmp_path}))
-    with pytest.raises(SettingsError, match=f"There is no {tmp_path}/typo"):
+    with pytest.raises(SettingsError, match=f"There is no such path: {tmp_path}/typo"):
         check_files(load_settings({"models": (tmp_path, tmp_path / "typo")}))
 
 

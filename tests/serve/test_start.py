@@ -217,7 +217,7 @@ class TestCheck:
         (tmp_path / "score.py").write_text("def init(): raise ValueError('no model')\ndef run(raw_data): ...")
         for arguments, said in (
             ((str(models), str(tmp_path / "broken")), "bad/1/model.hermetic"),
-            ((str(tmp_path / "nowhere"),), f"There is no {tmp_path}/nowhere"),
+            ((str(tmp_path / "nowhere"),), f"There is no such path: {tmp_path}/nowhere"),
             ((str(models), "--tokens", str(tmp_path / "tokens")), "line 1"),
             ((str(models), "--host", "0.0.0.0"), "listening on 0.0.0.0 needs"),
             ((str(models), "--host", "192.0.2.1", "--insecure-no-tokens", "--insecure-no-tls"), "--host must be"),

@@ -32,7 +32,7 @@ def _check(path: Path, must: str, *, is_directory: bool | None = None) -> None:
     try:
         path.stat()
     except FileNotFoundError:
-        raise SettingsError(f"{must}. There is no {path}.") from None
+        raise SettingsError(f"{must}. There is no such path: {path}.") from None
     except OSError as error:
         raise SettingsError(f"{must}. {path} cannot be reached: {error.strerror}.") from None
     if is_directory is not None and path.is_dir() != is_directory:
