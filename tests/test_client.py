@@ -176,6 +176,8 @@ def test_names_decide_and_errors_name_columns() -> None:
             client.encrypt(wrong)
     with pytest.raises(InputError, match=r"column 's1' must be between .* \(sample 2, column 's1'\)"):
         client.encrypt(X.assign(s1=[0, 0, 9]))
+    with pytest.raises(InputError, match=r"could not convert .*'high' \(sample 2, column 'bp'\)"):
+        client.encrypt(X.assign(bp=[0, 1, "high"]))
     with pytest.raises(InputError, match=r"must be finite. Got nan \(sample 1, column 'bp'\)"):
         client.encrypt(X.assign(bp=[0, np.nan, 0]))
 

@@ -151,6 +151,12 @@ def test_numbers_are_names_where_the_model_has_them_as_text() -> None:
         in_order(frame, NAMES)
 
 
+def test_numbers_that_only_count_are_names_of_a_model_that_has_them() -> None:
+    frame = pd.DataFrame(X)
+    np.testing.assert_array_equal(in_order(frame, ("3", "1", "2", "0")), X[:, [3, 1, 2, 0]])
+    np.testing.assert_array_equal(in_order(frame.iloc[0], ("3", "1")), X[0, [3, 1]])
+
+
 def test_several_levels_are_no_names_of_one() -> None:
     levels = pd.MultiIndex.from_product([["a", "b"], ["x", "y"]])
     frame = FRAME.set_axis(levels, axis=1)
@@ -192,6 +198,7 @@ def test_blanks_may_be_underscores_as_lightgbm_stores_them() -> None:
         ([dict(FRAME.iloc[0]), [1, 2, 3, 4]], "all have names, or none"),
         ({**FRAME, "age": [1.0]}, "columns of the same length"),
         ({**FRAME, "age": 1.0}, "one value under each"),
+        ({**FRAME, "age": FRAME["age"].sort_values(ascending=False)}, "Their indices differ: make a DataFrame"),
         ([FRAME, FRAME], "one row of values"),
     ],
 )

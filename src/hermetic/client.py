@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -133,7 +133,7 @@ class Client:
         """
         features, names = self.signature.feature_map, self.signature.feature_names
         X = in_order(X, names) if self.features is None else computed(self.features, X, self.signature.inputs)
-        rows, vector = _samples(_as_reals(X) if features is None else _as_table(X), self.signature)
+        rows, vector = _samples(_as_reals(X, names) if features is None else _as_table(X), self.signature)
         reals = rows if features is None else features.apply(rows, names)
         name = called(names) if features is None else partial(features.name_of, names=names)
         integers = self.signature.grid.quantize(reals, clip=self.clip, round_inputs=self.round_inputs, name=name)
@@ -330,15 +330,28 @@ def check_backbone(signature: Signature, features: Backbone | None) -> None:
         raise MismatchError(f"features must be left out: model {signature.name!r} takes the inputs themselves.")
 
 
-def _as_reals(X: Any) -> Reals:
+def _as_reals(X: Any, names: Sequence[str] | None) -> Reals:
     """X as float64 of its own shape."""
+    raw = None
     try:
         raw = np.asarray(X.toarray() if hasattr(X, "toarray") else X)
         if raw.dtype.kind not in _REAL_KINDS:
             raise TypeError(f"its dtype is {raw.dtype}")
         return raw.astype(np.float64)
     except (TypeError, ValueError) as error:
-        raise InputError(f"inputs must be real numbers. Got {type(X).__name__} that is not: {error}.") from error
+        place = "" if raw is None or raw.dtype.kind != "O" else _first_unreal(np.atleast_2d(raw), names)
+        raise InputError(f"inputs must be real numbers. Got {type(X).__name__} that is not: {error}{place}.") from error
+
+
+def _first_unreal(rows: npt.NDArray[Any], names: Sequence[str] | None) -> str:
+    """Where the first object is that is no real number."""
+    name = called(names if rows.shape[1:] == (len(names or ()),) else None)
+    for sample, feature in np.ndindex(*rows.shape[:2]):
+        try:
+            float(rows[sample, feature])
+        except (TypeError, ValueError):
+            return f" (sample {sample}, {name(feature)})"
+    return ""
 
 
 def _as_table(X: Any) -> Any:

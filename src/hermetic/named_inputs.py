@@ -2,7 +2,7 @@
 
 Where the model has names too, names decide: values are put in the model's order, and those that it does not use are
 left out. A model without names takes values in their own order, and so does any model the values of an array. Labels
-that only count 0, 1, … are no names: libraries make them where there are none.
+that only count 0, 1, … are no names, unless the model's are these: libraries make them where there are none.
 
 Everybody who takes inputs reads them here: clients, the compiler, feature maps and the command line.
 """
@@ -113,7 +113,11 @@ def _of_mapping(X: Any, names: Sequence[str] | None) -> Table:
             "numbers."
         )
     labels = list(X.keys())
-    return _stacked([X[labels[i]] for i in places(labels, names)])
+    columns = [X[labels[i]] for i in places(labels, names)]
+    rows = [one.index for one in columns if hasattr(one, "iloc")]
+    if not all(one.equals(rows[0]) for one in rows):
+        raise InputError("columns must have the same rows in the same order. Their indices differ: make a DataFrame.")
+    return _stacked(columns)
 
 
 def _of_rows(rows: Sequence[Any], names: Sequence[str] | None) -> Table:
@@ -150,11 +154,13 @@ def _column(X: Any, number: int, labels: Sequence[Any]) -> Any:
 
 def _chosen(labels: Sequence[Any], names: Sequence[str] | None) -> list[int]:
     """The numbers of the columns to take, in their order."""
-    return list(range(len(labels))) if names is None or _only_count(labels) else places(labels, names)
+    return list(range(len(labels))) if names is None or _only_count(labels, names) else places(labels, names)
 
 
-def _only_count(labels: Sequence[Any]) -> bool:
-    return all(isinstance(one, int | np.integer) for one in labels) and list(labels) == list(range(len(labels)))
+def _only_count(labels: Sequence[Any], names: Sequence[str]) -> bool:
+    """Whether labels are 0, 1, … and the model has other names than these."""
+    numbers = all(isinstance(one, int | np.integer) for one in labels) and list(labels) == list(range(len(labels)))
+    return numbers and not set(names) <= set(map(str, labels))
 
 
 def _stacked(columns: list[Any]) -> Table:

@@ -55,7 +55,7 @@ def route_to(url: str) -> Route:
     parts = urlsplit(url)
     host = (parts.hostname or "").rstrip(".")
     proxies = {} if is_loopback(host) else getproxies()
-    scheme = next((one for one in (parts.scheme, "all") if proxies.get(one)), None)
+    scheme = next((one for one in (parts.scheme, "all") if proxies.get(one, "").strip()), None)
     if scheme is None:
         return Route()
     variable = _variable(f"{scheme}_proxy")
