@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...quantize import Reals
+from ...arrays import Reals
 from ..sklearn.registry import refuse
 from .step_functions import StepFunction
 

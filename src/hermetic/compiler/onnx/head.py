@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 from onnx import NodeProto, helper
 
+from ...arrays import Reals
 from ...errors import CompileError, UnsupportedModelError
 from ...links import probabilities
-from ...quantize import Reals
 from ...signature import Labels
 from ..classes import chosen, named_classes
 from .files import attributes

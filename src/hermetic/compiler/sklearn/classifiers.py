@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ...arrays import Reals
 from ...errors import UnsupportedModelError, WireError
-from ...quantize import Reals
 from ...signature import check_labels
 from ..linear import LinearMap
 from .registry import reads, refuse
