@@ -106,14 +106,16 @@ def compile_model(  # noqa: PLR0913
     """
     _check_options(name, profile, tolerance, flooding)
     # 1. The estimator as an affine map over reals, scalers folded in, of public features where it has non-linear steps.
-    read = read_model(estimator, labels)
+    read = read_model(estimator, labels, X_sample if features is None else None)
     own = without_unused_texts(read.linear, X_sample)
     features, backbone, X_sample = _public_part(features, own, X_sample)
-    linear = own if features is None else _on(features, own)
+    linear = own if features is None else _on(features, own, read.cast)
     # 2. What becomes public, and that nothing learned does so without a word.
     check_published(linear.public, public)
     # 3. The public range and step of every value that is encrypted: inputs, or features.
-    source = Source(linear, X_sample, input_range, input_step, centre=features is None, share=backbone is not None)
+    cast = read.cast if features is None or own.feature_map is None else ()
+    options = input_range, input_step, cast
+    source = Source(linear, X_sample, *options, centre=features is None, share=backbone is not None)
     linear = source.linear
     # 4. Parameters, result bits, limbs and layouts; integer weights with proven bounds.
     choice = choose(linear, source.encrypted, profile=profile, tolerance=tolerance, flooding=flooding)
@@ -125,7 +127,7 @@ def compile_model(  # noqa: PLR0913
     else:
         asked, values = source.probes(rows_to_verify(model))
         asked = asked if features is None else features.apply(asked)
-    verify(model, read.estimator, asked, values, linear.raw_scores)
+    verify(model, read.estimator, asked, values, linear.raw_scores, read.types)
     return model
 
 
@@ -142,8 +144,8 @@ def _public_part(
     return None, backbone_name(features), sample
 
 
-def _on(features: FeatureMap, linear: LinearMap) -> LinearMap:
-    """A map of the features, as one of the inputs."""
+def _on(features: FeatureMap, linear: LinearMap, cast: Sequence[str]) -> LinearMap:
+    """A map of the features, each of which is ``cast`` to its type of float, as one of the inputs."""
     if features.outputs != linear.inputs:
         raise CompileError(
             f"the estimator must be fitted on the {features.outputs} features of the feature map. Got one of "
@@ -151,6 +153,7 @@ def _on(features: FeatureMap, linear: LinearMap) -> LinearMap:
         )
     if linear.feature_map is None:
         return replace(linear, feature_map=features, feature_names=None)
+    linear = replace(linear, feature_map=linear.feature_map.cast_first(cast))
     return linear.after(replace(affine(np.eye(linear.inputs)), feature_map=features))
 
 

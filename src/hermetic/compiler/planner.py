@@ -69,7 +69,8 @@ class Choice:
     @property
     def own_rounding(self) -> Reals | float:
         """What the model's own method rounds beyond float64, for every score."""
-        return self.linear.own_rounding(np.maximum(np.abs(self.grid.lower), np.abs(self.grid.upper)))
+        grid, terms = self.grid, self.linear.terms
+        return self.linear.rounding_of(lambda: grid.largest_sum(terms * grid.step) + terms @ np.abs(grid.offset))
 
 
 def choose(

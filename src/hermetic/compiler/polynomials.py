@@ -73,6 +73,12 @@ def centred(features: FeatureMap, centre: Reals) -> Substitution | None:
     return Substitution(moved, found.weights, found.bias, found.reach, found.folded)
 
 
+def degree_of(features: FeatureMap) -> int:
+    """The most factors of a monomial."""
+    own = _monomials(features.block)
+    return 1 if own is None else max(map(len, own[0]))
+
+
 def _monomials(block: Block) -> tuple[list[Factors], Reals] | None:
     """The factors of every feature and the centres of the inputs, if a block has monomials alone."""
     if isinstance(block, Monomials):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +15,7 @@ from ..quantize import Grid, Reals
 from .inputs import Limits, input_range
 from .linear import LinearMap
 from .mapped import as_values, range_of_features, range_of_inputs
+from .rounding import cast_error
 from .sample import Sample, check_columns
 
 _RANDOM_PROBES = 14
@@ -32,6 +34,8 @@ class Source:
         The model, with the rounding of its features in the estimator's own; where ``centre`` is set and these are
         polynomials, they are centred on the inputs' range.
 
+    ``dtypes`` are the types of float that the estimator rounds what it takes to.
+
     Raises
     ------
     CompileError
@@ -44,6 +48,7 @@ class Source:
         X_sample: Any,
         limits: Limits | None,
         step: Any,
+        dtypes: Sequence[str] = (),
         *,
         centre: bool = True,
         share: bool = False,
@@ -56,6 +61,7 @@ class Source:
                 if share:
                     self._sample.share_range()
             self.encrypted = self._inputs = input_range(linear.inputs, self._sample, limits, step)
+            self.linear = cast_error(linear, self._inputs.lower, self._inputs.upper, dtypes)
             return
         if X_sample is not None:
             self._rows = _read(self._map, X_sample, linear.feature_names)
@@ -63,7 +69,11 @@ class Source:
         if centre:
             self.linear = linear.centred(self._inputs.middle)
             self._map = self.linear.feature_map or self._map
+            self._map = self._map.cast_first(dtypes)
+            self.linear = replace(self.linear, feature_map=self._map)
         self.encrypted = range_of_features(self._map, self._inputs)
+        if not centre:
+            self.linear = cast_error(self.linear, self.encrypted.lower, self.encrypted.upper, dtypes)
         moved = self._map.rounding(self._inputs.lower, self._inputs.upper)
         self.linear = replace(self.linear, own_error=self.linear.own_error + self.linear.terms @ moved)
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import CompileError
-from ..features import Block, Categories, Columns, FeatureMap, Identity
+from ..features import Beside, Block, Categories, Columns, FeatureMap, Identity
 from .linear import LinearMap
 from .passed import Passes, merged
 
@@ -38,12 +38,22 @@ def stacked(maps: Sequence[LinearMap]) -> LinearMap:
         reach=_rows(reach),
         folded=np.concatenate([np.broadcast_to(one.folded, one.bias.shape) for one in maps]),
         own_error=np.concatenate([np.broadcast_to(one.own_error, one.bias.shape) for one in maps]),
+        relative=np.concatenate([np.broadcast_to(one.relative, one.bias.shape) for one in maps]),
+        block=_block(maps) if features is None else None,
         feature_map=features,
         public=tuple(public for one in maps for public in one.public),
         hidden=tuple(hidden for one in maps for hidden in one.hidden),
         uses=np.logical_or.reduce([one.taken for one in maps]),
         passes=_passes(maps) if features is not None or any(one.passes is not None for one in maps) else None,
     )
+
+
+def _block(maps: Sequence[LinearMap]) -> Block | None:
+    if not any(one.block is not None for one in maps):
+        return None
+    found = [one.stepwise for one in maps]
+    blocks = [one for one in found if one is not None]
+    return Beside(*blocks) if len(blocks) == len(maps) else None
 
 
 def _passes(maps: Sequence[LinearMap]) -> Passes:

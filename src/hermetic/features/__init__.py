@@ -23,6 +23,7 @@ from .landmarks import Landmarks
 from .local_filters import LocalFilters
 from .monomials import Monomials
 from .pair_bins import PairBins
+from .precision import Cast, Rounded
 from .splines import Splines
 from .structure import Beside, Chain
 
@@ -34,6 +35,7 @@ __all__ = [
     "Bins",
     "Block",
     "BlockDefaults",
+    "Cast",
     "Categories",
     "Chain",
     "Clip",
@@ -50,6 +52,7 @@ __all__ = [
     "Missing",
     "Monomials",
     "PairBins",
+    "Rounded",
     "Scale",
     "Splines",
     "backbone_name",
