@@ -14,8 +14,9 @@ from ..features import Block, Chain, Columns, FeatureMap
 from ..quantize import Reals
 from ..signature import MAX_FEATURES, MAX_OUTPUTS
 from .codes import without_codes
+from .origin import Origin, of_affine, of_choice
 from .passed import Passes, chained, merged, moved, of_weights
-from .polynomials import Substitution, centred, degree_of, substitute
+from .polynomials import Substitution, centred, substitute
 from .public_block import affine_block, chosen_columns, joined
 from .published import Publication
 
@@ -41,6 +42,9 @@ class LinearMap:
     method, such as sums in float32. An estimator that computes in a ``precision`` (unit roundoff) below float64's
     rounds every term at most ``roundings`` times. ``relative``, a number or (k,), bounds the relative error of every
     term where some steps of it compute in less than float64.
+
+    ``origin`` is a point where an affine map is known without cancellation. ``centre`` (inputs,) says that the features
+    are monomials of x - centre; it is learned, and must be gone (:meth:`centred`) before the features are public.
 
     ``block`` is the map as a public block that rounds as the estimator does, where there is one. ``passes``
     are the values that are inputs as they come; by default those that the weights say. ``uses`` are the inputs
@@ -74,6 +78,8 @@ class LinearMap:
     precision: float = 2.0**-53
     roundings: int = 0
     relative: Reals | float = 0.0
+    origin: Origin | None = None
+    centre: Reals | None = None
 
     def __post_init__(self) -> None:
         k, d = self.weights.shape
@@ -144,16 +150,9 @@ class LinearMap:
                 f"{middle} instead: fit the pipeline again."
             )
         if self.feature_map is not None:
-            found = None
-            if first.feature_map is None:
-                found = substitute(self.feature_map, first.weights, first.bias, first.terms, first.folded)
-            if found is None:
-                return self._after_public(self.feature_map, first)
-            passes = self._passes_after(first)
-            public, hidden = first.public + self.public, first.hidden + self.hidden
-            relative = self._relative_after(first, degree_of(self.feature_map))
-            found_map = replace(self._of(found), public=public, hidden=hidden, relative=relative)
-            return replace(found_map, feature_names=None, passes=passes, uses=first.uses)
+            found = None if first.feature_map is not None else self._substituted(self.feature_map, first)
+            own = self.centred(np.zeros(self.inputs)) if self.centre is not None else self
+            return own._after_public(own.feature_map or self.feature_map, first) if found is None else found
         # Sums of more terms round more often than the d of a plain model.
         longer = max(1.0, middle / d)
         with np.errstate(over="ignore", invalid="ignore"):
@@ -172,12 +171,47 @@ class LinearMap:
                 passes=self._passes_after(first),
                 uses=first.uses,
                 relative=self._relative_after(first),
+                origin=self._origin_after(first),
+                centre=first.centre,
             )
 
-    def _relative_after(self, first: LinearMap, degree: int = 1) -> Reals | float:
-        """Of terms that multiply up to ``degree`` values of ``first``."""
-        before = (1 + np.max(first.relative)) ** degree
-        return np.asarray((1 + self.relative) * before - 1)
+    def _substituted(self, features: FeatureMap, first: LinearMap) -> LinearMap | None:
+        """Monomials of an affine map, as those of its inputs less their origin."""
+        centre = np.zeros(self.inputs) if self.centre is None else self.centre
+        at = first.origin_for(centre)
+        relative = float(np.max(first.relative))
+        constant = at.level - centre
+        found = substitute(features, first.weights, constant, first.terms, at.magnitude, relative)
+        if found is None:
+            return None
+        return replace(
+            self._of(found),
+            public=first.public + self.public,
+            hidden=first.hidden + self.hidden,
+            relative=self._relative_after(first),
+            feature_names=None,
+            passes=self._passes_after(first),
+            uses=first.uses,
+            centre=at.point if at.point.any() else None,
+        )
+
+    def origin_for(self, level: Reals) -> Origin:
+        """``origin``; without one 0, or where a choice of values gives ``level`` (k,)."""
+        if self.origin is not None:
+            return self.origin
+        if self.block is None and isinstance(self.stepwise, Columns):
+            return of_choice(self.weights, level)
+        return of_affine(self.weights, self.bias, self.terms, self.folded, np.zeros(self.weights.shape[1]))
+
+    def _origin_after(self, first: LinearMap) -> Origin | None:
+        if self.feature_map is not None or first.feature_map is not None or self.origin is first.origin is None:
+            return None
+        before = first.origin_for(np.zeros(len(first.bias)) if self.origin is None else self.origin.point)
+        own = self.origin or of_affine(self.weights, self.bias, self.terms, self.folded, before.level)
+        return own.after(before, self.weights, self.terms)
+
+    def _relative_after(self, first: LinearMap) -> Reals | float:
+        return np.asarray((1 + self.relative) * (1 + np.max(first.relative)) - 1)
 
     def _block_after(self, first: LinearMap) -> Block | None:
         """Both maps as one block, where each is one that rounds as the estimator does."""
@@ -199,13 +233,16 @@ class LinearMap:
 
     def centred(self, middle: Reals) -> LinearMap:
         """The same scores from features of x - middle (inputs,), where they are polynomials: these are smaller."""
-        found = None if self.feature_map is None else centred(self.feature_map, middle)
+        if self.feature_map is None:
+            return self
+        private = np.zeros(self.inputs) if self.centre is None else self.centre
+        found = centred(self.feature_map, private, middle)
         return self if found is None else self._of(found)
 
     def _of(self, found: Substitution) -> LinearMap:
         """The same scores from other monomials."""
         step = replace(affine(found.weights, found.bias), reach=found.reach, folded=found.folded, passes={})
-        plain = replace(self, feature_map=None).after(step)
+        plain = replace(self, feature_map=None, centre=None).after(step)
         names, public = self.feature_names, self.public
         return replace(plain, feature_map=found.features, feature_names=names, public=public, passes=self.passes)
 

@@ -18,6 +18,7 @@ from scipy import sparse  # type: ignore[import-untyped]
 from ...features import Chain, Clip, Elementwise, Scale
 from ...features.elementwise import EVEN, FUNCTIONS
 from ..linear import LinearMap, affine
+from ..origin import Origin, of_affine
 from ..stacked import stacked
 from .precision import after, columns_of, example, input_dtype, taking
 from .public_steps import public_step
@@ -30,8 +31,9 @@ def _scaled(scale: npt.ArrayLike, shift: npt.ArrayLike | None = None) -> LinearM
 
 
 def _centred(mean: npt.ArrayLike) -> LinearMap:
-    shift = -np.asarray(mean, dtype=np.float64)
-    return _scaled(np.ones(len(shift)), shift)
+    point = np.asarray(mean, dtype=np.float64)
+    origin = Origin(point, np.zeros(len(point)), np.abs(point))
+    return replace(_scaled(np.ones(len(point)), -point), origin=origin)
 
 
 def _selected(columns: npt.ArrayLike, features: int) -> LinearMap:
@@ -50,7 +52,9 @@ def _scaler(step: Any, **numbers: Any) -> LinearMap:
     block = Scale(d, **{name: one for name, one in numbers.items() if one is not None})
     scale = block.factor / block.divisor
     if not getattr(step, "clip", False):
-        return replace(_scaled(scale, block.shift - block.centre * scale), block=block)
+        zero = np.zeros(d)
+        origin = Origin(block.centre, zero, zero) if block.centre.any() else None
+        return replace(_scaled(scale, block.shift - block.centre * scale), block=block, origin=origin)
     low, high = getattr(step, "feature_range", (-1.0, 1.0))
     clipped = Chain(block, Clip(np.full(d, low), np.full(d, high)))
     return public_step(step, [clipped], (f"scales and shifts of {d} inputs", True))
@@ -73,7 +77,11 @@ def _standard_scaler(scaler: Any) -> LinearMap:
 
 @reads_step("MinMaxScaler", condition="with `clip=True`, scales become public: they need a word")
 def _min_max_scaler(scaler: Any) -> LinearMap:
-    return _scaler(scaler, factor=scaler.scale_, shift=scaler.min_)
+    found = _scaler(scaler, factor=scaler.scale_, shift=scaler.min_)
+    if found.feature_map is not None:
+        return found
+    least = np.asarray(scaler.data_min_, dtype=np.float64)
+    return replace(found, origin=of_affine(found.weights, found.bias, found.terms, 0.0, least))
 
 
 @reads_step("MaxAbsScaler", condition="with `clip=True`, scales become public: they need a word")
