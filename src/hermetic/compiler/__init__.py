@@ -5,18 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from numbers import Real
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy import sparse  # type: ignore[import-untyped]
 
 from ..errors import CompileError, InputError, WireError
 from ..features import Backbone, FeatureMap, backbone_name, computed
 from ..model import EncryptedModel
 from ..parameters import PROFILES
 from ..signature import Signature
-from .inputs import Limits
+from .inputs import InputRange, Limits
 from .linear import LinearMap, affine
 from .planner import Choice, choose
 from .published import check_published
@@ -106,7 +108,8 @@ def compile_model(  # noqa: PLR0913
     """
     _check_options(name, profile, tolerance, flooding)
     # 1. The estimator as an affine map over reals, scalers folded in, of public features where it has non-linear steps.
-    read = read_model(estimator, labels, X_sample if features is None else None)
+    ranges = partial(_range_of, features, X_sample, input_range, input_step)
+    read = read_model(estimator, labels, X_sample if features is None else None, ranges)
     own = without_unused_texts(read.linear, X_sample)
     features, backbone, X_sample = _public_part(features, own, X_sample)
     linear = own if features is None else _on(features, own, read.cast)
@@ -129,6 +132,16 @@ def compile_model(  # noqa: PLR0913
         asked = asked if features is None else features.apply(asked)
     verify(model, read.estimator, asked, values, linear.raw_scores, read.types)
     return model
+
+
+def _range_of(
+    features: FeatureMap | Backbone | None, X_sample: Any, limits: Limits | None, step: Any, inputs: int
+) -> InputRange:
+    """The range of so many inputs of an estimator: what clients encrypt where it is a plain affine map."""
+    plain = affine(sparse.eye_array(inputs, format="csr"))
+    own, backbone, X_sample = _public_part(features, plain, X_sample)
+    linear = replace(plain, feature_map=own)
+    return Source(linear, X_sample, limits, step, centre=False, share=backbone is not None).encrypted
 
 
 def _public_part(

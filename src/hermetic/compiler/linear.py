@@ -45,6 +45,7 @@ class LinearMap:
 
     ``origin`` is a point where an affine map is known without cancellation. ``centre`` (inputs,) says that the features
     are monomials of x - centre; it is learned, and must be gone (:meth:`centred`) before the features are public.
+    ``compared`` says that scores of a sample are compared with each other although there are no labels.
 
     ``block`` is the map as a public block that rounds as the estimator does, where there is one. ``passes``
     are the values that are inputs as they come; by default those that the weights say. ``uses`` are the inputs
@@ -80,6 +81,7 @@ class LinearMap:
     relative: Reals | float = 0.0
     origin: Origin | None = None
     centre: Reals | None = None
+    compared: bool = False
 
     def __post_init__(self) -> None:
         k, d = self.weights.shape

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -45,10 +45,13 @@ class Read:
         return [one.name if one.name in NARROW else "float64" for one in self.types or ()]
 
 
-def read_model(model: Any, labels: Any = None, X_sample: Any = None) -> Read:
+def read_model(
+    model: Any, labels: Any = None, X_sample: Any = None, range_of: Callable[[int], Any] = lambda _: None
+) -> Read:
     """Read a fitted scikit-learn estimator, a booster, a PyTorch module, or an ONNX model or its file.
 
-    ``X_sample`` are inputs as an estimator was fitted on them, whose types it may compute in.
+    ``X_sample`` are inputs as an estimator was fitted on them, whose types it may compute in; ``range_of`` tells the
+    range of so many inputs, None where that follows later.
 
     Raises
     ------
@@ -64,7 +67,7 @@ def read_model(model: Any, labels: Any = None, X_sample: Any = None) -> Read:
     if type(model).__name__ == "Booster":
         return Read(*_read_booster(model, labels), "booster")
     if type(model).__name__ == "NearestNeighbors" and labels is None:
-        return _read_neighbors(model, X_sample)
+        return _read_neighbors(model, X_sample, range_of)
     if labels is not None:
         raise CompileError("labels must be left out: an estimator names its classes itself.")
     return _read_estimator(model, X_sample)
@@ -101,11 +104,11 @@ def _read_booster(booster: Any, labels: Any) -> tuple[LinearMap, Any]:
     return read_booster(booster, labels)
 
 
-def _read_neighbors(index: Any, X_sample: Any) -> Read:
+def _read_neighbors(index: Any, X_sample: Any, range_of: Callable[[int], Any]) -> Read:
     from .sklearn.fitted_types import example_row, input_types
     from .sklearn.neighbors import read_neighbors
 
-    return Read(*read_neighbors(index), "nearestneighbors", input_types(example_row(index, X_sample)))
+    return Read(*read_neighbors(index, range_of), "nearestneighbors", input_types(example_row(index, X_sample)))
 
 
 def _read_estimator(estimator: Any, X_sample: Any) -> Read:
