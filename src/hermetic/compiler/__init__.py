@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse  # type: ignore[import-untyped]
 
 from ..errors import CompileError, InputError, WireError
 from ..features import Backbone, FeatureMap, backbone_name, computed
@@ -24,8 +23,12 @@ from .planner import Choice, choose
 from .published import check_published
 from .reading import read_model
 from .source import Source
+from .spread import MAX_PRODUCTS, spread_of, warn_of_error
 from .unused import without_unused_texts
 from .verify import rows_to_verify, verify
+
+_SAMPLED = 200
+"""Rows of the sample that tell the spread of scores."""
 
 
 def compile_model(  # noqa: PLR0913
@@ -77,19 +80,25 @@ def compile_model(  # noqa: PLR0913
         The step of exact inputs, a number or an array (d,), where every input is smallest + a multiple of it; 0 if
         inputs are any real numbers, although those of the sample are not.
     profile
-        ``"fast"`` (N=4096) or ``"precise"`` (N=8192). By default ``fast``; with a tolerance, the cheapest that meets
-        it.
+        ``"fast"`` (N=4096) or ``"precise"`` (N=8192). By default ``fast``, or the cheapest whose error is at most a
+        fiftieth of the spread of scores on the sample; with a tolerance, the cheapest that meets it.
     tolerance
         Largest acceptable |score - estimator's score|, in units of the score, for every input in range.
     flooding
         Least lambda, in bits, by which answers are flooded (see :mod:`hermetic.bounds`); by default 28 for ``fast`` and
         40 for ``precise``, never below 10. More flooding costs one bit of weight precision for every two bits.
 
+    Warns
+    -----
+    PrecisionWarning
+        If the error is more than a fiftieth of the spread of scores on the sample, and no tolerance was asked for.
+
     Returns
     -------
     EncryptedModel
         Integer weights and the public signature, whose ``error`` bounds |decrypted score - estimator's score| for every
-        input in range, the rounding of the estimator's own arithmetic included.
+        input in range, the rounding of the estimator's own arithmetic included. That of an estimator fitted in float32
+        or float16 is the estimator asked in that type.
 
     Raises
     ------
@@ -121,15 +130,19 @@ def compile_model(  # noqa: PLR0913
     source = Source(linear, X_sample, *options, centre=features is None, share=backbone is not None)
     linear = source.linear
     # 4. Parameters, result bits, limbs and layouts; integer weights with proven bounds.
-    choice = choose(linear, source.encrypted, profile=profile, tolerance=tolerance, flooding=flooding)
+    spread = spread_of(linear, source.sampled(max(1, min(_SAMPLED, MAX_PRODUCTS // linear.weights.size))))
+    asked_for = {"profile": profile, "tolerance": tolerance, "flooding": flooding}
+    choice = choose(linear, source.encrypted, **asked_for, spread=spread)
     # 5. The model and its public signature.
-    model = EncryptedModel(choice.integers, _signature(linear, choice, name or read.name, backbone))
+    model = EncryptedModel(choice.integers, _signature(linear, choice, name or read.name, backbone), spread=spread)
     # 6. The integer reference against the estimator itself.
     if own.feature_map is None:
         values = asked = source.encrypted_values(rows_to_verify(model), model.signature.grid)
     else:
         asked, values = source.probes(rows_to_verify(model))
         asked = asked if features is None else features.apply(asked)
+    if tolerance is None:
+        warn_of_error(choice.error, spread)
     verify(model, read.estimator, asked, values, linear.raw_scores, read.types)
     return model
 
@@ -138,6 +151,8 @@ def _range_of(
     features: FeatureMap | Backbone | None, X_sample: Any, limits: Limits | None, step: Any, inputs: int
 ) -> InputRange:
     """The range of so many inputs of an estimator: what clients encrypt where it is a plain affine map."""
+    from scipy import sparse  # type: ignore[import-untyped]
+
     plain = affine(sparse.eye_array(inputs, format="csr"))
     own, backbone, X_sample = _public_part(features, plain, X_sample)
     linear = replace(plain, feature_map=own)

@@ -101,12 +101,14 @@ class Source:
         """Values that may be encrypted (n, d): the grid's smallest and largest, random ones, and those of up to
         ``count`` inputs of the sample.
         """
-        found = [_on_grid(grid)]
+        sampled = self.sampled(count)
+        return np.concatenate([_on_grid(grid), *([] if sampled is None else [sampled])])
+
+    def sampled(self, count: int) -> Reals | None:
+        """What is encrypted of up to ``count`` inputs of the sample (n, d); None without one."""
         if self._sample is not None:
-            found.append(self._sample.rows(count))
-        elif self._rows is not None:
-            found.append(self._features(self._rows[_spread(len(self._rows), count)]))
-        return np.concatenate(found)
+            return self._sample.rows(count)
+        return None if self._rows is None else self._features(self._rows[_spread(len(self._rows), count)])
 
     def _features(self, rows: npt.NDArray[Any]) -> Reals:
         """Of rows that were read: categories are numbers in them."""
