@@ -31,11 +31,8 @@ def show_report(console: Console, signature: Signature, model: EncryptedModel | 
         section(console, "Public too: what clients compute before they encrypt", facts(rows))
     if model is not None:
         section(console, "Private: stays with the owner", facts(_private(model, file_bytes)))
-    section(
-        console,
-        "Guaranteed, for every input in range",
-        facts(_guaranteed(signature, None if model is None else model.spread)),
-    )
+    spread = None if model is None else model.spread
+    section(console, "Guaranteed, for every input in range", facts(_guaranteed(signature, spread)))
     section(console, "Bytes", facts(_bytes(signature)))
 
 

@@ -131,8 +131,7 @@ def compile_model(  # noqa: PLR0913
     linear = source.linear
     # 4. Parameters, result bits, limbs and layouts; integer weights with proven bounds.
     spread = spread_of(linear, source.sampled(max(1, min(_SAMPLED, MAX_PRODUCTS // linear.weights.size))))
-    asked_for = {"profile": profile, "tolerance": tolerance, "flooding": flooding}
-    choice = choose(linear, source.encrypted, **asked_for, spread=spread)
+    choice = choose(linear, source.encrypted, profile=profile, tolerance=tolerance, flooding=flooding, spread=spread)
     # 5. The model and its public signature.
     model = EncryptedModel(choice.integers, _signature(linear, choice, name or read.name, backbone), spread=spread)
     # 6. The integer reference against the estimator itself.
@@ -142,7 +141,7 @@ def compile_model(  # noqa: PLR0913
         asked, values = source.probes(rows_to_verify(model))
         asked = asked if features is None else features.apply(asked)
     if tolerance is None:
-        warn_of_error(choice.error, spread)
+        warn_of_error(choice.error, float(np.max(choice.own_rounding)), spread)
     verify(model, read.estimator, asked, values, linear.raw_scores, read.types)
     return model
 

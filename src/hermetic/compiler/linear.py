@@ -237,14 +237,13 @@ class LinearMap:
         """The same scores from features of x - middle (inputs,), where they are polynomials: these are smaller."""
         if self.feature_map is None:
             return self
-        private = np.zeros(self.inputs) if self.centre is None else self.centre
-        found = centred(self.feature_map, private, middle)
+        found = centred(self.feature_map, middle, 0.0 if self.centre is None else self.centre)
         return self if found is None else self._of(found)
 
     def _of(self, found: Substitution) -> LinearMap:
         """The same scores from other monomials."""
         step = replace(affine(found.weights, found.bias), reach=found.reach, folded=found.folded, passes={})
-        plain = replace(self, feature_map=None, centre=None).after(step)
+        plain = replace(self, feature_map=None, centre=None, origin=None).after(step)
         names, public = self.feature_names, self.public
         return replace(plain, feature_map=found.features, feature_names=names, public=public, passes=self.passes)
 

@@ -67,7 +67,7 @@ def substitute(
     return Substitution(monomials, matrix, shift, matrix_reach, np.maximum(shift_reach - np.abs(shift), 0.0))
 
 
-def centred(features: FeatureMap, private: Reals, centre: Reals) -> Substitution | None:
+def centred(features: FeatureMap, centre: Reals, private: Reals | float = 0.0) -> Substitution | None:
     """Monomials of x - private (inputs,) as an affine map of those of x - centre, whose values are smaller."""
     from scipy import sparse  # type: ignore[import-untyped]
 

@@ -32,14 +32,18 @@ def spread_of(linear: LinearMap, features: Reals | None) -> float | None:
     return found if found > _CONSTANT * float(np.abs(scores).max()) else None
 
 
-def warn_of_error(error: float, spread: float | None) -> None:
-    """Warn (:class:`PrecisionWarning`) of an error that is not small beside the spread of scores."""
+def warn_of_error(error: float, own: float, spread: float | None) -> None:
+    """Warn (:class:`PrecisionWarning`) of an error, of which ``own`` is what the estimator itself rounds, that is not
+    small beside the spread of scores.
+    """
     if spread is None or error <= SMALL * spread:
         return
+    ways = "fit it in float64, on data that were centred and scaled"
+    if own <= SMALL * spread:
+        ways = f"leave profile out, pass profile='precise', less flooding or a narrower input_range, or {ways}"
     warnings.warn(
-        f"the guaranteed error of scores, {error:g}, must be small beside their spread on X_sample, {spread:.3g}. It is "
-        f"{error / spread:.1%} of it: answers may tell little. Pass profile='precise', a tolerance=, or a narrower "
-        "input_range, or fit the estimator in float64 on centred and scaled data.",
+        f"the guaranteed error of scores must be small beside their spread on X_sample, {spread:.3g}. It is {error:g}, "
+        f"of which the estimator itself rounds {own:.2g}, so that answers may tell little: {ways}.",
         PrecisionWarning,
         stacklevel=3,
     )

@@ -33,6 +33,7 @@ class Scale(BlockDefaults):
     divisor: Reals
     factor: Reals
     shift: Reals
+    elementwise: ClassVar[bool] = True
     kind: ClassVar[str] = "scale"
     whole: ClassVar[bool] = False
 

@@ -53,6 +53,7 @@ class Elementwise(BlockDefaults):
 
     inputs: int
     function: str
+    elementwise: ClassVar[bool] = True
     kind: ClassVar[str] = "elementwise"
 
     def __post_init__(self) -> None:
@@ -119,6 +120,7 @@ class Clip(BlockDefaults):
 
     low: Reals
     high: Reals
+    elementwise: ClassVar[bool] = True
     kind: ClassVar[str] = "clip"
     whole: ClassVar[bool] = False
 

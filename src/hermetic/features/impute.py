@@ -33,6 +33,7 @@ class Impute(BlockDefaults):
 
     values: Reals
     marker: float
+    elementwise: ClassVar[bool] = True
     kind: ClassVar[str] = "impute"
     whole: ClassVar[bool] = False
 

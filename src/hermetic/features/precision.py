@@ -44,6 +44,7 @@ class Cast(BlockDefaults):
     """
 
     dtypes: tuple[str, ...]
+    elementwise: ClassVar[bool] = True
     kind: ClassVar[str] = "cast"
     whole: ClassVar[bool] = False
 
@@ -129,6 +130,10 @@ class Rounded:
     @property
     def outputs(self) -> int:
         return self.block.outputs
+
+    @property
+    def elementwise(self) -> bool:
+        return self.block.elementwise
 
     @property
     def whole(self) -> bool:
