@@ -18,7 +18,7 @@ from sklearn.feature_selection import SelectKBest
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.naive_bayes import GaussianNB
-from sklearn.neighbors import NearestCentroid, NearestNeighbors
+from sklearn.neighbors import NearestNeighbors
 from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import KBinsDiscretizer, MinMaxScaler, PolynomialFeatures, RobustScaler, StandardScaler
 from sklearn.svm import LinearSVC
@@ -35,7 +35,7 @@ X, CLASSES = load_iris(return_X_y=True)
 Y = 2 * X[:, 0] + X[:, 2] ** 2
 OFFSETS = [0.0, 1e3, 1e6, 1e9]
 SIZES = np.array([1e-6, 1.0, 1e3, 1e6])
-"""What columns of different units are multiplied by."""
+"""What columns of different units are multiplied by; scikit-learn takes their covariances for singular."""
 
 HALVES = ColumnTransformer(
     [("a", StandardScaler(), [0, 1]), ("b", make_pipeline(SelectKBest(k=1), MinMaxScaler()), [2, 3])]
@@ -76,8 +76,10 @@ def reference(model: EncryptedModel, data: np.ndarray) -> np.ndarray:
     return client.scores_to_response(scores[:, 0] if model.signature.squeeze else scores)
 
 
-@pytest.mark.parametrize("offset", OFFSETS)
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize(
+    ("name", "offset"),
+    [(name, offset) for name in MODELS for offset in OFFSETS if (name, offset) != ("gaussian of components", 1e9)],
+)
 def test_no_offset_makes_an_error_large(name: str, offset: float) -> None:
     data = X + offset
     estimator = fitted(name, data)
@@ -90,7 +92,7 @@ def test_no_offset_makes_an_error_large(name: str, offset: float) -> None:
     assert model.signature.error <= 0.02 * model.spread
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", sorted(MODELS.keys() - {"quadratic", "one quadratic each"}))
 def test_columns_of_different_units(name: str) -> None:
     data = (X + 100) * SIZES
     estimator = fitted(name, data)
@@ -153,7 +155,7 @@ def test_points_near_the_data_stay_private(name: str) -> None:
             model = hermetic.compile(fitted(name, some), None, input_range=ranges)
         centres.append(json.dumps(json.loads(model.signature.json)["feature_map"]))
     assert centres[0] == centres[1]
-    bins = make_pipeline(KBinsDiscretizer(3, quantile_method="averaged_inverted_cdf"), GaussianNB()).fit(X, CLASSES)
+    bins = make_pipeline(KBinsDiscretizer(3, encode="onehot-dense"), GaussianNB()).fit(X, CLASSES)
     assert all(not one.get("centre") or not any(one["centre"]) for one in _monomials(read_model(bins).linear))
 
 
@@ -181,6 +183,14 @@ def test_an_error_that_is_not_small_is_said() -> None:
     assert model.signature.error > model.spread
 
 
+def test_what_an_estimator_rounds_itself_is_said_too() -> None:
+    """PCA takes one large product off another: 1e9 in float64 leaves seven digits of each component."""
+    data = X + 1e9
+    with pytest.warns(PrecisionWarning):
+        model = hermetic.compile(fitted("gaussian of components", data), data)
+    assert model.signature.error > 0.02 * model.spread
+
+
 def test_who_asks_for_a_tolerance_is_not_warned() -> None:
     estimator = make_pipeline(StandardScaler(), Ridge()).fit(X, Y)
     with warnings.catch_warnings():
@@ -188,15 +198,6 @@ def test_who_asks_for_a_tolerance_is_not_warned() -> None:
         hermetic.compile(estimator, X, tolerance=10.0)
         with pytest.raises(PrecisionError):
             hermetic.compile(*noisy(), tolerance=1e-3)
-
-
-def wide() -> tuple[Any, np.ndarray]:
-    """One column of a large range that hardly counts: its rounding is large beside what counts."""
-    data = X * [1, 1, 1, 1e6]
-    estimator = Ridge(alpha=1e-9).fit(data, X[:, 0])
-    estimator.coef_ = np.array([1e-5, 0.0, 0.0, 1e-6 * 0.0])
-    estimator.coef_[3] = 1e-3
-    return NearestCentroid().fit(data, CLASSES), data
 
 
 def test_the_profile_is_the_cheapest_that_is_precise_enough() -> None:
@@ -217,7 +218,7 @@ def test_the_command_line_tells_the_error_beside_the_spread(tmp_path: Path) -> N
     assert b"spread" not in model.signature.json
     shown = CliRunner().invoke(app, ["inspect", str(path)])
     assert "of the spread of scores" in " ".join(shown.output.split())
-    found = json.loads(CliRunner().invoke(app, ["inspect", str(path), "--output", "json"]).output)
+    found = json.loads(CliRunner().invoke(app, ["inspect", str(path), "--json"]).output)
     assert found["error_over_spread"] == pytest.approx(model.signature.error / model.spread)
 
 

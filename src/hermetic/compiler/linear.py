@@ -17,6 +17,7 @@ from .codes import without_codes
 from .origin import Origin, of_affine, of_choice
 from .passed import Passes, chained, merged, moved, of_weights
 from .polynomials import Substitution, centred, substitute
+from .polynomials import moved as moved_by
 from .public_block import affine_block, chosen_columns, joined
 from .published import Publication
 
@@ -239,6 +240,13 @@ class LinearMap:
             return self
         found = centred(self.feature_map, middle, 0.0 if self.centre is None else self.centre)
         return self if found is None else self._of(found)
+
+    def around(self, point: Reals) -> LinearMap:
+        """The same scores from monomials of x - point (inputs,), which stays private; ``centre`` must be there."""
+        found = (
+            None if self.feature_map is None or self.centre is None else moved_by(self.feature_map, point - self.centre)
+        )
+        return self.centred(np.zeros(self.inputs)) if found is None else replace(self._of(found), centre=point)
 
     def _of(self, found: Substitution) -> LinearMap:
         """The same scores from other monomials."""

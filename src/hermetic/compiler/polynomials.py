@@ -67,18 +67,22 @@ def substitute(
     return Substitution(monomials, matrix, shift, matrix_reach, np.maximum(shift_reach - np.abs(shift), 0.0))
 
 
-def centred(features: FeatureMap, centre: Reals, private: Reals | float = 0.0) -> Substitution | None:
-    """Monomials of x - private (inputs,) as an affine map of those of x - centre, whose values are smaller."""
+def moved(features: FeatureMap, by: Reals) -> Substitution | None:
+    """Monomials of x + by (inputs,) as an affine map of those of x."""
     from scipy import sparse  # type: ignore[import-untyped]
 
-    n = features.inputs
-    one = sparse.eye_array(n, format="csr")
-    found = substitute(features, one, centre - private, one, np.zeros(n))
+    one = sparse.eye_array(features.inputs, format="csr")
+    return substitute(features, one, by, one, np.zeros(features.inputs))
+
+
+def centred(features: FeatureMap, centre: Reals, private: Reals | float = 0.0) -> Substitution | None:
+    """Monomials of x - private (inputs,) as an affine map of those of x - centre, whose values are smaller."""
+    found = moved(features, centre - private)
     if found is None:
         return None
     (block,) = found.features.blocks
-    moved = FeatureMap(Monomials(n, block.factors, centre))  # type: ignore[attr-defined]
-    return Substitution(moved, found.weights, found.bias, found.reach, found.folded)
+    around = FeatureMap(Monomials(features.inputs, block.factors, centre))  # type: ignore[attr-defined]
+    return Substitution(around, found.weights, found.bias, found.reach, found.folded)
 
 
 def _monomials(block: Block) -> tuple[list[Factors], Reals] | None:

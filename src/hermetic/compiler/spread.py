@@ -42,8 +42,8 @@ def warn_of_error(error: float, own: float, spread: float | None) -> None:
     if own <= SMALL * spread:
         ways = f"leave profile out, pass profile='precise', less flooding or a narrower input_range, or {ways}"
     warnings.warn(
-        f"the guaranteed error of scores must be small beside their spread on X_sample, {spread:.3g}. It is {error:g}, "
-        f"of which the estimator itself rounds {own:.2g}, so that answers may tell little: {ways}.",
+        f"the guaranteed error of scores must be small beside their spread on X_sample, {spread:.3g}. It is {error:g}"
+        f"{f', and the estimator itself rounds {own:.2g} of it' if own else ''}. Answers may tell little: {ways}.",
         PrecisionWarning,
         stacklevel=3,
     )

@@ -24,7 +24,9 @@ def stacked(maps: Sequence[LinearMap]) -> LinearMap:
     Where one of them has a feature map, all inputs that the others take pass through it; a block that several have is
     computed once.
     """
-    maps = [one if one.centre is None else one.centred(np.zeros(one.inputs)) for one in maps]
+    centre = None if any(one.centre is None for one in maps) else maps[0].centre
+    point = np.zeros(maps[0].inputs) if centre is None else centre
+    maps = [one if one.centre is None else one.around(point) for one in maps]
     weights, reach = [one.weights for one in maps], [one.terms for one in maps]
     features = None
     if any(one.feature_map is not None for one in maps):
@@ -45,6 +47,7 @@ def stacked(maps: Sequence[LinearMap]) -> LinearMap:
         block=_block(maps) if features is None else None,
         origin=_origin(maps) if features is None else None,
         feature_map=features,
+        centre=centre,
         public=tuple(public for one in maps for public in one.public),
         hidden=tuple(hidden for one in maps for hidden in one.hidden),
         uses=np.logical_or.reduce([one.taken for one in maps]),
