@@ -64,6 +64,8 @@ def parameters_of(block: Block) -> Iterator[str]:
 
 
 def _shown(value: Any) -> str:
+    if isinstance(value, list) and all(isinstance(one, str) for one in value):
+        return ", ".join(sorted(set(value)))
     return f"({_count(value):,} numbers)" if isinstance(value, list) else "NaN" if value is None else f"{value}"
 
 
