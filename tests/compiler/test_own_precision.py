@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from typing import Any
 
@@ -274,9 +275,12 @@ def test_neighbours_of_float32(metric: str, algorithm: str) -> None:
     assert np.abs(np.take_along_axis(scores, places, axis=1) - own).max() <= model.signature.error
 
 
-def test_one_hot_features_of_types_are_the_encoders() -> None:
-    data = np.round(X, 1).astype(np.float32)
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_categories_are_looked_up_in_the_type_that_they_were_learned_in(dtype: str) -> None:
+    """0.1 is no category of float32, but what it is rounded to is."""
+    data = X.astype(dtype)
     estimator = make_pipeline(OneHotEncoder(handle_unknown="ignore"), Ridge()).fit(data, Y)
     model = compiled(estimator, data)
-    found, allowed = apart(model, estimator, data, data)
+    found, allowed = apart(model, estimator, X, X.astype(dtype))
     assert (found <= allowed).all()
+    assert json.loads(model.signature.json)["feature_map"]["categories"][0]["dtype"] == dtype

@@ -49,6 +49,12 @@ def input_dtype() -> np.dtype[Any]:
     return found if found.kind in "fiu" else np.dtype(np.float64)
 
 
+def narrow_input() -> str | None:
+    """The name of that type, if it is narrower than float64."""
+    found = input_dtype().name
+    return found if found in NARROW else None
+
+
 def dtype_of(table: Any) -> np.dtype[Any]:
     """The one type that scikit-learn would read a table in."""
     if table is None:
