@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections import OrderedDict
 from pathlib import Path
@@ -36,8 +37,10 @@ class EncryptedModel:
     queries it answers.
     """
 
-    def __init__(self, integers: IntegerMap, signature: Signature) -> None:
+    def __init__(self, integers: IntegerMap, signature: Signature, *, spread: float | None = None) -> None:
         """Check that the bounds of :mod:`hermetic.circuits.linear.bounds` hold for these weights.
+
+        ``spread`` is how far apart scores were on the sample; None is not known.
 
         Raises
         ------
@@ -47,6 +50,7 @@ class EncryptedModel:
         _check(integers, signature)
         self._integers = integers
         self.signature = signature
+        self.spread = spread
         self._encoded: OrderedDict[Layout, EncodedWeights] = OrderedDict()
         self._pools: OrderedDict[str, ZeroPool] = OrderedDict()
 
@@ -114,7 +118,8 @@ class EncryptedModel:
         """
         one = self._integers
         tensors = {"weights": np.ascontiguousarray(one.weights), "bias": np.ascontiguousarray(one.bias)}
-        data = save(tensors, metadata={"format": FORMAT, "signature": self.signature.json.decode()})
+        spread = {} if self.spread is None else {"spread": repr(self.spread)}
+        data = save(tensors, metadata={"format": FORMAT, "signature": self.signature.json.decode(), **spread})
         try:
             write_private(Path(path), data)
         except OSError as error:
@@ -141,11 +146,11 @@ class EncryptedModel:
                 weights = _integers(file.get_tensor("weights"), np.int16, np.int32, np.int64)
                 bias = _integers(file.get_tensor("bias"), np.int64)
             signature = Signature.from_json(metadata["signature"].encode())
-        except (SafetensorError, WireError, OSError, KeyError, TypeError) as error:
+            spread = _spread(metadata)
+        except (SafetensorError, WireError, OSError, KeyError, TypeError, ValueError) as error:
             raise ModelFileError(f"{path} is not a valid Hermetic model file: {error}") from error
-        return EncryptedModel(
-            IntegerMap(weights, bias, signature.scale_exponent, signature.limbs, signature.limb_bits), signature
-        )
+        integers = IntegerMap(weights, bias, signature.scale_exponent, signature.limbs, signature.limb_bits)
+        return EncryptedModel(integers, signature, spread=spread)
 
     def __repr__(self) -> str:
         one = self.signature
@@ -185,6 +190,15 @@ def _check_offer(integers: IntegerMap, signature: Signature, offer: Offer) -> No
             f"answers in {offer.layout} must be flooded by {max(offer.lambda_bits, bounds.MIN_LAMBDA_BITS)} bits. "
             f"These weights leave {found:.1f}."
         )
+
+
+def _spread(metadata: dict[str, str]) -> float | None:
+    if "spread" not in metadata:
+        return None
+    found = float(metadata["spread"])
+    if not 0 < found < math.inf:
+        raise ValueError(f"the spread of scores must be a positive number. Got {found} instead.")
+    return found
 
 
 def _integers(tensor: Any, *types: type) -> Any:

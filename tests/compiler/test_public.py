@@ -194,7 +194,6 @@ class TestRefusals:
                 OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=np.nan),
                 "unknown_value that is a number",
             ),
-            (KBinsDiscretizer(3, dtype=np.float32), "must compute in float64"),
             (QuantileTransformer(n_quantiles=10), "is a QuantileTransformer instead"),
             (KMeans(3, n_init=1), "is a KMeans instead"),
         ],

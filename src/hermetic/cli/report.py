@@ -32,7 +32,8 @@ def show_report(console: Console, signature: Signature, model: EncryptedModel | 
         section(console, "Public too: what clients compute before they encrypt", facts(rows))
     if model is not None:
         section(console, "Private: stays with the owner", facts(_private(model, file_bytes)))
-    section(console, "Guaranteed, for every input in range", facts(_guaranteed(signature)))
+    spread = None if model is None else model.spread
+    section(console, "Guaranteed, for every input in range", facts(_guaranteed(signature, spread)))
     section(console, "Bytes", facts(_bytes(signature)))
 
 
@@ -51,6 +52,7 @@ def as_json(signature: Signature, model: EncryptedModel | None, file_bytes: int)
         "public": json.loads(signature.json),
         "private": None if model is None else {"weights": model.integers.weights.shape},
         "guaranteed_error": signature.error,
+        "error_over_spread": None if model is None or model.spread is None else signature.error / model.spread,
         "lambda_bits": signature.lambda_bits,
         "security_bits": SECURITY_BITS,
         "parameters": {
@@ -108,14 +110,19 @@ def _private(model: EncryptedModel, file_bytes: int) -> dict[str, str]:
     }
 
 
-def _guaranteed(signature: Signature) -> dict[str, str]:
+def _guaranteed(signature: Signature, spread: float | None) -> dict[str, str]:
     one = signature.parameters
+    beside = "" if spread is None else f", {_share(signature.error / spread)} of the spread of scores, {spread:.3g}"
     modulus = "+".join(str(p.bit_length()) for p in one.data_primes)
     return {
-        "error of a score": f"<= {signature.error:g}",
+        "error of a score": f"<= {signature.error:g}{beside}",
         "flooding of answers": f"lambda >= {signature.lambda_bits:g} bits",
         "security": f"{SECURITY_BITS} bits: profile {one.profile}, N = {one.ring_degree:,}, q = {modulus} bits",
     }
+
+
+def _share(value: float) -> str:
+    return f"{value:.1%}" if value >= 0.001 else "less than 0.1%"
 
 
 def _bytes(signature: Signature) -> dict[str, str]:

@@ -61,6 +61,10 @@ class InputRange:
         return Grid(self.lower + below * self.step, self.step, -below, steps - below, exact=True, groups=self.groups)
 
 
+RangeOf = Callable[[int, tuple[str, ...] | None], InputRange | None]
+"""The range of so many inputs, and their names if they have any; None where it is not known yet."""
+
+
 def input_range(
     features: int,
     sample: Sample | None,

@@ -25,6 +25,7 @@ from ..rlwe.parameters import FAST, PROFILES, Parameters
 from ..signature import Offer
 from .inputs import InputRange
 from .linear import LinearMap
+from .spread import SMALL
 
 DEFAULT_LAMBDA = {"fast": 28.0, "precise": 40.0}
 """The least flooding, in bits, unless the caller asks for another."""
@@ -71,7 +72,8 @@ class Choice:
     @property
     def own_rounding(self) -> Reals | float:
         """What the model's own method rounds beyond float64, for every score."""
-        return self.linear.own_rounding(np.maximum(np.abs(self.grid.lower), np.abs(self.grid.upper)))
+        grid, terms = self.grid, self.linear.terms
+        return self.linear.rounding_of(lambda: grid.largest_sum(terms * grid.step) + terms @ np.abs(grid.offset))
 
 
 def choose(
@@ -81,9 +83,11 @@ def choose(
     profile: str | None = None,
     tolerance: float | None = None,
     flooding: float | None = None,
+    spread: float | None = None,
 ) -> Choice:
     """The cheapest choice that meets ``tolerance``, flooded as much as the tolerance allows; without a tolerance, the
-    most precise of one limb in the profile.
+    most precise of one limb in the profile. Without either, the cheapest whose error is small beside the ``spread`` of
+    scores, where one is.
 
     Raises
     ------
@@ -98,7 +102,7 @@ def choose(
         found = _most_precise(linear, inputs, parameters, 1, flooding)
         if found is None:
             raise PrecisionError(_what_floods(linear, inputs, parameters, flooding))
-        return found
+        return found if profile is not None or spread is None else _small_beside(spread, found, inputs, flooding)
     profiles = PROFILES.values() if profile is None else [PROFILES[profile]]
     tried: list[Choice] = []
     for parameters, limbs in _by_cost(profiles, *linear.weights.shape):
@@ -109,6 +113,20 @@ def choose(
     if not tried:
         raise PrecisionError(_what_floods(linear, inputs, list(profiles)[-1], flooding))
     raise PrecisionError(_what_fits(tried, tolerance))
+
+
+def _small_beside(spread: float, first: Choice, inputs: InputRange, flooding: float | None) -> Choice:
+    """The first choice, or the cheapest whose error is small beside a spread; none that is no better."""
+    wanted, linear = SMALL * spread, first.linear
+    if first.error <= wanted or float(np.max(first.own_rounding)) > wanted:
+        return first
+    found = [first]
+    for parameters, limbs in _by_cost(PROFILES.values(), *linear.weights.shape):
+        choice = _most_precise(linear, inputs, parameters, limbs, flooding)
+        found += [] if choice is None else [choice]
+        if found[-1].error <= wanted:
+            return found[-1]
+    return min(found, key=lambda one: one.error)
 
 
 def _check_scores(linear: LinearMap, inputs: InputRange) -> None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ..errors import CompileError
+from ..features.precision import NARROW
+from .inputs import RangeOf
 from .linear import LinearMap
 from .torch_modules import is_torch_module, read_torch_module
 
@@ -26,15 +31,26 @@ class Read:
         What has the model's own methods, as a scikit-learn estimator.
     name
         What to call it.
+    types
+        The types of its inputs, as it was fitted on them; None where it takes float64.
     """
 
     linear: LinearMap
     estimator: Any
     name: str
+    types: Sequence[np.dtype[Any]] | None = None
+
+    @property
+    def cast(self) -> list[str]:
+        """The type of float that every input is rounded to."""
+        return [one.name if one.name in NARROW else "float64" for one in self.types or ()]
 
 
-def read_model(model: Any, labels: Any = None) -> Read:
+def read_model(model: Any, labels: Any = None, X_sample: Any = None, range_of: RangeOf = lambda *_: None) -> Read:
     """Read a fitted scikit-learn estimator, a booster, a PyTorch module, or an ONNX model or its file.
+
+    ``X_sample`` are inputs as an estimator was fitted on them, whose types it may compute in; ``range_of`` tells the
+    range of so many inputs with such names, None where that follows later.
 
     Raises
     ------
@@ -50,10 +66,10 @@ def read_model(model: Any, labels: Any = None) -> Read:
     if type(model).__name__ == "Booster":
         return Read(*_read_booster(model, labels), "booster")
     if type(model).__name__ == "NearestNeighbors" and labels is None:
-        return Read(*_read_neighbors(model), "nearestneighbors")
+        return _read_neighbors(model, X_sample, range_of)
     if labels is not None:
         raise CompileError("labels must be left out: an estimator names its classes itself.")
-    return Read(_read_estimator(model), model, type(model).__name__.lower())
+    return _read_estimator(model, X_sample)
 
 
 def _read_onnx(model: Any, labels: Any) -> Read:
@@ -81,17 +97,23 @@ def _read_booster(booster: Any, labels: Any) -> tuple[LinearMap, Any]:
     return read_booster(booster, labels)
 
 
-def _read_neighbors(index: Any) -> tuple[LinearMap, Any]:
+def _read_neighbors(index: Any, X_sample: Any, range_of: RangeOf) -> Read:
+    from .sklearn.fitted_types import example_row, input_types
     from .sklearn.neighbors import read_neighbors
     from .sklearn.registry import with_names
 
-    linear, nearness = read_neighbors(index)
-    return with_names(linear, index), nearness
+    linear, nearness = read_neighbors(index, range_of)
+    types = input_types(example_row(index, X_sample))
+    return Read(with_names(linear, index), nearness, "nearestneighbors", types)
 
 
-def _read_estimator(estimator: Any) -> LinearMap:
+def _read_estimator(estimator: Any, X_sample: Any) -> Read:
     try:
         from .sklearn import read_estimator
+        from .sklearn.fitted_types import example_row, input_types
+        from .sklearn.precision import taking
     except ImportError as error:
         raise CompileError(_NO_SKLEARN) from error
-    return read_estimator(estimator)
+    row = example_row(estimator, X_sample)
+    with taking(row):
+        return Read(read_estimator(estimator), estimator, type(estimator).__name__.lower(), input_types(row))

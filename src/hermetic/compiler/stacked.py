@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..arrays import Reals
 from ..errors import CompileError
-from ..features import Block, Categories, Columns, FeatureMap, Identity
+from ..features import Beside, Block, Categories, Columns, FeatureMap, Identity
 from .linear import LinearMap
+from .origin import Origin
 from .passed import Passes, merged
 
 Numbers = npt.NDArray[np.intp]
@@ -22,6 +24,9 @@ def stacked(maps: Sequence[LinearMap]) -> LinearMap:
     Where one of them has a feature map, all inputs that the others take pass through it; a block that several have is
     computed once.
     """
+    centre = None if any(one.centre is None for one in maps) else maps[0].centre
+    point = np.zeros(maps[0].inputs) if centre is None else centre
+    maps = [one if one.centre is None else one.around(point) for one in maps]
     weights, reach = [one.weights for one in maps], [one.terms for one in maps]
     features = None
     if any(one.feature_map is not None for one in maps):
@@ -38,12 +43,42 @@ def stacked(maps: Sequence[LinearMap]) -> LinearMap:
         reach=_rows(reach),
         folded=np.concatenate([np.broadcast_to(one.folded, one.bias.shape) for one in maps]),
         own_error=np.concatenate([np.broadcast_to(one.own_error, one.bias.shape) for one in maps]),
+        relative=np.concatenate([np.broadcast_to(one.relative, one.bias.shape) for one in maps]),
+        block=_block(maps) if features is None else None,
+        origin=_origin(maps) if features is None else None,
         feature_map=features,
+        centre=centre,
         public=tuple(public for one in maps for public in one.public),
         hidden=tuple(hidden for one in maps for hidden in one.hidden),
         uses=np.logical_or.reduce([one.taken for one in maps]),
         passes=_passes(maps) if features is not None or any(one.passes is not None for one in maps) else None,
     )
+
+
+def _origin(maps: Sequence[LinearMap]) -> Origin | None:
+    """The point of the first map that takes an input, for each; other maps of that input are moved there."""
+    if all(one.origin is None for one in maps):
+        return None
+    found = [one.origin_for(np.zeros(len(one.bias))) for one in maps]
+    point, free = np.zeros(maps[0].inputs), np.ones(maps[0].inputs, dtype=np.bool_)
+    for one, at in zip(maps, found, strict=True):
+        own = np.asarray(one.terms.sum(axis=0)).ravel() != 0
+        point[own & free], free = at.point[own & free], free & ~own
+    whole = [_moved(one, at, point) for one, at in zip(maps, found, strict=True)]
+    return Origin(point, *(np.concatenate([getattr(one, name) for one in whole]) for name in ("level", "magnitude")))
+
+
+def _moved(one: LinearMap, at: Origin, point: Reals) -> Origin:
+    moved = point - at.point
+    return Origin(point, at.level + one.weights @ moved, at.magnitude + one.terms @ np.abs(moved))
+
+
+def _block(maps: Sequence[LinearMap]) -> Block | None:
+    if not any(one.block is not None for one in maps):
+        return None
+    found = [one.stepwise for one in maps]
+    blocks = [one for one in found if one is not None]
+    return Beside(*blocks) if len(blocks) == len(maps) else None
 
 
 def _passes(maps: Sequence[LinearMap]) -> Passes:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import importlib.util
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,11 +24,16 @@ from ..signature import Signature
 
 _MAX_ROWS = 1000
 _MAX_PRODUCTS = 1 << 24
-_LINK_ERROR = {np.dtype(np.float32): 1e-6, np.dtype(np.float64): 1e-9}
+_LINK_ERROR = {np.dtype(np.float16): 4e-3, np.dtype(np.float32): 1e-6, np.dtype(np.float64): 1e-9}
 
 
 def verify(
-    model: EncryptedModel, estimator: Any, asked: Any, values: Reals, raw_scores: Mapping[str, bool] | None = None
+    model: EncryptedModel,
+    estimator: Any,
+    asked: Any,
+    values: Reals,
+    raw_scores: Mapping[str, bool] | None = None,
+    types: Sequence[np.dtype[Any]] | None = None,
 ) -> None:
     """Check that scores, labels and probabilities are the estimator's own.
 
@@ -40,6 +45,8 @@ def verify(
         Their features (n, d): what clients would encrypt.
     raw_scores
         Options with which ``predict`` gives the scores, where there is no ``decision_function``.
+    types
+        Those of the inputs that it was fitted on, in which it is asked; None is float64.
 
     Raises
     ------
@@ -53,7 +60,7 @@ def verify(
         raise CompileError(f"X_sample must be inputs that clients may encrypt: {error}") from error
     one = model.integers
     scores = recombine(one.apply(integers), one.limbs, one.limb_bits, one.scale_exponent)
-    own = estimator_answers(estimator, signature, asked, raw_scores)
+    own = estimator_answers(estimator, signature, asked, raw_scores, types)
     if signature.method == "predict" and signature.labels is not None:
         _check_chosen(signature, signature.labels, scores, own("predict"))
         return
@@ -73,18 +80,24 @@ def rows_to_verify(model: EncryptedModel) -> int:
 
 
 def estimator_answers(
-    estimator: Any, signature: Signature, values: Any, raw_scores: Mapping[str, bool] | None = None
+    estimator: Any,
+    signature: Signature,
+    values: Any,
+    raw_scores: Mapping[str, bool] | None = None,
+    types: Sequence[np.dtype[Any]] | None = None,
 ) -> Callable[[str], npt.NDArray[Any]]:
     """answer(method): what the estimator's own method gives for values (n, d).
 
     An estimator that was fitted on named columns is asked with a DataFrame, where pandas is there: it may choose
     columns by name.
     """
-    asked: Any = values
+    asked = _as_fitted(values, types)
     if signature.feature_names is not None and importlib.util.find_spec("pandas"):
         pandas = importlib.import_module("pandas")
         frame = pandas.DataFrame(values, columns=list(signature.feature_names), dtype=np.asarray(values).dtype)
-        asked = frame.astype({name: np.float64 for name in frame if all(map(_is_number, frame[name]))})
+        columns = [frame[name] for name in frame]
+        fitted = [None] * len(columns) if types is None else types
+        asked = frame.astype({one.name: _type(one, type_) for one, type_ in zip(columns, fitted, strict=True)})
 
     def answer(method: str) -> npt.NDArray[Any]:
         with warnings.catch_warnings(), np.errstate(over="ignore"):
@@ -106,8 +119,27 @@ def estimator_answers(
     return answer
 
 
+def _as_fitted(values: Any, types: Sequence[np.dtype[Any]] | None) -> Any:
+    """Values (n, d) in the one type that an estimator was fitted on, where they have one."""
+    found = np.asarray(values)
+    if types is None or len(set(types)) != 1 or found.dtype.kind not in "biuf":
+        return values
+    return found.astype(_type(found, types[0]))
+
+
+def _type(values: Any, fitted: np.dtype[Any] | None) -> np.dtype[Any]:
+    """The type in which values are asked about: whole numbers alone fit a type of them."""
+    if not all(map(_is_number, np.ravel(values))):
+        return np.dtype(object)
+    if fitted is None or fitted.kind not in "iuf":
+        return np.dtype(np.float64)
+    with np.errstate(invalid="ignore", over="ignore"):
+        same = fitted.kind == "f" or np.array_equal(np.asarray(values).astype(fitted), values)
+    return fitted if same else np.dtype(np.float64)
+
+
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float)
+    return isinstance(value, int | float | np.number)
 
 
 def _check_response(signature: Signature, scores: Reals, own: npt.NDArray[Any]) -> None:
@@ -141,7 +173,7 @@ def _check_labels(signature: Signature, labels: npt.NDArray[Any], own: Callable[
         return
     found = probabilities(signature.link, response, len(labels))
     expected = own("predict_proba")
-    # The link's exponentials round by the size of the scores.
+    # Exponentials and logarithms round by the size of the scores.
     allowed = link_error(expected) * max(1.0, float(np.abs(response).max(initial=0.0)))
     if not np.allclose(found, expected, rtol=0, atol=allowed):
         raise CompileError(

@@ -25,6 +25,7 @@ from .monomials import Monomials
 from .normalise import Normalise
 from .pair_bins import PairBins
 from .power import Power
+from .precision import Cast, Rounded
 from .splines import Splines
 from .structure import Beside, Chain
 
@@ -36,6 +37,7 @@ __all__ = [
     "Bins",
     "Block",
     "BlockDefaults",
+    "Cast",
     "Categories",
     "Chain",
     "Clip",
@@ -54,6 +56,7 @@ __all__ = [
     "Normalise",
     "PairBins",
     "Power",
+    "Rounded",
     "Scale",
     "Splines",
     "backbone_name",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from math import gcd, lcm
 from typing import Any
@@ -14,6 +14,7 @@ from ..linear import LinearMap
 from ..stacked import stacked
 from .classifiers import labels_of
 from .combined import OF_LINEAR, values_of
+from .precision import columns_of, example, taking
 from .registry import read_estimator, reads, refuse
 from .steps import selected
 
@@ -26,7 +27,7 @@ _MOST_PARTS = 1000
 
 @reads("BaggingRegressor", gives="`predict`: values", condition=OF_LINEAR)
 def _bagged_values(bagging: Any) -> LinearMap:
-    return mean_of_values(_of_features(bagging, values_of(bagging, bagging.estimators_)))
+    return mean_of_values(_of_features(bagging, lambda one: values_of(bagging, [one])[0]))
 
 
 @reads("VotingRegressor", gives="`predict`: values", condition=OF_LINEAR)
@@ -36,8 +37,7 @@ def _voted_values(voting: Any) -> LinearMap:
 
 @reads("BaggingClassifier", gives=GIVES, condition=OF_PROBABILITIES)
 def _bagged_probabilities(bagging: Any) -> LinearMap:
-    parts = _of_features(bagging, [read_estimator(one) for one in bagging.estimators_])
-    return mean_of_probabilities("BaggingClassifier", parts, labels_of(bagging))
+    return mean_of_probabilities("BaggingClassifier", _of_features(bagging, read_estimator), labels_of(bagging))
 
 
 @reads("VotingClassifier", gives=GIVES, condition=f"`voting='soft'`, {OF_PROBABILITIES}; weights are whole numbers")
@@ -115,7 +115,10 @@ def _copies(kind: str, counts: Sequence[int], weights: Any) -> list[int]:
     return copies
 
 
-def _of_features(bagging: Any, parts: Sequence[LinearMap]) -> list[LinearMap]:
+def _of_features(bagging: Any, read: Callable[[Any], LinearMap]) -> list[LinearMap]:
     """Each part on the inputs that were drawn for it."""
-    drawn, inputs = bagging.estimators_features_, bagging.n_features_in_
-    return [part.after(selected(columns, inputs)) for part, columns in zip(parts, drawn, strict=True)]
+    found = []
+    for part, columns in zip(bagging.estimators_, bagging.estimators_features_, strict=True):
+        with taking(columns_of(example(), columns)):
+            found.append(read(part).after(selected(columns, bagging.n_features_in_)))
+    return found

@@ -25,6 +25,7 @@ from ...features import (
 from ...signature import MAX_FEATURES
 from ..linear import LinearMap, affine
 from ..published import Publication
+from .precision import input_dtype
 from .registry import reads_step, refuse
 
 TRAINING_ROWS = "training rows"
@@ -106,6 +107,9 @@ def _skewed_chi2(step: Any) -> LinearMap:
 @reads_step("AdditiveChi2Sampler", condition="inputs from 0")
 def _additive_chi2(step: Any) -> LinearMap:
     samples, interval = step.sample_steps, step.sample_interval
+    if input_dtype().kind in "iu":
+        instead = "fit the pipeline on X.astype(np.float64)"
+        refuse("AdditiveChi2Sampler", "take real numbers: it cuts its own features off to whole ones", "whole", instead)
     if interval is None:
         interval = _CHI2_INTERVALS[samples]
     what = f"{samples} samples of the kernel's spectrum, {interval:g} apart"

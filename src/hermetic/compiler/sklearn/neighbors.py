@@ -5,11 +5,15 @@ distance. So
 
     euclidean distance  =  sqrt(|x|² - 2·score)            cosine distance  =  1 - score/|x|
 
+Far from 0, euclidean scores count from a point c that everyone with the signature knows: (w - c)·(x - c) - |w - c|²/2,
+and |x - c| in place of |x|. They rank alike, and their differences are not small beside them.
+
 and a client, who knows x, ranks and measures like ``kneighbors`` does.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,23 +23,29 @@ from sklearn.utils.validation import check_is_fitted
 
 from ...arrays import Reals
 from ...errors import CompileError
+from ..inputs import InputRange, RangeOf
 from ..linear import LinearMap
-from .registry import refuse
+from ..rounding import gamma, rounded_relatively
+from .registry import column_names_of, refuse
 
 _EUCLIDEAN = ("euclidean", "l2", "p", "sqeuclidean")
 """Metrics that rank by the euclidean distance, where they have no parameters."""
+
+_FURTHER = 16
+"""Operations on a term besides the sum."""
 
 
 class Nearness:
     """The scores of an index, as its own ``kneighbors`` says."""
 
-    def __init__(self, index: NearestNeighbors) -> None:
-        self._index = index
+    def __init__(self, index: NearestNeighbors, centre: Reals) -> None:
+        self._index, self._centre = index, centre
 
     def transform(self, X: Any) -> Reals:
         """(n, d) -> (n, vectors)."""
         distances, places = self._index.kneighbors(X, n_neighbors=self._index.n_samples_fit_)
-        norms = np.linalg.norm(np.asarray(X), axis=1, keepdims=True)
+        distances = distances.astype(np.float64)
+        norms = np.linalg.norm(np.asarray(X) - self._centre, axis=1, keepdims=True)
         scores = np.empty_like(distances)
         metric = self._index.effective_metric_
         squared = distances if metric == "sqeuclidean" else distances**2
@@ -44,8 +54,9 @@ class Nearness:
         return np.asarray(scores)
 
 
-def read_neighbors(index: NearestNeighbors) -> tuple[LinearMap, Nearness]:
-    """A fitted index as an affine map, and what has the index's own scores.
+def read_neighbors(index: NearestNeighbors, range_of: RangeOf) -> tuple[LinearMap, Nearness]:
+    """A fitted index as an affine map, and what has the index's own scores; ``range_of`` tells the range of so many
+    inputs with such names, None where it is not known yet.
 
     Raises
     ------
@@ -67,7 +78,29 @@ def read_neighbors(index: NearestNeighbors) -> tuple[LinearMap, Nearness]:
     vectors = np.asarray(stored.toarray() if hasattr(stored, "toarray") else stored, dtype=np.float64)
     squares = np.einsum("ij,ij->i", vectors, vectors)
     if index.effective_metric_ in _EUCLIDEAN:
-        return LinearMap(vectors, -squares / 2, "transform").dense(), Nearness(index)
+        return _euclidean(index, vectors, range_of(vectors.shape[1], column_names_of(index)))
     if not squares.all():
         raise CompileError(f"every vector must have a direction. Vector {squares.argmin()} is zero: leave it out.")
-    return LinearMap(vectors / np.sqrt(squares)[:, None], np.zeros(len(vectors)), "transform").dense(), Nearness(index)
+    linear = LinearMap(vectors / np.sqrt(squares)[:, None], np.zeros(len(vectors)), "transform", compared=True)
+    if stored.dtype in (np.float32, np.float16):
+        linear = rounded_relatively(linear, stored.dtype.name, _FURTHER)
+    return linear.dense(), Nearness(index, np.zeros(vectors.shape[1]))
+
+
+def _euclidean(index: NearestNeighbors, vectors: Reals, inputs: InputRange | None) -> tuple[LinearMap, Nearness]:
+    centre = np.zeros(vectors.shape[1]) if inputs is None else inputs.grid(1).centre
+    moved = vectors - centre
+    squares = np.einsum("ij,ij->i", moved, moved)
+    linear = LinearMap(
+        moved,
+        -squares / 2 - moved @ centre,
+        "transform",
+        folded=squares / 2 + np.abs(moved) @ np.abs(centre),
+        compared=True,
+    )
+    if index._fit_method == "brute" and inputs is not None:
+        # It adds |x|², -2·w·x and |w|², which are large where only their sum is small.
+        largest = np.linalg.norm(np.maximum(np.abs(inputs.lower), np.abs(inputs.upper)))
+        sizes = (largest + np.linalg.norm(vectors, axis=1)) ** 2 / 2
+        linear = replace(linear, own_error=gamma(vectors.shape[1] + _FURTHER, 2.0**-53) * sizes)
+    return linear.dense(), Nearness(index, centre)

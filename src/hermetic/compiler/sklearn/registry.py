@@ -19,6 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 from ...errors import CompileError, UnsupportedModelError
 from ..linear import LinearMap
 from ..published import Publication
+from .precision import in_own_precision
 
 Reader = TypeVar("Reader", bound=Callable[[Any], LinearMap])
 StepReader = TypeVar("StepReader", bound=Callable[[Any], LinearMap | None])
@@ -28,6 +29,9 @@ DOCS = "docs/supported-models.md"
 
 _OF_STEPS = {"ColumnTransformer", "FeatureUnion", "FrozenEstimator", "FunctionTransformer", "Pipeline"}
 """Steps that learn nothing but what the steps in them learn."""
+
+_COMPOSED = {"ColumnTransformer", "FeatureUnion", "Pipeline"}
+"""What computes nothing but what the steps in it compute."""
 
 _METHODS = ("decision_function", "predict", "predict_proba", "predict_joint_log_proba", "transform")
 """What a subclass must not override: its scores would no longer be what is read here."""
@@ -116,12 +120,18 @@ def read_estimator(estimator: Any) -> LinearMap:
 
 
 def with_names(linear: LinearMap, estimator: Any) -> LinearMap:
-    """The same map, with the columns seen in fitting; those of a pipeline may be known to its first step alone."""
+    """The same map, with the columns seen in fitting."""
+    names = column_names_of(estimator)
+    return linear if names is None else replace(linear, feature_names=names)
+
+
+def column_names_of(estimator: Any) -> tuple[str, ...] | None:
+    """The columns seen in fitting; those of a pipeline may be known to its first step alone."""
     names = getattr(estimator, "feature_names_in_", None)
     if names is not None:
-        return replace(linear, feature_names=tuple(map(str, names)))
+        return tuple(map(str, names))
     steps = [one for _, one in getattr(estimator, "steps", ()) if one is not None and one != "passthrough"]
-    return with_names(linear, steps[0]) if steps else linear
+    return column_names_of(steps[0]) if steps else None
 
 
 def read_step(name: str, step: Any) -> LinearMap | None:
@@ -184,7 +194,8 @@ def _checked(estimator: Any, kind: type, table: Mapping[str, Entry]) -> Any:
     _check_not_overridden(estimator, kind)
     try:
         check_is_fitted(estimator)
-        return table[kind.__name__].reader(estimator)
+        found = table[kind.__name__].reader(estimator)
+        return found if found is None or kind.__name__ in _COMPOSED else in_own_precision(found, estimator)
     except NotFittedError as error:
         raise CompileError(f"the {type(estimator).__name__} must be fitted. It is not: call fit first.") from error
     except AttributeError as error:

@@ -8,12 +8,13 @@ import numpy as np
 
 from ...features import Block, Chain, Normalise, Power, Scale
 from ..linear import LinearMap
+from .precision import narrow_input
 from .public_steps import public_step
 from .registry import reads_step, refuse
 from .steps import scaled, standard_scaler
 
-_LEAST = 10 * 2.0**-52
-"""The norm below which scikit-learn leaves a dense sample as it is."""
+_LEAST = 10
+"""The norm below which scikit-learn leaves a dense sample as it is, in units of the last place of 1."""
 
 
 @reads_step("PowerTransformer", condition="exponents become public: they need a word")
@@ -25,7 +26,8 @@ def _power(step: Any) -> LinearMap:
 
 @reads_step("Normalizer")
 def _normalizer(step: Any) -> LinearMap:
-    return public_step(step, [Normalise(step.n_features_in_, step.norm, _LEAST)], (f"the norm {step.norm}", False))
+    least = _LEAST * float(np.finfo(narrow_input() or "float64").eps)
+    return public_step(step, [Normalise(step.n_features_in_, step.norm, least)], (f"the norm {step.norm}", False))
 
 
 @reads_step(

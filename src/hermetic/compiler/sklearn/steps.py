@@ -16,9 +16,11 @@ import numpy.typing as npt
 from scipy import sparse  # type: ignore[import-untyped]
 
 from ...features import Chain, Clip, Elementwise, Scale
-from ...features.elementwise import FUNCTIONS
+from ...features.elementwise import EVEN, FUNCTIONS
 from ..linear import LinearMap, affine
+from ..origin import Origin, of_affine
 from ..stacked import stacked
+from .precision import after, columns_of, example, input_dtype, taking
 from .public_steps import public_step
 from .registry import read_estimator, read_step, reads, reads_step, refuse
 
@@ -29,8 +31,9 @@ def scaled(scale: npt.ArrayLike, shift: npt.ArrayLike | None = None) -> LinearMa
 
 
 def centred(mean: npt.ArrayLike) -> LinearMap:
-    shift = -np.asarray(mean, dtype=np.float64)
-    return scaled(np.ones(len(shift)), shift)
+    point = np.asarray(mean, dtype=np.float64)
+    origin = Origin(point, np.zeros(len(point)), np.abs(point))
+    return replace(scaled(np.ones(len(point)), -point), origin=origin)
 
 
 def selected(columns: npt.ArrayLike, features: int) -> LinearMap:
@@ -49,24 +52,36 @@ def _scaler(step: Any, **numbers: Any) -> LinearMap:
     block = Scale(d, **{name: one for name, one in numbers.items() if one is not None})
     scale = block.factor / block.divisor
     if not getattr(step, "clip", False):
-        return replace(scaled(scale, block.shift - block.centre * scale), block=block)
+        zero = np.zeros(d)
+        origin = Origin(block.centre, zero, zero) if block.centre.any() else None
+        return replace(scaled(scale, block.shift - block.centre * scale), block=block, origin=origin)
     low, high = getattr(step, "feature_range", (-1.0, 1.0))
     clipped = Chain(block, Clip(np.full(d, low), np.full(d, high)))
     return public_step(step, [clipped], (f"scales and shifts of {d} inputs", True))
+
+
+def _as_inputs(learned: Any) -> npt.NDArray[Any]:
+    """What a step casts to the type of its inputs."""
+    dtype = input_dtype()
+    return np.asarray(learned, dtype=dtype if dtype.kind == "f" else np.float64)
 
 
 @reads_step("StandardScaler")
 def standard_scaler(scaler: Any) -> LinearMap:
     return _scaler(
         scaler,
-        centre=scaler.mean_ if scaler.with_mean else None,
-        divisor=scaler.scale_ if scaler.with_std else None,
+        centre=_as_inputs(scaler.mean_) if scaler.with_mean else None,
+        divisor=_as_inputs(scaler.scale_) if scaler.with_std else None,
     )
 
 
 @reads_step("MinMaxScaler", condition="with `clip=True`, scales become public: they need a word")
 def _min_max_scaler(scaler: Any) -> LinearMap:
-    return _scaler(scaler, factor=scaler.scale_, shift=scaler.min_)
+    found = _scaler(scaler, factor=scaler.scale_, shift=scaler.min_)
+    if found.feature_map is not None:
+        return found
+    least = np.asarray(scaler.data_min_, dtype=np.float64)
+    return replace(found, origin=of_affine(found.weights, found.bias, found.terms, 0.0, least))
 
 
 @reads_step("MaxAbsScaler", condition="with `clip=True`, scales become public: they need a word")
@@ -155,12 +170,16 @@ def _function(transformer: Any) -> LinearMap | None:
             f"func={name}{' with kw_args' if transformer.kw_args else ''}",
             instead,
         )
+    dtype = input_dtype()
+    if dtype.kind in "iu" and dtype.itemsize < 8 and name in EVEN:
+        must = f"take numbers that {name} does not overflow"
+        refuse("FunctionTransformer", must, f"inputs of {dtype}", "fit the pipeline on X.astype(np.float64)")
     return public_step(transformer, [Elementwise(transformer.n_features_in_, name)], (f"the function {name}", False))
 
 
 @reads_step("Pipeline", condition="of these")
 def _steps(pipeline: Any) -> LinearMap | None:
-    return _chained(pipeline.steps)
+    return _chained(pipeline.steps)[0]
 
 
 @reads_step("FrozenEstimator", condition="of one of these")
@@ -183,7 +202,8 @@ def _column_transformer(columns: Any) -> LinearMap:
     for name, step, _ in columns.transformers_:
         chosen = columns._transformer_to_input_indices[name]
         if len(chosen) and not (isinstance(step, str) and step == "drop"):
-            part = _weighted(read_step(name, step), len(chosen), weights.get(name, 1.0))
+            with taking(columns_of(example(), chosen)):
+                part = _weighted(read_step(name, step), len(chosen), weights.get(name, 1.0))
             taken = replace(selected(chosen, d), uses=np.isin(np.arange(d), chosen))
             parts.append(part.after(taken))
     return _side_by_side(parts)
@@ -194,21 +214,29 @@ def _pipeline(pipeline: Any) -> LinearMap:
     *steps, (name, last) = pipeline.steps
     if last is None or isinstance(last, str):
         refuse("a pipeline", "end with an estimator", f"{last!r} as step {name!r}", "leave it out")
-    linear = read_estimator(last)
-    first = _chained(steps)
+    first, row = _chained(steps)
+    with taking(row):
+        linear = read_estimator(last)
     return linear if first is None else linear.after(first)
 
 
 @reads("RFE", "RFECV", gives="as its estimator", condition="of a supported estimator")
 def _selecting(selector: Any) -> LinearMap:
-    return read_estimator(selector.estimator_).after(_selection(selector))
+    selection = _selection(selector)
+    with taking(after(selector, len(selection.bias))):
+        return read_estimator(selector.estimator_).after(selection)
 
 
-def _chained(steps: Iterable[tuple[str, Any]]) -> LinearMap | None:
-    """All steps as one; None is the identity."""
-    read = (read_step(name, step) for name, step in steps)
-    found = [one for one in read if one is not None]
-    return reduce(_then, found) if found else None
+def _chained(steps: Iterable[tuple[str, Any]]) -> tuple[LinearMap | None, Any]:
+    """All steps as one, None is the identity, and what they make of the example row."""
+    found, row = [], example()
+    for name, step in steps:
+        with taking(row):
+            one = read_step(name, step)
+            if one is not None:
+                found.append(one)
+                row = after(step, len(one.bias))
+    return (reduce(_then, found) if found else None), row
 
 
 def _then(first: LinearMap, following: LinearMap) -> LinearMap:
