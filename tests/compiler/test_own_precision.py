@@ -231,8 +231,8 @@ def test_bins_of_scaled_float32_are_the_estimators_at_their_edges(values: list[f
     assert (found <= allowed).all()
 
 
-def test_sums_in_float32_before_bins_are_refused_with_what_helps() -> None:
-    steps = PCA(2), _bins(), Ridge()
+def test_sums_in_float32_before_what_is_not_linear_are_refused_with_what_helps() -> None:
+    steps = PCA(2), SplineTransformer(), Ridge()
     with pytest.raises(CompileError, match=r"sums \(affine\) in less than float64.*astype\(np.float64\)"):
         compiled(make_pipeline(*steps).fit(X.astype(np.float32), Y), X.astype(np.float32))
     assert compiled(make_pipeline(*steps).fit(X, Y), X)

@@ -27,7 +27,6 @@ from sklearn.naive_bayes import BernoulliNB, GaussianNB, MultinomialNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import (
     FunctionTransformer,
-    KBinsDiscretizer,
     MinMaxScaler,
     PolynomialFeatures,
     StandardScaler,
@@ -178,9 +177,6 @@ STACKS = [
     Case("stacked scores and inputs", _stack(LinearSVC(), LogisticRegression(), passthrough=True), "iris/str"),
     Case("stacked under polynomials", StackingRegressor(
         [("a", Ridge()), ("b", Lasso())], make_pipeline(PolynomialFeatures(), Ridge()), cv=2), "iris"),
-    Case("stacked under bins", StackingRegressor(
-        [("a", Ridge()), ("b", Lasso(0.1))], make_pipeline(KBinsDiscretizer(3), Ridge()), cv=2), "diabetes",
-        {"public": ["kbinsdiscretizer", "ridge", "lasso"]}),
     Case("self-trained", SelfTrainingClassifier(LogisticRegression()), "iris/unlabelled"),
 ]  # fmt: skip
 

@@ -195,7 +195,9 @@ def _on(features: FeatureMap, linear: LinearMap, cast: Sequence[str]) -> LinearM
     if linear.feature_map is None:
         return replace(linear, feature_map=features, feature_names=None)
     linear = replace(linear, feature_map=linear.feature_map.cast_first(cast))
-    return linear.after(replace(affine(np.eye(linear.inputs)), feature_map=features))
+    # The estimator takes what the client computes.
+    own = replace(affine(np.eye(linear.inputs)), feature_map=features, exact=np.ones(linear.inputs, dtype=np.bool_))
+    return linear.after(own)
 
 
 def _check_options(name: str | None, profile: str | None, tolerance: float | None, flooding: float | None) -> None:

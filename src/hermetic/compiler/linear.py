@@ -11,9 +11,12 @@ import numpy.typing as npt
 
 from ..arrays import Reals
 from ..errors import CompileError
-from ..features import Block, Chain, Columns, FeatureMap
+from ..features import Block, Chain, Columns, FeatureMap, Identity
+from ..features.affine import MAX_ENTRIES
+from ..features.block import Flags
 from ..signature import MAX_FEATURES, MAX_OUTPUTS
 from .codes import without_codes
+from .exactness import check_jumps, exact_features, exact_sums
 from .origin import Origin, of_affine, of_choice
 from .passed import Passes, chained, merged, moved, of_weights
 from .polynomials import Substitution, centred, substitute
@@ -43,6 +46,9 @@ class LinearMap:
     method, such as sums in float32. An estimator that computes in a ``precision`` (unit roundoff) below float64's
     rounds every term at most ``roundings`` times. ``relative``, a number or (k,), bounds the relative error of every
     term where some steps of it compute in less than float64.
+
+    ``exact`` (d,) says which public features clients compute to the last digit as the estimator does; by default what
+    their blocks say.
 
     ``origin`` is a point where an affine map is known without cancellation. ``centre`` (inputs,) says that the features
     are monomials of x - centre; it is learned, and must be gone (:meth:`centred`) before the features are public.
@@ -80,6 +86,7 @@ class LinearMap:
     precision: float = 2.0**-53
     roundings: int = 0
     relative: Reals | float = 0.0
+    exact: Flags | None = None
     origin: Origin | None = None
     centre: Reals | None = None
     compared: bool = False
@@ -168,6 +175,7 @@ class LinearMap:
                 folded=self.folded + self.terms @ (np.abs(first.bias) + first.folded),
                 own_error=self.own_error + self.terms @ np.broadcast_to(first.own_error, first.bias.shape),
                 feature_map=first.feature_map,
+                exact=first.exact,
                 public=first.public + self.public,
                 hidden=first.hidden + self.hidden,
                 block=self._block_after(first),
@@ -218,9 +226,9 @@ class LinearMap:
 
     def _block_after(self, first: LinearMap) -> Block | None:
         """Both maps as one block, where each is one that rounds as the estimator does."""
-        if self.feature_map is not None or first.feature_map is not None or self.block is first.block is None:
+        if self.feature_map is not None or self.block is first.block is None:
             return None
-        before, own = first.stepwise, self.stepwise
+        before, own = first.exact_block(), self.stepwise
         if before is None or own is None:
             return None
         if first.block is None and isinstance(before, Columns):
@@ -233,6 +241,28 @@ class LinearMap:
         if self.block is not None or not hasattr(self.weights, "tocsr") or self.bias.any():
             return self.block
         return chosen_columns(self.weights)
+
+    def exact_block(self) -> Block | None:
+        """The map as a block that gives exact values, where all of them are."""
+        if self.stepwise is not None:
+            return self.stepwise
+        if self.weights.shape[0] * self.weights.shape[1] > MAX_ENTRIES or not self.exact_values().all():
+            return None
+        return affine_block(self.weights, self.bias) or Identity(len(self.bias))
+
+    def exact_features(self) -> Flags:
+        """``exact``, or what the blocks say."""
+        plain = np.ones(self.inputs, dtype=np.bool_)
+        if self.exact is not None or self.feature_map is None:
+            return plain if self.exact is None else self.exact
+        return exact_features(self.feature_map.block, plain)
+
+    def exact_values(self) -> Flags:
+        """Which values (k,) clients compute to the last digit as the estimator does."""
+        if self.stepwise is not None:
+            return exact_features(self.stepwise, self.exact_features())
+        whole = np.zeros(self.inputs) if self.feature_map is None else self.feature_map.steps(np.zeros(self.inputs))
+        return exact_sums(self.weights, self.bias, self.exact_features(), whole == 1)
 
     def centred(self, middle: Reals) -> LinearMap:
         """The same scores from features of x - middle (inputs,), where they are polynomials: these are smaller."""
@@ -257,6 +287,8 @@ class LinearMap:
 
     def _after_public(self, features: FeatureMap, first: LinearMap) -> LinearMap:
         block, hidden = first.as_block()
+        exact = first.exact_values()
+        check_jumps(features, exact, [one.step for one in (*first.public, *first.hidden)])
         if block is not None and np.any(first.relative) and first.stepwise is None:
             refuse_moving(features, block)
         passes = first.passed if features.categories else {}
@@ -274,6 +306,7 @@ class LinearMap:
             public=first.public + hidden + self.public,
             passes=self._passes_after(first),
             uses=first.uses,
+            exact=exact_features(features.block, exact),
         )
 
     def _passes_after(self, first: LinearMap) -> Passes | None:

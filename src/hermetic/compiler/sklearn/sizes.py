@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -40,7 +41,7 @@ def _inverse_frequencies(step: Any) -> LinearMap:
         refuse("TfidfTransformer", "have sublinear_tf=False", "True", "fit it again with that")
     terms, weights = step.n_features_in_, np.asarray(step.idf_ if step.use_idf else np.ones(step.n_features_in_))
     if step.norm is None:
-        return scaled(weights)
+        return replace(scaled(weights), block=Scale(terms, factor=weights))
     blocks: list[Block] = [Scale(terms, factor=weights)] if step.use_idf else []
     words = f"inverse frequencies of {terms} terms" if step.use_idf else f"the norm {step.norm}"
     return public_step(step, [Chain(*blocks, Normalise(terms, step.norm))], (words, bool(step.use_idf)))

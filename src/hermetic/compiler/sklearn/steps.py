@@ -246,7 +246,10 @@ def _then(first: LinearMap, following: LinearMap) -> LinearMap:
 def _weighted(part: LinearMap | None, features: int, weight: float) -> LinearMap:
     """A part of a union, which the identity is as well, times its weight."""
     own = scaled(np.ones(features)) if part is None else part
-    return own if weight == 1.0 else scaled(np.full(own.weights.shape[0], weight)).after(own)
+    if weight == 1.0:
+        return own
+    factors = np.full(len(own.bias), weight)
+    return replace(scaled(factors), block=Scale(len(factors), factor=factors)).after(own)
 
 
 def _side_by_side(parts: list[LinearMap]) -> LinearMap:
