@@ -2,11 +2,13 @@
 
 What is published is each feature's range and step. A range found in a sample is widened by a tenth and rounded
 outwards to two digits of its width, so that no extreme value of the sample is published; 8-bit pixels and small counts
-get the range of their type. Pass ``input_range`` to publish nothing that was learned from data.
+get the range of their type, and what never varies that from 0 to its value. Pass ``input_range`` to publish nothing
+that was learned from data.
 """
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +18,8 @@ import numpy.typing as npt
 from ..errors import CompileError
 from ..quantize import ON_GRID, Grid, Reals
 from .sample import Sample
+
+_LOG = logging.getLogger("hermetic")
 
 _MARGIN = 0.1
 _BYTE = 255
@@ -142,8 +146,7 @@ def _from_sample(sample: Sample) -> tuple[Reals, Reals, Reals | None]:
 
 def _widened(sample: Sample) -> tuple[Reals, Reals]:
     """The sample's extremes, moved outwards by a tenth of the width and to two decimal digits of it."""
-    low, high = sample.low, sample.high
-    _check_varies(low, high)
+    low, high = _with_width(sample.low, sample.high)
     width = high - low
     digits = np.floor(np.log10(width)) - 1
     return (
@@ -158,20 +161,26 @@ def _rounded(towards: np.ufunc, values: Reals, digits: Reals) -> Reals:
     return np.asarray(towards(values * small / large) * large / small)
 
 
-def _check_varies(low: Reals, high: Reals) -> None:
+def _with_width(low: Reals, high: Reals) -> tuple[Reals, Reals]:
+    """The extremes of every feature. One that never varies has no width of its own: it reaches from its value to 0, or
+    from 0 to 1.
+    """
     largest = np.maximum(np.abs(low), np.abs(high))
     if largest.max() > _LARGEST:
         raise CompileError(
             f"inputs must be between {-_LARGEST:g} and {_LARGEST:g}. Feature {largest.argmax()} of X_sample reaches "
             f"{largest.max():g}: check its units."
         )
-    constant = np.flatnonzero(high - low <= np.maximum(largest * _LEAST_WIDTH, 1 / _LARGEST))
-    if len(constant):
-        raise CompileError(
-            f"every feature of X_sample must vary, to tell its range. Feature {constant[0]} is always "
-            f"{low[constant[0]]:g} ({len(constant)} such features): pass a larger sample, or input_range=(smallest, "
-            "largest) with a number or an array of all features each."
+    constant = high - low <= np.maximum(largest * _LEAST_WIDTH, 1 / _LARGEST)
+    if constant.any():
+        _LOG.warning(
+            "%d features never vary in X_sample, such as %d: their range is taken from 0 to their value. Pass "
+            "input_range if clients have others.",
+            np.count_nonzero(constant),
+            constant.argmax(),
         )
+    low, high = np.where(constant, np.minimum(low, 0), low), np.where(constant, np.maximum(high, 0), high)
+    return low, np.where(high - low <= 1 / _LARGEST, 1.0, high)
 
 
 def _on_steps(sample: Sample, step: Reals) -> tuple[Reals, Reals]:

@@ -13,7 +13,7 @@ from ..sklearn.classifiers import PROBABILITIES, labels_of
 from ..sklearn.registry import reads, refuse
 from ..sklearn.regressors import GIVES
 from .assembly import additive_map, classifier_head, head_of
-from .sklearn_boosting import check_depth
+from .sklearn_boosting import check_depth, refuse_categories
 from .step_functions import StepFunction, after, step
 
 STUMPS = "trees of one split, `max_depth=1` or `num_leaves=2`; thresholds become public"
@@ -58,6 +58,8 @@ def read_dump(name: str, model: dict[str, Any], labels: Labels | None) -> Linear
     UnsupportedModelError
         For another objective, deeper or linear trees, or splits by categories.
     """
+    if model["pandas_categorical"]:
+        refuse_categories(name, None, model["feature_names"])
     head = _head(name, model, labels)
     trees, outputs = model["tree_info"], len(head.bias)
     share = outputs / len(trees) if model["average_output"] else 1.0
@@ -85,7 +87,7 @@ def _step(name: str, root: dict[str, Any], place: Reals) -> StepFunction:
     if "split_feature" not in root:
         return StepFunction(0, np.zeros(0), (root["leaf_value"] * place)[None])
     if root["decision_type"] != "<=":
-        refuse(name, "have inputs that are numbers", "a split by categories", "encode them, as OneHotEncoder does")
+        refuse_categories(name, root["split_feature"], [])
     leaves = root["left_child"], root["right_child"]
     check_depth(name, 1 if all("split_feature" not in one for one in leaves) else 2)
     if any("leaf_coeff" in one for one in leaves):

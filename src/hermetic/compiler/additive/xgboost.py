@@ -17,7 +17,7 @@ from ..sklearn.classifiers import PROBABILITIES, labels_of
 from ..sklearn.registry import reads, refuse
 from ..sklearn.regressors import GIVES
 from .assembly import FLOAT32, additive_map, classifier_head, head_of
-from .sklearn_boosting import STUMPS, check_depth
+from .sklearn_boosting import STUMPS, check_depth, refuse_categories
 from .step_functions import StepFunction, rounding_to, step
 
 MARGIN = {"output_margin": True}
@@ -80,6 +80,7 @@ def read_learner(name: str, model: dict[str, Any], labels: Labels | None, iterat
     UnsupportedModelError
         For another objective, another booster, deeper trees, or splits by categories.
     """
+    _check_inputs(name, model)
     head, booster = _head(name, model, labels), model["gradient_booster"]
     if booster["name"] not in ("gbtree", "dart"):
         refuse(name, "boost trees", f"booster={booster['name']!r}", "fit it with gbtree, or a linear model elsewhere")
@@ -92,9 +93,19 @@ def read_learner(name: str, model: dict[str, Any], labels: Labels | None, iterat
     return additive_map(functions, bias, inputs, head, step=name.lower(), unit=FLOAT32)
 
 
+def _check_inputs(name: str, model: dict[str, Any]) -> None:
+    """Refuse inputs of categories, whether trees split by them or not: they are no numbers."""
+    kinds = model["feature_types"]
+    if "c" in kinds:
+        refuse_categories(name, kinds.index("c"), model["feature_names"])
+
+
 def _head(name: str, model: dict[str, Any], labels: Labels | None) -> LinearMap:
     objective = model["objective"]["name"]
     allowed = IDENTITY + LOG if labels is None else CLASSES
+    targets = int(model["learner_model_param"].get("num_target", "1"))
+    if labels is not None and targets > 1:
+        refuse(name, "have one label for every sample", f"{targets}", "fit one for each label, and compile each")
     if objective not in allowed:
         refuse(name, f"have one of the objectives {', '.join(allowed)}", objective, "fit it with one")
     if labels is None:
@@ -107,8 +118,6 @@ def _steps(name: str, trees: dict[str, Any], weights: list[float], count: int, o
     for tree, output, weight in zip(trees["trees"][:count], trees["tree_info"], weights, strict=False):
         if int(tree["tree_param"]["size_leaf_vector"]) > 1:
             refuse(name, "have multi_strategy='one_output_per_tree'", "trees of several outputs", "fit it with that")
-        if tree["categories"] or any(tree["split_type"]):
-            refuse(name, "have inputs that are numbers", "a split by categories", "encode them, as OneHotEncoder does")
         yield _step(name, tree, weight * np.eye(outputs)[output])
 
 

@@ -26,7 +26,7 @@ def _simple_imputer(step: Any) -> LinearMap:
     marker = math.nan if is_nan(step.missing_values) else step.missing_values
     passes = {value: Passed(int(i), {marker: statistics[i]}) for value, i in enumerate(kept)}
     if not len(kept):
-        refuse("SimpleImputer", "have inputs that are not always missing", "none", "leave it out")
+        refuse("SimpleImputer", "have inputs that are not always missing", "none", "fit it on some that have values")
     if step._fit_dtype.kind not in "biuf":
         return _of_texts(step, kept, Publication("simpleimputer", what, learned), passes)
     blocks: list[Block] = [Columns(Impute([statistics[i] for i in kept], marker), kept, len(statistics))]

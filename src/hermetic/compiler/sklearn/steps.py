@@ -170,11 +170,11 @@ def _steps(pipeline: Any) -> LinearMap | None:
 
 @reads_step("FeatureUnion", condition="of these")
 def _feature_union(union: Any) -> LinearMap:
-    weights, d, parts = union.transformer_weights or {}, union.n_features_in_, []
-    for name, step in union.transformer_list:
-        if not (isinstance(step, str) and step == "drop"):
-            parts.append(_weighted(read_step(name, step), d, weights.get(name, 1.0)))
-    return _side_by_side(parts)
+    weights = union.transformer_weights or {}
+    kept = [(name, step) for name, step in union.transformer_list if not isinstance(step, str)]
+    return _side_by_side(
+        [_weighted(read_step(name, step), step.n_features_in_, weights.get(name, 1.0)) for name, step in kept]
+    )
 
 
 @reads_step("ColumnTransformer", condition="of these")

@@ -19,6 +19,8 @@ _LINEAR = "`kernel='linear'`"
 @reads("NuSVR", "SVR", gives=GIVES, condition=_LINEAR)
 def _regressor(estimator: Any) -> LinearMap:
     _check_kernel(estimator)
+    if not len(estimator.support_):
+        return LinearMap(np.zeros((1, estimator.n_features_in_)), estimator.intercept_, "predict", squeeze=True)
     head = LinearMap(_dense(estimator.dual_coef_), estimator.intercept_, "predict", squeeze=True)
     return head.after(affine(_dense(estimator.support_vectors_)))
 
