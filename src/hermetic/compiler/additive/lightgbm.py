@@ -60,6 +60,11 @@ def read_dump(name: str, model: dict[str, Any], labels: Labels | None) -> Linear
     """
     if model["pandas_categorical"]:
         refuse_categories(name, None, model["feature_names"])
+    if model["average_output"] and labels is not None:
+        instead = (
+            "fit it with boosting='gbdt': the raw scores of a random forest here are no argument of its probabilities"
+        )
+        refuse(name, "be boosted where it is a classifier", "boosting='rf'", instead)
     head = _head(name, model, labels)
     trees, outputs = model["tree_info"], len(head.bias)
     share = outputs / len(trees) if model["average_output"] else 1.0
