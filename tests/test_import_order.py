@@ -19,6 +19,7 @@ HOUSE = """
     room         may import
     ----------   ----------------------------------------------------
     errors       -
+    arguments    errors
     files        -
     parameters   errors
     modular      -
@@ -33,7 +34,7 @@ HOUSE = """
     links        -
     features     errors
     signature    errors parameters packing bounds plan quantize links features
-    wire         errors parameters packing signature modular bitpacking seeds
+    wire         errors arguments parameters packing signature modular bitpacking seeds
 
     # The data owner: has the secret key, never a weight.
     secret_key   SHARED

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import modular
+from .arguments import check_data, check_kind
 from .errors import DecryptionError, InputError, MismatchError
 from .features import Backbone, computed
 from .links import choose_labels, has_probabilities, probabilities, respond
@@ -57,7 +58,8 @@ class Client:
     Raises
     ------
     MismatchError
-        If the secret key has other parameters than the model, or features are passed to a model that takes none.
+        If the secret key has other parameters than the model, features are passed to a model that takes none, or an
+        argument is of another kind.
 
     Notes
     -----
@@ -74,6 +76,8 @@ class Client:
         clip: bool = False,
         round_inputs: bool = False,
     ) -> None:
+        check_kind(signature, Signature, "signature")
+        check_kind(secret_key, (SecretKey, type(None)), "secret_key")
         self.signature = signature
         self.features = features
         check_backbone(signature, features)
@@ -127,7 +131,9 @@ class Client:
         """The integers (n, d) that :meth:`encrypt` encrypts, and whether X was one sample; features of the signature's
         feature map are computed first.
         """
-        if self.features is not None:
+        if self.features is None:
+            check_data(X, "inputs")
+        else:
             X = computed(self.features, X, self.signature.inputs)
         _check_names(X, self.signature)
         features = self.signature.feature_map
@@ -180,7 +186,7 @@ class Client:
         Raises
         ------
         MismatchError
-            If the result answers another key or another model.
+            If the result answers another key or another model, or is none.
         DecryptionError
             If it does not decrypt within the noise bound.
         """
@@ -206,6 +212,7 @@ class Client:
         return nearest.astype(np.int64)
 
     def _check_belongs(self, result: Result) -> None:
+        check_kind(result, Result, "result")
         if result.batch.signature != self.signature.digest:
             raise MismatchError(f"the result must come from model {self.signature.name!r}. It comes from another.")
         if result.batch.key.hex() != self.public_key.id:
@@ -252,12 +259,14 @@ class Client:
 
     def scores_to_top(self, scores: Reals, count: int) -> tuple[Reals, npt.NDArray[np.intp]]:
         """The largest scores of every sample and the numbers of their outputs, see :meth:`top`."""
+        check_data(scores, "scores")
         return largest(scores[..., None] if self.signature.squeeze else scores, count)
 
     def scores_to_response(self, scores: Reals) -> Reals:
         """What the estimator's ``signature.method`` gives, from scores: the scores themselves, unless the public link
         makes a regressor's prediction, the votes of pairs, or mean probabilities of them.
         """
+        check_data(scores, "scores")
         one = self.signature
         return respond(one.method, one.link, scores, self._classes)
 
@@ -281,6 +290,7 @@ class Client:
         InputError
             If the estimator has no ``predict_proba``.
         """
+        check_data(scores, "scores")
         link = self.signature.link
         if link is None or not has_probabilities(link):
             raise InputError(

@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import bounds, modular
+from .arguments import check_kind
 from .errors import MismatchError
 from .modular import Residues
 from .packing import Layout, released
@@ -44,6 +45,7 @@ class ZeroPool:
     """
 
     def __init__(self, public_key: PublicKey) -> None:
+        check_kind(public_key, PublicKey, "public_key")
         parameters = public_key.parameters
         a = expand(PUBLIC_KEY_DOMAIN, public_key.seed, 0, parameters, parameters.key_primes)
         self.key_id = public_key.id

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import bounds, plan
-from .errors import ParameterError, WireError
+from .errors import InputError, ParameterError, WireError
 from .features import FeatureMap
 from .links import HEADS, has_probabilities, outputs_fit
 from .packing import Layout
@@ -155,6 +155,10 @@ class Signature:
         """The layouts in which a batch of that many samples is answered; some are for large batches alone, see
         :func:`hermetic.bounds.layout_allowed`.
         """
+        if not isinstance(samples, int | np.integer):
+            raise InputError(
+                f"samples must be how many there are, a whole number. Got {type(samples).__name__} instead."
+            )
         parameters, flood = self.parameters, self.flood_bits
         return tuple(
             one for one in self.layouts if bounds.layout_allowed(parameters, one, self.features, flood, samples)
@@ -169,6 +173,16 @@ class Signature:
         """What a batch of that many samples costs in its cheapest layout."""
         layout = self.layout_for(samples)
         return plan.cost(self.parameters, layout, self.features, self.integer_outputs, samples)
+
+    def __repr__(self) -> str:
+        inputs = (
+            f"{self.inputs} inputs" if self.feature_map is None else f"{self.inputs} inputs, {self.features} features"
+        )
+        link = "" if self.link is None else f", {self.link}"
+        return (
+            f"Signature({self.name!r}, {inputs} -> {self.outputs} scores, {self.method}{link}, "
+            f"{self.parameters.profile}, error {self.error:.2g}, {self.digest.hex()[:16]}…)"
+        )
 
     @cached_property
     def json(self) -> bytes:
@@ -222,7 +236,7 @@ class Signature:
         """
         try:
             document = json.loads(data)
-        except (ValueError, RecursionError) as error:
+        except (TypeError, ValueError, RecursionError) as error:
             raise WireError("a signature must be JSON. It does not parse.") from error
         try:
             signature = _read(document)

@@ -16,6 +16,7 @@ from functools import cached_property
 
 import numpy as np
 
+from .arguments import check_kind
 from .bitpacking import pack, packed_bytes, unpack
 from .errors import MismatchError, ParameterError, WireError
 from .modular import Residues
@@ -250,6 +251,7 @@ class Result:
 
 def signature_to_bytes(signature: Signature) -> bytes:
     """A signature's envelope."""
+    check_kind(signature, Signature, "signature")
     return _seal_envelope(SIGNATURE, signature.parameters.digest, signature.json)
 
 
@@ -261,7 +263,7 @@ def signature_from_bytes(data: bytes) -> Signature:
     WireError
         For anything but the envelope of a valid signature.
     """
-    if len(data) > MAX_SIGNATURE_BYTES:
+    if len(_view(data, SIGNATURE)) > MAX_SIGNATURE_BYTES:
         raise WireError(f"a signature must have at most {MAX_SIGNATURE_BYTES} bytes. Got {len(data)} instead.")
     parameters, body = _open_envelope(data, SIGNATURE)
     signature = Signature.from_json(bytes(body))
@@ -276,7 +278,7 @@ def _seal_envelope(kind: int, digest: bytes, body: bytes) -> bytes:
 
 
 def _open_envelope(data: bytes, kind: int) -> tuple[Parameters, memoryview]:
-    view = memoryview(data)
+    view = _view(data, kind)
     if len(view) < OVERHEAD_BYTES:
         raise WireError(f"an envelope must have at least {OVERHEAD_BYTES} bytes. Got {len(view)} instead.")
     magic, version, found, reserved, length, digest = _HEADER.unpack_from(view)
@@ -300,7 +302,16 @@ def _open_envelope(data: bytes, kind: int) -> tuple[Parameters, memoryview]:
     return parameters, view[_HEADER.size : -_CHECKSUM_BYTES]
 
 
+def _view(data: bytes, kind: int) -> memoryview:
+    try:
+        return memoryview(data)
+    except TypeError:
+        what = f"a {_KIND_NAMES[kind]} must be read from bytes. Got {type(data).__name__} instead: "
+        raise WireError(f"{what}read a file with Path(...).read_bytes().") from None
+
+
 def _open_for(data: bytes, kind: int, signature: Signature) -> memoryview:
+    check_kind(signature, Signature, "signature")
     parameters, body = _open_envelope(data, kind)
     if parameters != signature.parameters:
         raise MismatchError(

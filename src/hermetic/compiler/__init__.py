@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..arguments import check_data, shown
 from ..errors import CompileError, InputError, WireError
 from ..features import Backbone, FeatureMap, backbone_name, computed
 from ..model import EncryptedModel
@@ -106,6 +107,8 @@ def compile_model(  # noqa: PLR0913
     the model: the weights, intercepts and all steps before them.
     """
     _check_options(name, profile, tolerance, flooding)
+    if X_sample is not None and (features is None or isinstance(features, FeatureMap)):
+        check_data(X_sample, "X_sample", CompileError)
     # 1. The estimator as an affine map over reals, scalers folded in, of public features where it has non-linear steps.
     read = read_model(estimator, labels)
     own = without_unused_texts(read.linear, X_sample)
@@ -156,13 +159,19 @@ def _on(features: FeatureMap, linear: LinearMap) -> LinearMap:
 
 
 def _check_options(name: str | None, profile: str | None, tolerance: float | None, flooding: float | None) -> None:
-    if name == "":
-        raise CompileError("name must not be empty. Leave it out to use the estimator's class.")
+    if name is not None and not _is_text(name):
+        raise CompileError(
+            f"name must be a text. Got {shown(name)} instead: leave it out to use the estimator's class."
+        )
     if profile is not None and profile not in PROFILES:
-        raise CompileError(f"profile must be one of {', '.join(PROFILES)}. Got {profile!r} instead.")
+        raise CompileError(f"profile must be one of {', '.join(PROFILES)}. Got {shown(profile)} instead.")
     for option, value in (("tolerance", tolerance), ("flooding", flooding)):
         if value is not None and not _is_positive(value):
-            raise CompileError(f"{option} must be a positive number. Got {value!r} instead.")
+            raise CompileError(f"{option} must be a positive number. Got {shown(value)} instead.")
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and bool(value)
 
 
 def _is_positive(value: Any) -> bool:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..arguments import shown
 from ..errors import CompileError
 from ..quantize import ON_GRID, Grid, Reals
 from .sample import Sample
@@ -108,7 +109,7 @@ def limits_of(limits: Limits, features: int) -> tuple[Reals, Reals]:
     try:
         smallest, largest = limits
     except (TypeError, ValueError) as error:
-        raise CompileError(f"input_range must be a pair (smallest, largest). Got {limits!r} instead.") from error
+        raise CompileError(f"input_range must be a pair (smallest, largest). Got {shown(limits)} instead.") from error
     return per_input(smallest, features, "input_range"), per_input(largest, features, "input_range")
 
 

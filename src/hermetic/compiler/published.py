@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..arguments import shown
 from ..errors import CompileError
 
 _LOG = logging.getLogger("hermetic")
@@ -68,10 +69,14 @@ def _names_said(allowed: Any, names: Sequence[str]) -> tuple[str, ...]:
     except TypeError:
         said = (allowed,)
     if isinstance(allowed, str) or not all(isinstance(one, str) for one in said):
-        example = f"public={list(names)!r}" if names else "leave it out, nothing learned becomes public"
+        way = (
+            f"pass public={list(names)!r}, if that is right"
+            if names
+            else "leave it out, nothing learned becomes public"
+        )
         raise CompileError(
-            f"public must be a list of the names of steps whose learned parameters may become public. Got {allowed!r} "
-            f"instead: {'pass ' if names else ''}{example}{', if that is right' if names else ''}."
+            "public must be a list of the names of steps whose learned parameters may become public. Got "
+            f"{shown(allowed)} instead: {way}."
         )
     return said
 

@@ -66,6 +66,8 @@ def _read_file(path: Path, labels: Any) -> Read:
         return _read_onnx(path, labels)
     if path.suffix.lower() in BOOSTERS:
         return read_model(load_booster(path), labels)
+    if path.suffix == ".hermetic":
+        raise CompileError(f"{path} must not be compiled yet. It is: hermetic.EncryptedModel.load reads it.")
     raise CompileError(
         f"a model must be an estimator, a PyTorch module, or the name of an .onnx file or of a booster's "
         f"({', '.join(BOOSTERS)}). Got {str(path)!r}: load a .skops file with skops.io.load, or compile it by hermetic "

@@ -7,6 +7,7 @@ from . import encoders as encoders
 from . import expansions as expansions
 from . import imputers as imputers
 from . import naive_bayes as naive_bayes
+from . import neighbors as neighbors
 from . import quadratic as quadratic
 from . import regressors as regressors
 from . import steps as steps

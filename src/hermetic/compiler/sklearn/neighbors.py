@@ -1,4 +1,6 @@
-"""Exact nearest neighbours: the vectors that are searched are private weights, one output each.
+"""Exact nearest neighbours
+
+The vectors that are searched are private weights, one output each.
 
 A score is the larger the nearer: w·x - |w|²/2 for the euclidean distance, w·x/|w| for the cosine distance. So
 
@@ -20,7 +22,7 @@ from sklearn.utils.validation import check_is_fitted
 from ...errors import CompileError
 from ...quantize import Reals
 from ..linear import LinearMap
-from .registry import refuse
+from .registry import reads, refuse
 
 
 class Nearness:
@@ -39,6 +41,17 @@ class Nearness:
         return np.asarray(scores)
 
 
+@reads(
+    "NearestNeighbors",
+    gives="`transform`: a score of every vector, the larger the nearer, for `Client.top`",
+    condition="euclidean or cosine distances; an index of its own, not at the end of a pipeline",
+)
+def _inside(index: Any) -> LinearMap:
+    """An index that something else holds: that has no answers that scores could be compared with."""
+    instead = "compile the index alone, on what the steps before it give (pipeline[:-1].transform), on both sides"
+    refuse("NearestNeighbors", "be a model of its own", "one at the end of another", instead)
+
+
 def read_neighbors(index: NearestNeighbors) -> tuple[LinearMap, Nearness]:
     """A fitted index as an affine map, and what has the index's own scores.
 
@@ -55,7 +68,7 @@ def read_neighbors(index: NearestNeighbors) -> tuple[LinearMap, Nearness]:
         raise CompileError("the NearestNeighbors must be fitted. It is not: call fit first.") from error
     if index.effective_metric_ not in ("euclidean", "cosine"):
         instead = "fit it again with metric='euclidean' or metric='cosine'"
-        refuse("NearestNeighbors", "measure euclidean or cosine distances", f"metric={index.metric!r}", instead)
+        refuse("NearestNeighbors", "measure euclidean or cosine distances", f"{index.effective_metric_!r}", instead)
     stored = index._fit_X
     vectors = np.asarray(stored.toarray() if hasattr(stored, "toarray") else stored, dtype=np.float64)
     squares = np.einsum("ij,ij->i", vectors, vectors)

@@ -16,6 +16,7 @@ from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
+from ...arguments import way_to
 from ...errors import CompileError, UnsupportedModelError
 from ..linear import LinearMap
 from ..published import Publication
@@ -111,7 +112,7 @@ def read_estimator(estimator: Any) -> LinearMap:
         raise UnsupportedModelError(
             "the model must be an estimator with a linear private part, such as LogisticRegression, Ridge, LinearSVC, "
             f"PCA or a Pipeline of affine steps and one of them. Got {type(estimator).__name__} instead"
-            f"{_nearest(estimator, ESTIMATORS | STEPS)}. {DOCS} lists all."
+            f"{_nearest(estimator, ESTIMATORS | STEPS)}{_way(estimator)}. {DOCS} lists all."
         )
     if linear.method == "predict_joint_log_proba" and not hasattr(estimator, linear.method):
         linear = replace(linear, method="predict_proba")  # pipelines and searches pass it on alone
@@ -216,6 +217,12 @@ def _nearest(estimator: Any, table: Mapping[str, Entry]) -> str:
         found = "LogisticRegression" if isinstance(estimator, ClassifierMixin) else "Ridge"
     supported = found is not None and found.partition("(")[0] in table
     return f": the nearest that is supported is {found}" if supported else ""
+
+
+def _way(value: object) -> str:
+    """How to get from another object to an estimator, in words."""
+    way = way_to("an estimator", value)
+    return f": {way}" if way else ""
 
 
 def _check_not_overridden(instance: Any, kind: type) -> None:
