@@ -63,7 +63,7 @@ def test_there_are_as_many_nearest_as_vectors() -> None:
 
 
 def test_other_metrics_are_refused() -> None:
-    with pytest.raises(UnsupportedModelError, match=r"must measure euclidean or cosine distances\. Got metric='manhat"):
+    with pytest.raises(UnsupportedModelError, match=r"must measure euclidean or cosine distances\. Got 'manhat"):
         hermetic.compile(NearestNeighbors(metric="manhattan").fit(STORED), X)
 
 

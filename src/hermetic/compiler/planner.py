@@ -166,8 +166,6 @@ def _what_fits(tried: list[Choice], tolerance: float, *, less: bool) -> str:
     ways += [] if own > tolerance or best.grid.exact else ["the input_step that inputs are multiples of"]
     ways += [] if own > tolerance or any(one.parameters != FAST for one in tried) else ["profile='precise'"]
     ways += [f"a model in float64 (this one rounds by up to {own:.2g} itself)"] if own > tolerance / 2 else []
-    if len(ways) == 1:
-        ways = [ways[0], "scale the targets that the model is fitted on"]
     return (
         f"tolerance={tolerance:g} must be guaranteed for every input in range. The least error that can be is "
         f"{best.error!r}, with profile {best.parameters.profile!r}, {best.integers.limbs} limbs and "

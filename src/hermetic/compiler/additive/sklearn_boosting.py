@@ -116,7 +116,8 @@ def refuse_categories(name: str, column: int | None, names: Sequence[str]) -> No
     """Refuse a booster of another library that takes categories; ``column`` is the number of one, where it is known."""
     which = "" if column is None else f" as input {names[column]!r}" if names else f" as input {column}"
     instead = (
-        "put a OneHotEncoder before it in a pipeline, or fit a HistGradientBoostingClassifier or -Regressor with "
+        "put a OneHotEncoder(sparse_output=False) before it in a pipeline, or fit a HistGradientBoostingClassifier or "
+        "-Regressor with "
         "categorical_features='from_dtype', which has categories"
     )
     refuse(name, "have inputs that are numbers", f"categories{which}", instead)
