@@ -161,7 +161,7 @@ def _on(features: FeatureMap, linear: LinearMap) -> LinearMap:
 def _check_options(name: str | None, profile: str | None, tolerance: float | None, flooding: float | None) -> None:
     if name is not None and not _is_text(name):
         raise CompileError(
-            f"name must be a text. Got {shown(name)} instead: leave it out to use the estimator's class."
+            f"name must not be empty, and a text. Got {shown(name)} instead: leave it out to use the estimator's class."
         )
     if profile is not None and profile not in PROFILES:
         raise CompileError(f"profile must be one of {', '.join(PROFILES)}. Got {shown(profile)} instead.")

@@ -69,8 +69,8 @@ def _read_file(path: Path, labels: Any) -> Read:
     if path.suffix == ".hermetic":
         raise CompileError(f"{path} must not be compiled yet. It is: hermetic.EncryptedModel.load reads it.")
     raise CompileError(
-        f"a model must be an estimator, a PyTorch module, or the name of an .onnx file or of a booster's "
-        f"({', '.join(BOOSTERS)}). Got {str(path)!r}: load a .skops file with skops.io.load, or compile it by hermetic "
+        f"a model must be an estimator, a PyTorch module, the name of a booster's file ({', '.join(BOOSTERS)}) or the "
+        f"name of an .onnx file. Got {str(path)!r}: load a .skops file with skops.io.load, or compile it by hermetic "
         "compile."
     )
 

@@ -117,8 +117,7 @@ def refuse_categories(name: str, column: int | None, names: Sequence[str]) -> No
     which = "" if column is None else f" as input {names[column]!r}" if names else f" as input {column}"
     instead = (
         "put a OneHotEncoder(sparse_output=False) before it in a pipeline, or fit a HistGradientBoostingClassifier or "
-        "-Regressor with "
-        "categorical_features='from_dtype', which has categories"
+        "-Regressor with categorical_features='from_dtype', which has categories"
     )
     refuse(name, "have inputs that are numbers", f"categories{which}", instead)
 

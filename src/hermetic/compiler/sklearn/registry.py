@@ -112,7 +112,7 @@ def read_estimator(estimator: Any) -> LinearMap:
         raise UnsupportedModelError(
             "the model must be an estimator with a linear private part, such as LogisticRegression, Ridge, LinearSVC, "
             f"PCA or a Pipeline of affine steps and one of them. Got {type(estimator).__name__} instead"
-            f"{_nearest(estimator, ESTIMATORS | STEPS)}{_way(estimator)}. {DOCS} lists all."
+            f"{_nearest(estimator, ESTIMATORS | STEPS)}. {DOCS} lists all.{_way(estimator)}"
         )
     if linear.method == "predict_joint_log_proba" and not hasattr(estimator, linear.method):
         linear = replace(linear, method="predict_proba")  # pipelines and searches pass it on alone
@@ -222,7 +222,7 @@ def _nearest(estimator: Any, table: Mapping[str, Entry]) -> str:
 def _way(value: object) -> str:
     """How to get from another object to an estimator, in words."""
     way = way_to("an estimator", value)
-    return f": {way}" if way else ""
+    return f" Here, {way}." if way else ""
 
 
 def _check_not_overridden(instance: Any, kind: type) -> None:
