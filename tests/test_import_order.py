@@ -20,6 +20,7 @@ HOUSE = """
     room                     may import
     ----------               ----------------------------------------
     errors                   -
+    arguments                errors
     files                    -
     arrays                   -
     ranking                  errors arrays

@@ -18,6 +18,7 @@ from hermetic import Layout, Signature, WireError
 from hermetic.circuits.linear import bounds
 from hermetic.rlwe.parameters import FAST, PRECISE
 from hermetic.signature import MAX_FEATURES, MAX_LAYOUTS, MAX_OUTPUTS, Offer, check_labels
+from known_weights import compiled
 
 SIGNATURE = fitted.petals().signature
 DOCUMENT = json.loads(SIGNATURE.json)
@@ -383,3 +384,13 @@ def test_every_result_size_either_leaves_room_for_flooding_or_is_refused(paramet
         outcomes[result_bits] = is_read(canonical({**document, "result_bits": result_bits}))
     assert outcomes[30]
     assert outcomes[62] == (parameters is PRECISE)
+
+
+def test_its_repr_is_short_whatever_it_holds() -> None:
+    names = tuple(f"feature {i}" for i in range(700))
+    model = compiled(np.eye(500, 700), np.zeros(500), input_range=(0, 1))
+    signature = replace(model.signature, feature_names=names, labels=np.array([f"label {i}" for i in range(500)]))
+    text = repr(signature)
+    assert len(text) < 200
+    assert "700 inputs -> 500 scores" in text
+    assert signature.digest.hex()[:16] in text

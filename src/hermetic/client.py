@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .arguments import check_data, check_kind
 from .arrays import Integers, Reals, Residues
 from .circuits.linear.integers import recombine
 from .circuits.linear.packing import Layout, pack_samples, released
@@ -60,7 +61,8 @@ class Client:
     Raises
     ------
     MismatchError
-        If the secret key has other parameters than the model, or features are passed to a model that takes none.
+        If the secret key has other parameters than the model, features are passed to a model that takes none, or an
+        argument is of another kind.
 
     Notes
     -----
@@ -77,6 +79,8 @@ class Client:
         clip: bool = False,
         round_inputs: bool = False,
     ) -> None:
+        check_kind(signature, Signature, "signature")
+        check_kind(secret_key, (SecretKey, type(None)), "secret_key")
         self.signature = signature
         self.features = features
         check_backbone(signature, features)
@@ -132,7 +136,11 @@ class Client:
         feature map are computed first.
         """
         features, names = self.signature.feature_map, self.signature.feature_names
-        X = in_order(X, names) if self.features is None else computed(self.features, X, self.signature.inputs)
+        if self.features is None:
+            check_data(X, "inputs")
+            X = in_order(X, names)
+        else:
+            X = computed(self.features, X, self.signature.inputs)
         rows, vector = _samples(_as_reals(X, names) if features is None else _as_table(X), self.signature)
         reals = rows if features is None else features.apply(rows, names)
         name = called(names) if features is None else partial(features.name_of, names=names)
@@ -180,7 +188,7 @@ class Client:
         Raises
         ------
         MismatchError
-            If the result answers another key or another model.
+            If the result answers another key or another model, or is none.
         DecryptionError
             If it does not decrypt within the noise bound.
         """
@@ -206,6 +214,7 @@ class Client:
         return nearest.astype(np.int64)
 
     def _check_belongs(self, result: Result) -> None:
+        check_kind(result, Result, "result")
         if result.batch.signature != self.signature.digest:
             raise MismatchError(f"the result must come from model {self.signature.name!r}. It comes from another.")
         if result.batch.key.hex() != self.public_key.id:
@@ -252,12 +261,14 @@ class Client:
 
     def scores_to_top(self, scores: Reals, count: int) -> tuple[Reals, npt.NDArray[np.intp]]:
         """The largest scores of every sample and the numbers of their outputs, see :meth:`top`."""
+        check_data(scores, "scores")
         return largest(scores[..., None] if self.signature.squeeze else scores, count)
 
     def scores_to_response(self, scores: Reals) -> Reals:
         """What the estimator's ``signature.method`` gives, from scores: the scores themselves, unless the public link
         makes a regressor's prediction, the votes of pairs, or mean probabilities of them.
         """
+        check_data(scores, "scores")
         one = self.signature
         return respond(one.method, one.link, scores, self._classes)
 
@@ -281,6 +292,7 @@ class Client:
         InputError
             If the estimator has no ``predict_proba``.
         """
+        check_data(scores, "scores")
         link = self.signature.link
         if link is None or not has_probabilities(link):
             raise InputError(

@@ -29,8 +29,17 @@ def seal(kind: int, digest: bytes, body: bytes) -> bytes:
     return envelope + hashlib.sha256(envelope).digest()
 
 
+def view_of(data: bytes, kind: int) -> memoryview:
+    """Raises :class:`WireError` for anything but bytes."""
+    try:
+        return memoryview(data)
+    except TypeError:
+        what = f"a {KIND_NAMES[kind]} must be read from bytes. Got {type(data).__name__} instead: "
+        raise WireError(f"{what}read a file with Path(...).read_bytes().") from None
+
+
 def open_envelope(data: bytes, kind: int) -> tuple[Parameters, memoryview]:
-    view = memoryview(data)
+    view = view_of(data, kind)
     if len(view) < OVERHEAD_BYTES:
         raise WireError(f"an envelope must have at least {OVERHEAD_BYTES} bytes. Got {len(view)} instead.")
     magic, version, found, reserved, length, digest = _HEADER.unpack_from(view)

@@ -12,6 +12,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from .arguments import check_kind, check_path
 from .circuits.linear import bounds
 from .circuits.linear.integers import IntegerMap, worst_case
 from .circuits.linear.packing import Layout
@@ -47,6 +48,8 @@ class EncryptedModel:
         ModelFileError
             If weights and signature do not fit together, or a bound does not hold.
         """
+        check_kind(integers, IntegerMap, "integers")
+        check_kind(signature, Signature, "signature")
         _check(integers, signature)
         self._integers = integers
         self.signature = signature
@@ -72,7 +75,7 @@ class EncryptedModel:
         Raises
         ------
         MismatchError
-            If the query belongs to another model or key.
+            If the query belongs to another model or key, or an argument is of another kind.
 
         Notes
         -----
@@ -80,11 +83,13 @@ class EncryptedModel:
         ``bounds.target_bits`` bits about the weights whatever the client sends. Like any prediction service,
         d + 1 well-chosen samples determine a linear model: limiting the number of queries is the caller's job.
         """
+        check_kind(query, Query, "query")
         zeros = public_key if isinstance(public_key, ZeroPool) else self.zero_pool(public_key)
         return evaluate(self._integers, self.signature, self.encoded, query, zeros)
 
     def zero_pool(self, public_key: PublicKey) -> ZeroPool:
         """The pool of encryptions of zero of a public key; the last few keys' pools are kept."""
+        check_kind(public_key, PublicKey, "public_key")
         if public_key.parameters != self.signature.parameters:
             raise MismatchError(
                 f"the public key must use the parameters {self.signature.parameters.profile!r}. "
@@ -116,6 +121,7 @@ class EncryptedModel:
         ModelFileError
             If it cannot be written.
         """
+        check_path(path, "path", ModelFileError)
         one = self._integers
         tensors = {"weights": np.ascontiguousarray(one.weights), "bias": np.ascontiguousarray(one.bias)}
         spread = {} if self.spread is None else {"spread": repr(self.spread)}
@@ -134,6 +140,7 @@ class EncryptedModel:
         ModelFileError
             If it cannot be read, is damaged, is no Hermetic model, or its bounds do not hold.
         """
+        check_path(path, "path", ModelFileError)
         if not Path(path).is_file():
             raise ModelFileError(f"{path} must be a Hermetic model file. There is no such file.")
         try:

@@ -18,11 +18,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .arguments import check_kind
 from .circuits.linear import bounds, plan
 from .circuits.linear.integers import MAX_RESULT_BITS
 from .circuits.linear.packing import Layout
-from .envelope import SIGNATURE, open_envelope, seal
-from .errors import ParameterError, WireError
+from .envelope import SIGNATURE, open_envelope, seal, view_of
+from .errors import InputError, ParameterError, WireError
 from .features import FeatureMap
 from .inputs.grid import Grid
 from .links import HEADS, VALUES, has_probabilities, outputs_fit
@@ -158,6 +159,10 @@ class Signature:
         """The layouts in which a batch of that many samples is answered; some are for large batches alone, see
         :func:`hermetic.circuits.linear.bounds.layout_allowed`.
         """
+        if not isinstance(samples, int | np.integer):
+            raise InputError(
+                f"samples must be how many there are, a whole number. Got {type(samples).__name__} instead."
+            )
         parameters, flood = self.parameters, self.flood_bits
         return tuple(
             one for one in self.layouts if bounds.layout_allowed(parameters, one, self.features, flood, samples)
@@ -172,6 +177,16 @@ class Signature:
         """What a batch of that many samples costs in its cheapest layout."""
         layout = self.layout_for(samples)
         return plan.cost(self.parameters, layout, self.features, self.integer_outputs, samples)
+
+    def __repr__(self) -> str:
+        inputs = (
+            f"{self.inputs} inputs" if self.feature_map is None else f"{self.inputs} inputs, {self.features} features"
+        )
+        link = "" if self.link is None else f", {self.link}"
+        return (
+            f"Signature({self.name!r}, {inputs} -> {self.outputs} scores, {self.method}{link}, "
+            f"{self.parameters.profile}, error {self.error:.2g}, {self.digest.hex()[:16]}…)"
+        )
 
     @cached_property
     def json(self) -> bytes:
@@ -225,7 +240,7 @@ class Signature:
         """
         try:
             document = json.loads(data)
-        except (ValueError, RecursionError) as error:
+        except (TypeError, ValueError, RecursionError) as error:
             raise WireError("a signature must be JSON. It does not parse.") from error
         try:
             signature = _read(document)
@@ -239,6 +254,7 @@ class Signature:
 
 def signature_to_bytes(signature: Signature) -> bytes:
     """A signature's envelope."""
+    check_kind(signature, Signature, "signature")
     return seal(SIGNATURE, signature.parameters.digest, signature.json)
 
 
@@ -250,7 +266,7 @@ def signature_from_bytes(data: bytes) -> Signature:
     WireError
         For anything but the envelope of a valid signature.
     """
-    if len(data) > MAX_SIGNATURE_BYTES:
+    if len(view_of(data, SIGNATURE)) > MAX_SIGNATURE_BYTES:
         raise WireError(f"a signature must have at most {MAX_SIGNATURE_BYTES} bytes. Got {len(data)} instead.")
     parameters, body = open_envelope(data, SIGNATURE)
     signature = Signature.from_json(bytes(body))

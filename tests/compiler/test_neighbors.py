@@ -78,13 +78,13 @@ def test_there_are_as_many_nearest_as_vectors() -> None:
 
 
 def test_other_metrics_are_refused() -> None:
-    with pytest.raises(UnsupportedModelError, match=r"must measure euclidean or cosine distances\. Got metric='manhat"):
+    with pytest.raises(UnsupportedModelError, match=r"must measure euclidean or cosine distances\. Got 'manhat"):
         hermetic.compile(NearestNeighbors(metric="manhattan").fit(STORED), X)
 
 
 def test_weights_of_features_are_refused() -> None:
     weighted = NearestNeighbors(metric="minkowski", metric_params={"w": np.arange(1, 65)}).fit(STORED)
-    with pytest.raises(UnsupportedModelError, match=r"Got metric='minkowski' with \['p', 'w'\] instead"):
+    with pytest.raises(UnsupportedModelError, match=r"Got 'minkowski' with \['p', 'w'\] instead"):
         hermetic.compile(weighted, X)
 
 

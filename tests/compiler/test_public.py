@@ -72,7 +72,7 @@ class TestTheWord:
 
     def test_may_be_the_name_in_the_pipeline(self) -> None:
         estimator = Pipeline([("coarse", KBinsDiscretizer(4)), ("model", Ridge())]).fit(X, Y)
-        with pytest.raises(CompileError, match=r"of 'coarse'.*public=\['bins', 'coarse'\]"):
+        with pytest.raises(CompileError, match=r"of 'coarse'.* is called 'bins'\. Pass public=\['coarse'\]"):
             hermetic.compile(estimator, X, public=["bins"])
         for word in ("coarse", "kbinsdiscretizer"):
             hermetic.compile(estimator, X, public=[word])

@@ -26,9 +26,9 @@ from sklearn.naive_bayes import MultinomialNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import (
     FunctionTransformer,
-    KBinsDiscretizer,
     MinMaxScaler,
     PolynomialFeatures,
+    SplineTransformer,
     StandardScaler,
 )
 from sklearn.svm import SVC, LinearSVC, OneClassSVM
@@ -98,20 +98,20 @@ def test_a_bag_that_lacks_a_class_is_refused() -> None:
 
 
 class TestBelowAFinalEstimator:
-    """Clients compute bins of the parts' values: they would need the parts' weights."""
+    """Clients compute splines of the parts' values: they would need the parts' weights."""
 
-    BINNED = (
+    FOLLOWED = (
         StackingRegressor(
-            [("a", make_pipeline(StandardScaler(), Ridge()))], make_pipeline(KBinsDiscretizer(3), Ridge()), cv=2
+            [("a", make_pipeline(StandardScaler(), Ridge()))], make_pipeline(SplineTransformer(3), Ridge()), cv=2
         ),
-        StackingRegressor([("a", Ridge()), ("b", Ridge(5.0))], make_pipeline(KBinsDiscretizer(3), Ridge()), cv=2),
-        RegressorChain(make_pipeline(KBinsDiscretizer(3), Ridge())),
+        StackingRegressor([("a", Ridge()), ("b", Ridge(5.0))], make_pipeline(SplineTransformer(3), Ridge()), cv=2),
+        RegressorChain(make_pipeline(SplineTransformer(3), Ridge())),
     )
 
-    @pytest.mark.parametrize("estimator", BINNED, ids=["stack of pipelines", "stack", "chain"])
+    @pytest.mark.parametrize("estimator", FOLLOWED, ids=["stack of pipelines", "stack", "chain"])
     def test_weights_are_published_with_a_word_alone(self, estimator: Any) -> None:
         fitted = estimator.fit(X, Y if isinstance(estimator, StackingRegressor) else PAIR)
-        words = ["kbinsdiscretizer", "standardscaler"]
+        words = ["splinetransformer", "standardscaler"]
         with pytest.raises(CompileError, match=r"numbers of an affine map from .* of '(ridge|pipeline)'") as refusal:
             hermetic.compile(fitted, X, public=words)
         found = re.search(r"public=\[(.*?)\]", str(refusal.value))

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..arguments import check_data, shown
 from ..errors import CompileError, InputError, WireError
 from ..features import Backbone, FeatureMap, backbone_name, computed
 from ..model import EncryptedModel
@@ -55,7 +56,8 @@ def compile_model(  # noqa: PLR0913
         linear kernel, PCA, or a Pipeline of affine steps and one of them; boosted trees of one input each, of
         scikit-learn, XGBoost or LightGBM; or an explainable boosting machine. docs/supported-models.md lists all. A
         subclass is refused if it overrides the methods that give scores, labels or probabilities. Or a PyTorch module
-        in eval mode, of Linear layers, or an ONNX model or the name of its file, affine up to its scores.
+        in eval mode, of Linear layers, or an ONNX model or the name of its file, affine up to its scores; or the name
+        of the file that ``save_model`` of XGBoost (.json, .ubj) or LightGBM (.txt) wrote.
     X_sample
         Inputs as clients will send them: an array (n, d) or (d,), a DataFrame or a sparse matrix; a few thousand rows
         suffice. Columns with the names of fitting may be in any order, others among them. Their range, widened and
@@ -120,6 +122,8 @@ def compile_model(  # noqa: PLR0913
     the model: the weights, intercepts and all steps before them.
     """
     _check_options(name, profile, tolerance, flooding)
+    if X_sample is not None and (features is None or isinstance(features, FeatureMap)):
+        check_data(X_sample, "X_sample", CompileError)
     # 1. The estimator as an affine map over reals, scalers folded in, of public features where it has non-linear steps.
     ranges = partial(_range_of, features, X_sample, input_range, input_step)
     read = read_model(estimator, labels, X_sample if features is None else None, ranges)
@@ -201,13 +205,19 @@ def _on(features: FeatureMap, linear: LinearMap, cast: Sequence[str]) -> LinearM
 
 
 def _check_options(name: str | None, profile: str | None, tolerance: float | None, flooding: float | None) -> None:
-    if name == "":
-        raise CompileError("name must not be empty. Leave it out to use the estimator's class.")
+    if name is not None and not _is_text(name):
+        raise CompileError(
+            f"name must not be empty, and a text. Got {shown(name)} instead: leave it out to use the estimator's class."
+        )
     if profile is not None and profile not in PROFILES:
-        raise CompileError(f"profile must be one of {', '.join(PROFILES)}. Got {profile!r} instead.")
+        raise CompileError(f"profile must be one of {', '.join(PROFILES)}. Got {shown(profile)} instead.")
     for option, value in (("tolerance", tolerance), ("flooding", flooding)):
         if value is not None and not _is_positive(value):
-            raise CompileError(f"{option} must be a positive number. Got {value!r} instead.")
+            raise CompileError(f"{option} must be a positive number. Got {shown(value)} instead.")
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and bool(value)
 
 
 def _is_positive(value: Any) -> bool:

@@ -93,18 +93,15 @@ class LinearMap:
 
     def __post_init__(self) -> None:
         k, d = self.weights.shape
-        if not 1 <= k <= MAX_OUTPUTS or not 1 <= d <= MAX_FEATURES or self.bias.shape != (k,):
-            raise CompileError(
-                f"the model must have 1 to {MAX_FEATURES} features and 1 to {MAX_OUTPUTS} outputs, with an intercept "
-                f"each. Got coefficients of shape {self.weights.shape}, intercepts of shape {self.bias.shape} instead."
-            )
+        _check_shape(k, d, self.bias.shape)
         if not hasattr(self.weights, "toarray"):
             _check_size(k, d)
         for name, values in (("coefficients", _stored(self.weights)), ("intercepts", self.bias)):
             if not np.isfinite(values).all():
                 raise CompileError(
                     f"the {name} must be finite. {np.count_nonzero(~np.isfinite(values))} of them are NaN or infinite, "
-                    "scalers included: fit the estimator again, on data of a reasonable scale."
+                    "those of steps before the model included: fitting diverged, or products of them are too large. "
+                    "Fit it on inputs and targets of a size near 1, such as a StandardScaler gives."
                 )
 
     @property
@@ -347,6 +344,24 @@ def refuse_moving(features: FeatureMap, block: Block) -> None:
         f"Before it are sums ({block.kind}) in less than float64, which every library rounds in its own way: fit the "
         "pipeline on data of float64, with astype(np.float64)."
     )
+
+
+def _check_shape(k: int, d: int, bias: tuple[int, ...]) -> None:
+    if not k or not d:
+        raise CompileError(
+            f"a model, and every step of it, must take one feature or more and give one or more. Got one that takes "
+            f"{d} and gives {k}: leave it out, or fit it so that it keeps some."
+        )
+    if k > MAX_OUTPUTS or d > MAX_FEATURES:
+        raise CompileError(
+            f"the model must have at most {MAX_FEATURES:,} features and {MAX_OUTPUTS:,} outputs. Got {d:,} features "
+            f"and {k:,} outputs instead: select features before, or split it by outputs."
+        )
+    if bias != (k,):
+        raise CompileError(
+            f"the model must have an intercept for each of its {k} outputs. Got intercepts of shape {bias} instead: "
+            "its attributes were changed after fitting. Fit it again."
+        )
 
 
 def _check_size(k: int, d: int) -> None:

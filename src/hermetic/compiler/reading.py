@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,9 @@ from ..features.precision import NARROW
 from .inputs import RangeOf
 from .linear import LinearMap
 from .torch_modules import is_torch_module, read_torch_module
+
+BOOSTERS = {".json": "xgboost_files", ".ubj": "xgboost_files", ".txt": "lightgbm_files"}
+"""The endings of the files of boosters, and what reads them."""
 
 _NO_SKLEARN = "compiling needs scikit-learn. Install it with: pip install 'hermetic[sklearn]'"
 
@@ -47,7 +50,7 @@ class Read:
 
 
 def read_model(model: Any, labels: Any = None, X_sample: Any = None, range_of: RangeOf = lambda *_: None) -> Read:
-    """Read a fitted scikit-learn estimator, a booster, a PyTorch module, or an ONNX model or its file.
+    """Read a fitted scikit-learn estimator, a booster or its file, a PyTorch module, or an ONNX model or its file.
 
     ``X_sample`` are inputs as an estimator was fitted on them, whose types it may compute in; ``range_of`` tells the
     range of so many inputs with such names, None where that follows later.
@@ -59,7 +62,9 @@ def read_model(model: Any, labels: Any = None, X_sample: Any = None, range_of: R
     CompileError
         For a model that is not fitted or broken, labels that do not fit, or a library that is not there.
     """
-    if isinstance(model, str | Path) or type(model).__name__ == "ModelProto":
+    if isinstance(model, str | Path):
+        return replace(_read_file(Path(model), labels), name=Path(model).stem)
+    if type(model).__name__ == "ModelProto":
         return _read_onnx(model, labels)
     if is_torch_module(model):
         return Read(*read_torch_module(model, labels), type(model).__name__.lower())
@@ -72,14 +77,28 @@ def read_model(model: Any, labels: Any = None, X_sample: Any = None, range_of: R
     return _read_estimator(model, X_sample)
 
 
+def _read_file(path: Path, labels: Any) -> Read:
+    if path.suffix.lower() == ".onnx":
+        return _read_onnx(path, labels)
+    if path.suffix.lower() in BOOSTERS:
+        return read_model(load_booster(path), labels)
+    if path.suffix == ".hermetic":
+        raise CompileError(f"{path} must not be compiled yet. It is: hermetic.EncryptedModel.load reads it.")
+    raise CompileError(
+        f"a model must be an estimator, a PyTorch module, the name of a booster's file ({', '.join(BOOSTERS)}) or the "
+        f"name of an .onnx file. Got {str(path)!r}: load a .skops file with skops.io.load, or compile it by hermetic "
+        "compile."
+    )
+
+
+def load_booster(path: Path) -> Any:
+    """The booster in a file of XGBoost or LightGBM, told by its name's ending. Raises :class:`CompileError`."""
+    return import_module(f".additive.{BOOSTERS[path.suffix.lower()]}", __package__).load(path)
+
+
 def _read_onnx(model: Any, labels: Any) -> Read:
-    if isinstance(model, str | Path) and Path(model).suffix != ".onnx":
-        raise CompileError(
-            f"a model must be an estimator, a PyTorch module, or the name of an .onnx file. Got {str(model)!r}: "
-            "load a .skops file with skops.io.load, or compile it by hermetic compile."
-        )
     linear, own = _onnx().read_onnx(model, labels)
-    return Read(linear, own, Path(model).stem if isinstance(model, str | Path) else type(own).__name__.lower())
+    return Read(linear, own, type(own).__name__.lower())
 
 
 def _onnx() -> Any:

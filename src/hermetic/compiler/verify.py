@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib.util
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,10 @@ from ..signature import Signature
 _MAX_ROWS = 1000
 _MAX_PRODUCTS = 1 << 24
 _LINK_ERROR = {np.dtype(np.float16): 4e-3, np.dtype(np.float32): 1e-6, np.dtype(np.float64): 1e-9}
+_OTHERWISE = (
+    "its attributes were changed after fitting, or a class of its own computes otherwise. Fit it again, with the "
+    "classes of its library as they are"
+)
 
 
 def verify(
@@ -66,7 +71,7 @@ def verify(
         return
     _check_response(signature, scores, own(signature.method))
     if signature.labels is not None:
-        _check_labels(signature, signature.labels, own)
+        _check_labels(signature, signature.labels, scores, own)
 
 
 def link_error(own: npt.NDArray[Any]) -> float:
@@ -104,17 +109,11 @@ def estimator_answers(
             warnings.filterwarnings("ignore", "X (does not have|has) .*feature names")
             warnings.filterwarnings("ignore", "overflow encountered")
             warnings.filterwarnings("ignore", "Found unknown categories")
-            try:
-                if method == "decision_function" and raw_scores is not None:
-                    return np.asarray(getattr(estimator, "best_estimator_", estimator).predict(asked, **raw_scores))
-                return np.asarray(getattr(estimator, method)(asked))
-            except CompileError:
-                raise
-            except (AttributeError, TypeError, ValueError) as error:
-                raise CompileError(
-                    f"the estimator's own {method} must work on inputs in range. It fails ({error}): if another "
-                    "version of scikit-learn fitted it, fit it again with this one."
-                ) from error
+            if method == "decision_function" and raw_scores is not None:
+                own = partial(getattr(estimator, "best_estimator_", estimator).predict, **raw_scores)
+            else:
+                own = partial(_call, estimator, method)
+            return _answer(own, asked, method)
 
     return answer
 
@@ -138,6 +137,45 @@ def _type(values: Any, fitted: np.dtype[Any] | None) -> np.dtype[Any]:
     return fitted if same else np.dtype(np.float64)
 
 
+def _call(estimator: Any, method: str, asked: Any) -> Any:
+    return getattr(estimator, method)(asked)
+
+
+def _answer(own: Callable[[Any], Any], asked: Any, method: str) -> npt.NDArray[Any]:
+    """What a method of the estimator gives for all rows; sparse answers become dense."""
+    try:
+        found = own(asked)
+    except CompileError:
+        raise
+    except Exception as error:  # whatever the estimator's library raises
+        raise CompileError(_what_fails(own, asked, method, error)) from error
+    return np.asarray(found.toarray() if hasattr(found, "toarray") else found)
+
+
+def _what_fails(own: Callable[[Any], Any], asked: Any, method: str, error: Exception) -> str:
+    """Whether it is the estimator, which fails on every row, or some of the rows."""
+    works = [_works(own, asked[i : i + 1]) for i in range(len(asked))]
+    why = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    if not any(works):
+        return (
+            f"the estimator's own {method} must work. It fails on every input ({why}): it was fitted by another "
+            "version of its library, or its attributes were changed. Fit it again, with the installed version."
+        )
+    row = np.asarray(asked[works.index(False) :][:1]).tolist()[0] if not all(works) else "all of them together"
+    return (
+        f"the estimator's own {method} must work on every input in range. It fails on {row} ({why}): pass an "
+        "input_range in which it works."
+    )
+
+
+def _works(own: Callable[[Any], Any], row: Any) -> bool:
+    try:
+        own(row)
+    except Exception:
+        return False
+    return True
+
+
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float | np.number)
 
@@ -149,7 +187,7 @@ def _check_response(signature: Signature, scores: Reals, own: npt.NDArray[Any]) 
     if own.shape != expected.shape:
         raise CompileError(
             f"{signature.method} must give shape {expected.shape}, as its coefficients say. Got {own.shape} instead: "
-            "the estimator's attributes were changed after fitting."
+            f"{_OTHERWISE}."
         )
     with np.errstate(invalid="ignore"):
         apart = np.where(own == expected, 0.0, np.abs(own - expected))
@@ -159,27 +197,39 @@ def _check_response(signature: Signature, scores: Reals, own: npt.NDArray[Any]) 
     if not close.all():
         raise CompileError(
             f"the compiled model must equal {signature.method} within {signature.error:g}. It differs by "
-            f"{apart.flat[close.argmin()]:g}: the estimator's attributes were changed after fitting, or it does not "
-            "compute its scores from them."
+            f"{apart.flat[close.argmin()]:g}: {_OTHERWISE}."
         )
 
 
-def _check_labels(signature: Signature, labels: npt.NDArray[Any], own: Callable[[str], npt.NDArray[Any]]) -> None:
+def _check_labels(
+    signature: Signature, labels: npt.NDArray[Any], scores: Reals, own: Callable[[str], npt.NDArray[Any]]
+) -> None:
     response = own(signature.method)
     binary = signature.outputs == 1 and signature.method != "predict_proba"
-    if not np.array_equal(choose_labels(signature.link, response, labels, binary=binary), own("predict")):
-        raise CompileError(f"predict must choose labels by the scores of {signature.method}. The estimator's does not.")
+    expected, given = choose_labels(signature.link, response, labels, binary=binary), own("predict")
+    if not np.array_equal(expected, given):
+        raise CompileError(_what_is_chosen(signature, scores, expected, given))
     if signature.link is None or not has_probabilities(signature.link) or signature.method == "predict_proba":
         return
-    found = probabilities(signature.link, response, len(labels))
-    expected = own("predict_proba")
-    # Exponentials and logarithms round by the size of the scores.
-    allowed = link_error(expected) * max(1.0, float(np.abs(response).max(initial=0.0)))
-    if not np.allclose(found, expected, rtol=0, atol=allowed):
+    found, expected_proba = probabilities(signature.link, response, len(labels)), own("predict_proba")
+    # Of large scores, the link rounds the differences.
+    eps = max(np.finfo(one.dtype).eps for one in (response, expected_proba))
+    rounding = 8 * float(eps * np.abs(response).max(initial=0.0))
+    if not np.allclose(found, expected_proba, rtol=0, atol=link_error(expected_proba) + rounding):
         raise CompileError(
-            f"predict_proba must be the {signature.link} function of the scores. The estimator's is not: fit it again "
-            "with the installed version of scikit-learn, and without multi_class."
+            f"predict_proba must be the {signature.link} function of the scores. The estimator's is not: {_OTHERWISE}."
         )
+
+
+def _what_is_chosen(signature: Signature, scores: Reals, expected: npt.NDArray[Any], given: npt.NDArray[Any]) -> str:
+    """The first input whose label does not follow from the scores, in words."""
+    must = f"predict must choose labels by the scores of {signature.method}"
+    if expected.shape != given.shape:
+        return f"{must}. The estimator's gives shape {given.shape} for {expected.shape}: {_OTHERWISE}."
+    first = int(np.flatnonzero((expected != given).reshape(len(given), -1).any(axis=1))[0])
+    tied = len(np.unique(np.rint(scores[first] / signature.error))) < scores.shape[1] or not scores[first].all()
+    why = "classes tie there. Fit it on inputs that tell the classes apart" if tied else _OTHERWISE
+    return f"{must}. It chooses {given[first].tolist()!r} where these are {scores[first].tolist()}: {why}."
 
 
 def _check_chosen(signature: Signature, labels: npt.NDArray[Any], scores: Reals, own: npt.NDArray[Any]) -> None:
@@ -193,7 +243,8 @@ def _check_chosen(signature: Signature, labels: npt.NDArray[Any], scores: Reals,
     chosen = choose_labels(signature.link, scores, labels, binary=scores.ndim == 1)
     if chosen.shape != own.shape or not np.array_equal(chosen[certain], own[certain]):
         raise CompileError(
-            "predict must choose labels by the largest scores, or by their signs. The estimator's does not."
+            "predict must choose labels by the largest scores, or by their signs. The estimator's does not: "
+            f"{_OTHERWISE}."
         )
 
 

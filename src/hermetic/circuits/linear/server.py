@@ -21,6 +21,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
+from ...arguments import check_kind
 from ...arrays import Integers, Residues
 from ...errors import MismatchError
 from ...keys.public import PublicKey
@@ -46,6 +47,7 @@ class ZeroPool:
     """
 
     def __init__(self, public_key: PublicKey) -> None:
+        check_kind(public_key, PublicKey, "public_key")
         parameters = public_key.parameters
         a = expand(PUBLIC_KEY_DOMAIN, public_key.seed, 0, parameters, parameters.key_primes)
         self.key_id = public_key.id

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...arguments import check_kind
 from ...arrays import Residues
 from ...envelope import KIND_NAMES, OVERHEAD_BYTES, QUERY, RESULT, open_envelope, seal
 from ...errors import MismatchError, WireError
@@ -190,6 +191,7 @@ class Result:
 
 
 def _open_for(data: bytes, kind: int, signature: Signature) -> memoryview:
+    check_kind(signature, Signature, "signature")
     parameters, body = open_envelope(data, kind)
     if parameters != signature.parameters:
         raise MismatchError(

@@ -13,9 +13,9 @@ from ..sklearn.classifiers import PROBABILITIES, labels_of
 from ..sklearn.registry import reads, refuse
 from ..sklearn.regressors import GIVES
 from .assembly import additive_map, classifier_head, head_of
-from .sklearn_boosting import RANKED
+from .sklearn_boosting import RANKED, refuse_categories
 from .step_functions import StepFunction, after, step
-from .trees import CATEGORIES, LEFT, RIGHT, leaf, tree
+from .trees import LEFT, RIGHT, leaf, tree
 
 STUMPS = "trees that split on one input each, as with `max_depth=1` or `num_leaves=2`; thresholds become public"
 
@@ -65,6 +65,13 @@ def read_dump(name: str, model: dict[str, Any], labels: Labels | None) -> Linear
     UnsupportedModelError
         For another objective, trees of several inputs, linear ones, or splits by categories.
     """
+    if model["pandas_categorical"]:
+        refuse_categories(name, None, model["feature_names"])
+    if model["average_output"] and labels is not None:
+        instead = (
+            "fit it with boosting='gbdt': the raw scores of a random forest here are no argument of its probabilities"
+        )
+        refuse(name, "be boosted where it is a classifier", "boosting='rf'", instead)
     head = _head(name, model, labels)
     trees, outputs = model["tree_info"], len(head.bias)
     share = outputs / len(trees) if model["average_output"] else 1.0
@@ -94,7 +101,7 @@ def _grown(name: str, root: dict[str, Any], place: Reals) -> StepFunction:
             refuse(name, "have linear_tree=False", "linear trees", "fit it with that")
         return leaf(root["leaf_value"] * place)
     if root["decision_type"] != "<=":
-        refuse(name, "have inputs that are numbers", CATEGORIES, "encode them, as OneHotEncoder does")
+        refuse_categories(name, root["split_feature"], [])
     left, right = (_grown(name, root[side], place) for side in ("left_child", "right_child"))
     return tree(name, _split(root), left, right)
 

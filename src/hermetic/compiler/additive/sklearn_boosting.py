@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -100,6 +100,16 @@ def _grown(name: str, one: Any, values: Reals, node: int = 0) -> StepFunction:
     above = nearest if float(nearest) > threshold else np.nextafter(nearest, np.float32(np.inf))
     split = step(int(one.feature[node]), rounding_to(above), LEFT, RIGHT)
     return tree(name, split, _grown(name, one, values, left), _grown(name, one, values, right))
+
+
+def refuse_categories(name: str, column: int | None, names: Sequence[str]) -> NoReturn:
+    """Refuse a booster of another library that takes categories; ``column`` is the number of one, where it is known."""
+    which = "" if column is None else f" as input {names[column]!r}" if names else f" as input {column}"
+    instead = (
+        "put a OneHotEncoder(sparse_output=False) before it in a pipeline, or fit a HistGradientBoostingClassifier or "
+        "-Regressor with categorical_features='from_dtype', which has categories"
+    )
+    refuse(name, "have inputs that are numbers", f"categories{which}", instead)
 
 
 def _histogram(estimator: Any, head: LinearMap) -> LinearMap:

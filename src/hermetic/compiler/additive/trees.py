@@ -15,8 +15,6 @@ from .step_functions import StepFunction
 LEFT, RIGHT = np.array([1.0]), np.array([0.0])
 """What a split is, as a step function: where values go left, and where right."""
 
-CATEGORIES = "a split by categories"
-
 
 def leaf(value: Reals) -> StepFunction:
     """A constant (k,)."""

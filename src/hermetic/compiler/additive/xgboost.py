@@ -18,9 +18,9 @@ from ..sklearn.classifiers import PROBABILITIES, labels_of
 from ..sklearn.registry import reads, refuse
 from ..sklearn.regressors import GIVES
 from .assembly import FLOAT32, additive_map, classifier_head, head_of
-from .sklearn_boosting import RANKED, STUMPS
+from .sklearn_boosting import RANKED, STUMPS, refuse_categories
 from .step_functions import StepFunction, rounding_to, step
-from .trees import CATEGORIES, LEFT, RIGHT, leaf, tree
+from .trees import LEFT, RIGHT, leaf, tree
 
 MARGIN = {"output_margin": True}
 """What makes ``predict`` give raw scores."""
@@ -90,6 +90,7 @@ def read_learner(name: str, model: dict[str, Any], labels: Labels | None, iterat
     UnsupportedModelError
         For another objective, trees of several inputs, or splits by categories.
     """
+    _check_inputs(name, model)
     head, booster = _head(name, model, labels), model["gradient_booster"]
     if booster["name"] == "gblinear":
         return _linear(model, head)
@@ -116,9 +117,19 @@ def _linear(model: dict[str, Any], head: LinearMap) -> LinearMap:
     return replace(head, weights=np.array(weights).T, bias=bias + start, precision=FLOAT32, roundings=inputs + 4)
 
 
+def _check_inputs(name: str, model: dict[str, Any]) -> None:
+    """Refuse inputs of categories, whether trees split by them or not: they are no numbers."""
+    kinds = model["feature_types"]
+    if "c" in kinds:
+        refuse_categories(name, kinds.index("c"), model["feature_names"])
+
+
 def _head(name: str, model: dict[str, Any], labels: Labels | None) -> LinearMap:
     objective = model["objective"]["name"]
     allowed = IDENTITY + RANKS + LOG if labels is None else CLASSES
+    targets = int(model["learner_model_param"].get("num_target", "1"))
+    if labels is not None and targets > 1:
+        refuse(name, "have one label for every sample", f"{targets}", "fit one for each label, and compile each")
     if objective not in allowed:
         refuse(name, f"have one of the objectives {', '.join(allowed)}", objective, "fit it with one")
     if labels is None:
@@ -132,7 +143,7 @@ def _steps(name: str, trees: dict[str, Any], weights: list[float], count: int, o
         if int(one["tree_param"]["size_leaf_vector"]) > 1:
             refuse(name, "have multi_strategy='one_output_per_tree'", "trees of several outputs", "fit it with that")
         if one["categories"] or any(one["split_type"]):
-            refuse(name, "have inputs that are numbers", CATEGORIES, "encode them, as OneHotEncoder does")
+            refuse_categories(name, None, [])
         yield _grown(name, one, weight * np.eye(outputs)[output])
 
 

@@ -34,6 +34,9 @@ def _frozen(wrapper: Any) -> LinearMap:
     condition="`refit`, of a supported estimator",
 )
 def _search(search: Any) -> LinearMap:
+    if not search.refit:
+        instead = "fit it again with refit=True, or compile an estimator that you fit with best_params_"
+        refuse(type(search).__name__, "have a best estimator", f"refit={search.refit!r}", instead)
     return read_estimator(search.best_estimator_)
 
 
@@ -43,10 +46,12 @@ def _search(search: Any) -> LinearMap:
     condition="several labels too",
 )
 def _one_vs_rest(estimator: Any) -> LinearMap:
+    _check_labels_vary(estimator)
     parts = binary_parts(estimator, estimator.estimators_)
     links = {part.link for part in parts}
     if links - {None, "logistic"}:
-        refuse("OneVsRestClassifier", "have parts with logistic probabilities, or none", str(links), "fit other parts")
+        instead = "use LogisticRegression or LinearSVC"
+        refuse("OneVsRestClassifier", "have parts with logistic probabilities, or none", str(links), instead)
     joined, link = stacked(parts), next(iter(links))
     if estimator.multilabel_:
         link = "multilabel" if link is None else "multilabel_logistic"
@@ -175,15 +180,25 @@ def kept_private(part: LinearMap, estimator: Any) -> LinearMap:
     return replace(part, hidden=(*part.hidden, own))
 
 
+def _check_labels_vary(estimator: Any) -> None:
+    """Refuse labels that all samples of the training data had, or none: scikit-learn keeps a constant for each."""
+    constants = [i for i, one in enumerate(estimator.estimators_) if type(one).__name__ == "_ConstantPredictor"]
+    if constants:
+        got = f"label {labels_of(estimator).tolist()[constants[0]]!r}, which all samples had, or none"
+        instead = "its answer is the same for every input: fit it without that column"
+        refuse("OneVsRestClassifier", "be fitted on labels that vary", got, instead)
+
+
 def binary_parts(estimator: Any, parts: Any) -> list[LinearMap]:
     """Binary classifiers with one score each."""
-    maps = [read_estimator(one) for one in parts]
-    for one, part in zip(maps, parts, strict=True):
-        if one.method != "decision_function" or len(one.bias) != 1:
-            kind = type(estimator).__name__
-            refuse(
-                kind, "have parts with a decision_function", type(part).__name__, "use LogisticRegression or LinearSVC"
-            )
+    maps, kind = [read_estimator(one) for one in parts], type(estimator).__name__
+    for number, (one, part) in enumerate(zip(maps, parts, strict=True)):
+        name = type(part).__name__
+        if one.labels is not None and len(one.labels) != 2:
+            instead = f"compile one model an output, such as estimators_[{number}]"
+            refuse(kind, "have parts of two classes", f"{name} of {len(one.labels)}", instead)
+        if one.method != "decision_function" or one.raw_scores is not None or len(one.bias) != 1:
+            refuse(kind, "have parts with a decision_function", name, "use LogisticRegression or LinearSVC")
     return maps
 
 

@@ -55,6 +55,15 @@ def _splines(step: Any) -> LinearMap:
     if degree == 1 and edge == "linear":
         refuse("SplineTransformer", "have degree 2 or more with extrapolation='linear'", "1", "set it to 'continue'")
     knots = [one.t[degree : len(one.t) - degree] for one in step.bsplines_]
+    constant = [i for i, one in enumerate(knots) if one[0] == one[-1]]
+    if constant:
+        instead = "leave out inputs that never vary"
+        refuse(
+            "SplineTransformer",
+            "have knots that differ, in every column",
+            f"equal ones of input {constant[0]}",
+            instead,
+        )
     if any(one[0] == one[1] or one[-2] == one[-1] for one in knots):
         instead = "use knots='uniform', or pass an array of them"
         refuse("SplineTransformer", "have outer knots that differ, in every column", "equal ones", instead)

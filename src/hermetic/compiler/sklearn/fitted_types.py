@@ -49,7 +49,7 @@ def _row(estimator: Any, X: Any) -> Any:
         found = np.asarray(X)
     except ValueError:
         return None
-    return found[None] if found.ndim == 1 else found[:1]
+    return np.atleast_2d(found)[:1]
 
 
 def _named(row: Any, names: Sequence[str] | None) -> Any:

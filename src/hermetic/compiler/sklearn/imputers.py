@@ -27,7 +27,7 @@ def _simple_imputer(step: Any) -> LinearMap:
     marker = _marker(step)
     passes = {value: Passed(int(i), {marker: statistics[i]}) for value, i in enumerate(kept)}
     if not len(kept):
-        refuse("SimpleImputer", "have inputs that are not always missing", "none", "leave it out")
+        refuse("SimpleImputer", "have inputs that are not always missing", "none", "fit it on some that have values")
     if step._fit_dtype.kind not in "biuf":
         return _of_texts(step, kept, Publication("simpleimputer", what, learned), passes)
     blocks: list[Block] = [Columns(Impute([statistics[i] for i in kept], marker), kept, len(statistics))]

@@ -1,4 +1,6 @@
-"""Exact nearest neighbours: the vectors that are searched are private weights, one output each.
+"""Exact nearest neighbours
+
+The vectors that are searched are private weights, one output each.
 
 A score is the larger the nearer: w·x - |w|²/2 for the euclidean distance and its square, w·x/|w| for the cosine
 distance. So
@@ -26,7 +28,7 @@ from ...errors import CompileError
 from ..inputs import InputRange, RangeOf
 from ..linear import LinearMap
 from ..rounding import gamma, rounded_relatively
-from .registry import column_names_of, refuse
+from .registry import column_names_of, reads, refuse
 
 _EUCLIDEAN = ("euclidean", "l2", "p", "sqeuclidean")
 """Metrics that rank by the euclidean distance, where they have no parameters."""
@@ -54,6 +56,17 @@ class Nearness:
         return np.asarray(scores)
 
 
+@reads(
+    "NearestNeighbors",
+    gives="`transform`: a score of every vector, the larger the nearer, for `Client.top`",
+    condition="euclidean or cosine distances; an index of its own, not at the end of a pipeline",
+)
+def _inside(index: Any) -> LinearMap:
+    """An index that something else holds: that has no answers that scores could be compared with."""
+    instead = "compile the index alone, on what the steps before it give (pipeline[:-1].transform), on both sides"
+    refuse("NearestNeighbors", "be a model of its own", "one at the end of another", instead)
+
+
 def read_neighbors(index: NearestNeighbors, range_of: RangeOf) -> tuple[LinearMap, Nearness]:
     """A fitted index as an affine map, and what has the index's own scores; ``range_of`` tells the range of so many
     inputs with such names, None where it is not known yet.
@@ -71,7 +84,7 @@ def read_neighbors(index: NearestNeighbors, range_of: RangeOf) -> tuple[LinearMa
         raise CompileError("the NearestNeighbors must be fitted. It is not: call fit first.") from error
     if index.effective_metric_ not in (*_EUCLIDEAN, "cosine") or index.effective_metric_params_:
         given = index.effective_metric_params_
-        got = f"metric={index.metric!r}{f' with {sorted(given)}' if given else ''}"
+        got = f"{index.effective_metric_!r}{f' with {sorted(given)}' if given else ''}"
         instead = "fit it again with metric='euclidean' or metric='cosine'"
         refuse("NearestNeighbors", "measure euclidean or cosine distances", got, instead)
     stored = index._fit_X

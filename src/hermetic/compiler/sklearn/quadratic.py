@@ -15,8 +15,8 @@ from ...errors import ParameterError, UnsupportedModelError
 from ...features import FeatureMap, Monomials
 from ..linear import LinearMap
 from ..published import Publication
-from .classifiers import PROBABILITIES, labels_of
-from .registry import reads
+from .classifiers import PROBABILITIES, labels_of, log_priors
+from .registry import check_finite, reads
 
 _JOINT = "`predict_joint_log_proba`: log joint probabilities, labels, probabilities"
 
@@ -27,11 +27,13 @@ def _gaussian_naive_bayes(estimator: Any) -> LinearMap:
     means, variances = (np.asarray(one, dtype=np.float64) for one in (estimator.theta_, estimator.var_))
     d, centre = means.shape[1], means.mean(axis=0)
     means = means - centre
-    with np.errstate(divide="ignore"):
-        prior = np.log(np.asarray(estimator.class_prior_, dtype=np.float64))
+    prior = log_priors(estimator, estimator.class_prior_)
+    with np.errstate(divide="ignore", invalid="ignore"):
         logs = np.log(2 * np.pi * variances)
         squares, linear = -0.5 / variances, means / variances
-    constants = -0.5 * means**2 / variances
+        constants = -0.5 * means**2 / variances
+    instead = "leave out inputs that never vary, or fit it with a larger var_smoothing"
+    check_finite("GaussianNB", "inverse variances", squares, instead)
     return LinearMap(
         np.hstack([linear, squares]),
         prior - 0.5 * logs.sum(axis=1) + constants.sum(axis=1),
@@ -53,10 +55,12 @@ def _gaussian_naive_bayes(estimator: Any) -> LinearMap:
 def _quadratic_discriminant_analysis(estimator: Any) -> LinearMap:
     """log p - (sum of log s + |(x - m)·R/sqrt(s)|²)/2 of every class; of two classes, the difference."""
     labels, d = labels_of(estimator), estimator.n_features_in_
-    with np.errstate(divide="ignore"):
-        prior = np.log(np.asarray(estimator.priors_, dtype=np.float64))
+    prior = log_priors(estimator, estimator.priors_)
+    with np.errstate(divide="ignore", invalid="ignore"):
         logs = np.array([np.log(one).sum() for one in estimator.scalings_])
         axes = [(r / np.sqrt(s)).T for r, s in zip(estimator.rotations_, estimator.scalings_, strict=True)]
+    instead = "leave out inputs that never vary, or fit it with a larger reg_param"
+    check_finite("QuadraticDiscriminantAnalysis", "logarithms of variances", logs, instead)
     centre = np.asarray(estimator.means_, dtype=np.float64).mean(axis=0)
     means = estimator.means_ - centre
     weights, constants = _forms(axes, [axis @ mean for axis, mean in zip(axes, means, strict=True)])

@@ -16,6 +16,7 @@ from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
+from ...arguments import way_to
 from ...errors import CompileError, UnsupportedModelError
 from ..linear import LinearMap
 from ..published import Publication
@@ -37,19 +38,20 @@ _METHODS = ("decision_function", "predict", "predict_proba", "predict_joint_log_
 """What a subclass must not override: its scores would no longer be what is read here."""
 
 NEAREST = {
-    "AdaBoostRegressor": "GradientBoostingRegressor",
-    "DecisionTreeClassifier": "HistGradientBoostingClassifier",
-    "DecisionTreeRegressor": "HistGradientBoostingRegressor",
-    "ExtraTreesClassifier": "HistGradientBoostingClassifier",
-    "ExtraTreesRegressor": "HistGradientBoostingRegressor",
+    "AdaBoostRegressor": "GradientBoostingRegressor(max_depth=1)",
+    "DecisionTreeClassifier": "HistGradientBoostingClassifier(max_depth=1)",
+    "DecisionTreeRegressor": "HistGradientBoostingRegressor(max_depth=1)",
+    "ExtraTreesClassifier": "HistGradientBoostingClassifier(max_depth=1)",
+    "ExtraTreesRegressor": "HistGradientBoostingRegressor(max_depth=1)",
     "IterativeImputer": "SimpleImputer",
     "KNNImputer": "SimpleImputer",
+    "KNeighborsClassifier": "NearestCentroid",
     "KernelPCA": "PCA",
     "KernelRidge": "Ridge",
     "NMF": "TruncatedSVD",
     "QuantileTransformer": "RobustScaler",
-    "RandomForestClassifier": "HistGradientBoostingClassifier",
-    "RandomForestRegressor": "HistGradientBoostingRegressor",
+    "RandomForestClassifier": "HistGradientBoostingClassifier(max_depth=1)",
+    "RandomForestRegressor": "HistGradientBoostingRegressor(max_depth=1)",
     "TfidfVectorizer": "TfidfTransformer",
 }
 
@@ -112,7 +114,7 @@ def read_estimator(estimator: Any) -> LinearMap:
         raise UnsupportedModelError(
             "the model must be an estimator with a linear private part, such as LogisticRegression, Ridge, LinearSVC, "
             f"PCA or a Pipeline of affine steps and one of them. Got {type(estimator).__name__} instead"
-            f"{_nearest(estimator)}. {DOCS} lists all."
+            f"{_nearest(estimator, ESTIMATORS | STEPS)}. {DOCS} lists all.{_way(estimator)}"
         )
     if linear.method == "predict_joint_log_proba" and not hasattr(estimator, linear.method):
         linear = replace(linear, method="predict_proba")  # pipelines and searches pass it on alone
@@ -150,8 +152,8 @@ def read_step(name: str, step: Any) -> LinearMap | None:
     if kind is None:
         raise UnsupportedModelError(
             f"a pipeline's steps before the model must be affine, such as StandardScaler, PCA or SelectKBest. Step "
-            f"{name!r} is a {type(step).__name__} instead{_nearest(step)}: apply it before hermetic, on both sides. "
-            f"{DOCS} lists all."
+            f"{name!r} is a {type(step).__name__} instead{_nearest(step, STEPS)}. Take one that is supported, or apply "
+            f"it before hermetic, on both sides, and compile the rest. {DOCS} lists all."
         )
     linear: LinearMap | None = _checked(step, kind, STEPS)
     if linear is None or kind.__name__ in _OF_STEPS:
@@ -183,6 +185,13 @@ def refuse(kind: str, must: str, got: object, instead: str) -> NoReturn:
     raise UnsupportedModelError(f"{kind} must {must}. Got {got} instead: {instead}. {DOCS} lists what is supported.")
 
 
+def check_finite(kind: str, what: str, values: Any, instead: str) -> None:
+    """Refuse an estimator that keeps infinite numbers, or NaN: logarithms of 0, or divisions by it."""
+    wrong = np.count_nonzero(~np.isfinite(values))
+    if wrong:
+        refuse(kind, f"have finite {what}", f"{wrong} that are infinite or NaN", instead)
+
+
 def _transformer(estimator: Any) -> LinearMap:
     linear = read_step(type(estimator).__name__, estimator)
     if linear is None:
@@ -200,9 +209,14 @@ def _checked(estimator: Any, kind: type, table: Mapping[str, Entry]) -> Any:
         raise CompileError(f"the {type(estimator).__name__} must be fitted. It is not: call fit first.") from error
     except AttributeError as error:
         raise CompileError(
-            f"the {type(estimator).__name__} must have the attributes that the installed scikit-learn gives it in fit. "
-            f"It has not ({error}): it is of another version, or was changed. Fit it again."
+            f"the {type(estimator).__name__} must have the attributes that the installed {_library(kind)} gives it in "
+            f"fit. It has not ({error}): it is of another version, or was changed. Fit it again."
         ) from error
+
+
+def _library(kind: type) -> str:
+    package = kind.__module__.split(".")[0]
+    return "scikit-learn" if package == "sklearn" else package
 
 
 def _kind(table: Mapping[str, Any], instance: object) -> type | None:
@@ -215,11 +229,19 @@ def _kind(table: Mapping[str, Any], instance: object) -> type | None:
     return next(filter(listed, type(instance).__mro__), None)
 
 
-def _nearest(estimator: Any) -> str:
-    name = NEAREST.get(type(estimator).__name__)
-    if name is None and isinstance(estimator, ClassifierMixin | RegressorMixin):
-        name = "LogisticRegression" if isinstance(estimator, ClassifierMixin) else "Ridge"
-    return "" if name is None else f": the nearest that is supported is {name}"
+def _nearest(estimator: Any, table: Mapping[str, Entry]) -> str:
+    """What of a table comes nearest, in words."""
+    found = NEAREST.get(type(estimator).__name__)
+    if found is None and isinstance(estimator, ClassifierMixin | RegressorMixin):
+        found = "LogisticRegression" if isinstance(estimator, ClassifierMixin) else "Ridge"
+    supported = found is not None and found.partition("(")[0] in table
+    return f": the nearest that is supported is {found}" if supported else ""
+
+
+def _way(value: object) -> str:
+    """How to get from another object to an estimator, in words."""
+    way = way_to("an estimator", value)
+    return f" Here, {way}." if way else ""
 
 
 def _check_not_overridden(instance: Any, kind: type) -> None:

@@ -189,11 +189,11 @@ def _frozen(step: Any) -> LinearMap | None:
 
 @reads_step("FeatureUnion", condition="of these")
 def _feature_union(union: Any) -> LinearMap:
-    weights, d, parts = union.transformer_weights or {}, union.n_features_in_, []
-    for name, step in union.transformer_list:
-        if not (isinstance(step, str) and step == "drop"):
-            parts.append(_weighted(read_step(name, step), d, weights.get(name, 1.0)))
-    return _side_by_side(parts)
+    weights = union.transformer_weights or {}
+    kept = [(name, step) for name, step in union.transformer_list if not isinstance(step, str)]
+    return _side_by_side(
+        [_weighted(read_step(name, step), step.n_features_in_, weights.get(name, 1.0)) for name, step in kept]
+    )
 
 
 @reads_step("ColumnTransformer", condition="of these")
@@ -214,10 +214,27 @@ def _pipeline(pipeline: Any) -> LinearMap:
     *steps, (name, last) = pipeline.steps
     if last is None or isinstance(last, str):
         refuse("a pipeline", "end with an estimator", f"{last!r} as step {name!r}", "leave it out")
+    for before, step in steps[-1:]:
+        _check_dense(before, step, last)
     first, row = _chained(steps)
     with taking(row):
         linear = read_estimator(last)
     return linear if first is None else linear.after(first)
+
+
+def _check_dense(name: str, step: Any, last: Any) -> None:
+    """Refuse sparse inputs of XGBoost, which takes zeros that a matrix does not store for missing values."""
+    encode = getattr(step, "encode", "") == "onehot"
+    if type(last).__module__.startswith("xgboost.") and (encode or any(getattr(step, one, False) for one in _SPARSE)):
+        got = f"a sparse matrix of step {name!r}, whose zeros are missing values to it"
+        instead = (
+            "fit it again with sparse_output=False, sparse_threshold=0 or encode='onehot-dense', as the step has it"
+        )
+        refuse(type(last).__name__, "be fitted on dense inputs", got, instead)
+
+
+_SPARSE = ("sparse_output_", "sparse_output")
+"""Attributes of steps that say whether they give sparse matrices."""
 
 
 @reads("RFE", "RFECV", gives="as its estimator", condition="of a supported estimator")

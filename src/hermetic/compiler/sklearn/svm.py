@@ -19,6 +19,8 @@ LINEAR = "`kernel='linear'`"
 @reads("NuSVR", "SVR", gives=GIVES, condition=LINEAR)
 def _regressor(estimator: Any) -> LinearMap:
     check_kernel(estimator)
+    if not len(estimator.support_):
+        return LinearMap(np.zeros((1, estimator.n_features_in_)), estimator.intercept_, "predict", squeeze=True)
     head = LinearMap(dense(estimator.dual_coef_), estimator.intercept_, "predict", squeeze=True)
     return head.after(affine(dense(estimator.support_vectors_)))
 
