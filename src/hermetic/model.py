@@ -34,12 +34,18 @@ class EncryptedModel:
 
     The weights are *not* encrypted: this object and its file belong to the model's owner. What is encrypted are the
     queries it answers.
+
+    Attributes
+    ----------
+    signature
+        What is public.
+    spread
+        How far apart scores were on the sample, which makes an error small or large; None is not known. Private.
     """
 
-    def __init__(self, integers: IntegerMap, signature: Signature, *, spread: float | None = None) -> None:
+    def __init__(self, integers: IntegerMap, signature: Signature) -> None:
         """Check that the bounds of :mod:`hermetic.bounds` hold for these weights.
 
-        ``spread`` is how far apart scores were on the sample; None is not known.
 
         Raises
         ------
@@ -49,7 +55,7 @@ class EncryptedModel:
         _check(integers, signature)
         self._integers = integers
         self.signature = signature
-        self.spread = spread
+        self.spread: float | None = None
         self._encoded: OrderedDict[Layout, EncodedWeights] = OrderedDict()
         self._pools: OrderedDict[str, ZeroPool] = OrderedDict()
 
@@ -149,7 +155,9 @@ class EncryptedModel:
         except (SafetensorError, WireError, OSError, KeyError, TypeError, ValueError) as error:
             raise ModelFileError(f"{path} is not a valid Hermetic model file: {error}") from error
         integers = IntegerMap(weights, bias, signature.scale_exponent, signature.limbs, signature.limb_bits)
-        return EncryptedModel(integers, signature, spread=spread)
+        model = EncryptedModel(integers, signature)
+        model.spread = spread
+        return model
 
     def __repr__(self) -> str:
         one = self.signature

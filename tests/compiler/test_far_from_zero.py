@@ -28,7 +28,7 @@ import hermetic
 from hermetic import Client, EncryptedModel, PrecisionError
 from hermetic.cli.app import app
 from hermetic.compiler.reading import read_model
-from hermetic.errors import PrecisionWarning
+from hermetic.compiler.spread import PrecisionWarning
 from hermetic.quantize import recombine
 
 X, CLASSES = load_iris(return_X_y=True)

@@ -104,7 +104,11 @@ def _narrow(estimator: Any, linear: LinearMap) -> str | None:
 
 def learned_in(estimator: Any) -> set[np.dtype[Any]]:
     """The types of float of what an estimator learned."""
-    values = [one for value in vars(estimator).values() for one in (value if isinstance(value, list) else [value])]
+    values = [
+        one
+        for value in getattr(estimator, "__dict__", {}).values()
+        for one in (value if isinstance(value, list) else [value])
+    ]
     found = {one.dtype for one in values if isinstance(one, np.ndarray | np.floating)}
     found |= {one.dtype for one in values if hasattr(one, "tocsr")}
     return {one for one in found if one.kind == "f"}
