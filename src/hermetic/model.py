@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections import OrderedDict
 from pathlib import Path
@@ -17,7 +16,7 @@ from .errors import MismatchError, ModelFileError, WireError
 from .evaluate import ZeroPool, evaluate
 from .files import write_private
 from .packing import Layout
-from .quantize import IntegerMap, worst_case
+from .quantize import IntegerMap, recombine, worst_case
 from .signature import Offer, Signature
 from .weights import EncodedWeights
 from .wire import PublicKey, Query, Result
@@ -40,7 +39,8 @@ class EncryptedModel:
     signature
         What is public.
     spread
-        How far apart scores were on the sample, which makes an error small or large; None is not known. Private.
+        How far apart scores were on the sample, which makes an error small or large; None is not known, as in a model
+        that was loaded. Private.
     """
 
     def __init__(self, integers: IntegerMap, signature: Signature) -> None:
@@ -63,6 +63,19 @@ class EncryptedModel:
     def integers(self) -> IntegerMap:
         """The private integer weights and biases."""
         return self._integers
+
+    @property
+    def spread_over_range(self) -> float:
+        """The standard deviation of scores of inputs that are uniform in range, of most outputs; where labels are
+        chosen by several scores, also that of their differences from the mean: the smaller.
+        """
+        one, grid = self._integers, self.signature.grid
+        weights = recombine(one.weights.T, one.limbs, one.limb_bits, one.scale_exponent)
+        reach = weights * (grid.high - grid.low)[:, None]
+        parts = [reach]
+        if self.signature.labels is not None and self.signature.outputs > 1:
+            parts.append(reach - reach.mean(axis=1, keepdims=True))
+        return float(min(np.median(np.sqrt((part**2).sum(axis=0) / 12)) for part in parts))
 
     def evaluate(self, query: Query, public_key: PublicKey | ZeroPool) -> Result:
         """Answer a query: what the server does. Exact and sanitised, see :mod:`hermetic.evaluate`.
@@ -123,8 +136,7 @@ class EncryptedModel:
         """
         one = self._integers
         tensors = {"weights": np.ascontiguousarray(one.weights), "bias": np.ascontiguousarray(one.bias)}
-        spread = {} if self.spread is None else {"spread": repr(self.spread)}
-        data = save(tensors, metadata={"format": FORMAT, "signature": self.signature.json.decode(), **spread})
+        data = save(tensors, metadata={"format": FORMAT, "signature": self.signature.json.decode()})
         try:
             write_private(Path(path), data)
         except OSError as error:
@@ -151,13 +163,10 @@ class EncryptedModel:
                 weights = _integers(file.get_tensor("weights"), np.int16, np.int32, np.int64)
                 bias = _integers(file.get_tensor("bias"), np.int64)
             signature = Signature.from_json(metadata["signature"].encode())
-            spread = _spread(metadata)
-        except (SafetensorError, WireError, OSError, KeyError, TypeError, ValueError) as error:
+        except (SafetensorError, WireError, OSError, KeyError, TypeError) as error:
             raise ModelFileError(f"{path} is not a valid Hermetic model file: {error}") from error
         integers = IntegerMap(weights, bias, signature.scale_exponent, signature.limbs, signature.limb_bits)
-        model = EncryptedModel(integers, signature)
-        model.spread = spread
-        return model
+        return EncryptedModel(integers, signature)
 
     def __repr__(self) -> str:
         one = self.signature
@@ -197,15 +206,6 @@ def _check_offer(integers: IntegerMap, signature: Signature, offer: Offer) -> No
             f"answers in {offer.layout} must be flooded by {max(offer.lambda_bits, bounds.MIN_LAMBDA_BITS)} bits. "
             f"These weights leave {found:.1f}."
         )
-
-
-def _spread(metadata: dict[str, str]) -> float | None:
-    if "spread" not in metadata:
-        return None
-    found = float(metadata["spread"])
-    if not 0 < found < math.inf:
-        raise ValueError(f"the spread of scores must be a positive number. Got {found} instead.")
-    return found
 
 
 def _integers(tensor: Any, *types: type) -> Any:
