@@ -110,6 +110,7 @@ def _private(model: EncryptedModel, file_bytes: int) -> dict[str, str]:
 
 def _guaranteed(signature: Signature, model: EncryptedModel | None) -> dict[str, str]:
     one = signature.parameters
+    modulus = "+".join(str(p.bit_length()) for p in one.data_primes)
     share = None if model is None else _over_spread(model)
     beside = "" if share is None else f", {_share(share)} of the spread of scores"
     return {
