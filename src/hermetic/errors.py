@@ -48,10 +48,6 @@ class PrecisionError(CompileError):
     """The requested error bound cannot be guaranteed; the message says what would fit."""
 
 
-class PrecisionWarning(UserWarning):
-    """The guaranteed error is not small beside the spread of scores: answers may tell little."""
-
-
 class InputError(HermeticError, ValueError):
     """An input is refused before anything is encrypted."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections import OrderedDict
 from pathlib import Path
@@ -14,7 +13,7 @@ from safetensors.numpy import save
 
 from .arguments import check_kind, check_path
 from .circuits.linear import bounds
-from .circuits.linear.integers import IntegerMap, worst_case
+from .circuits.linear.integers import IntegerMap, recombine, worst_case
 from .circuits.linear.packing import Layout
 from .circuits.linear.server import ZeroPool, evaluate
 from .circuits.linear.weights import EncodedWeights
@@ -36,12 +35,19 @@ class EncryptedModel:
 
     The weights are *not* encrypted: this object and its file belong to the model's owner. What is encrypted are the
     queries it answers.
+
+    Attributes
+    ----------
+    signature
+        What is public.
+    spread
+        How far apart scores were on the sample, which makes an error small or large; None is not known, as in a model
+        that was loaded. Private.
     """
 
-    def __init__(self, integers: IntegerMap, signature: Signature, *, spread: float | None = None) -> None:
+    def __init__(self, integers: IntegerMap, signature: Signature) -> None:
         """Check that the bounds of :mod:`hermetic.circuits.linear.bounds` hold for these weights.
 
-        ``spread`` is how far apart scores were on the sample; None is not known.
 
         Raises
         ------
@@ -53,7 +59,7 @@ class EncryptedModel:
         _check(integers, signature)
         self._integers = integers
         self.signature = signature
-        self.spread = spread
+        self.spread: float | None = None
         self._encoded: OrderedDict[Layout, EncodedWeights] = OrderedDict()
         self._pools: OrderedDict[str, ZeroPool] = OrderedDict()
 
@@ -61,6 +67,19 @@ class EncryptedModel:
     def integers(self) -> IntegerMap:
         """The private integer weights and biases."""
         return self._integers
+
+    @property
+    def spread_over_range(self) -> float:
+        """The standard deviation of scores of inputs that are uniform in range, of most outputs; where labels are
+        chosen by several scores, also that of their differences from the mean: the smaller.
+        """
+        one, grid = self._integers, self.signature.grid
+        weights = recombine(one.weights.T, one.limbs, one.limb_bits, one.scale_exponent)
+        reach = weights * (grid.high - grid.low)[:, None]
+        parts = [reach]
+        if self.signature.labels is not None and self.signature.outputs > 1:
+            parts.append(reach - reach.mean(axis=1, keepdims=True))
+        return float(min(np.median(np.sqrt((part**2).sum(axis=0) / 12)) for part in parts))
 
     def evaluate(self, query: Query, public_key: PublicKey | ZeroPool) -> Result:
         """Answer a query: what the server does. Exact and sanitised, see :mod:`hermetic.circuits.linear.server`.
@@ -124,8 +143,7 @@ class EncryptedModel:
         check_path(path, "path", ModelFileError)
         one = self._integers
         tensors = {"weights": np.ascontiguousarray(one.weights), "bias": np.ascontiguousarray(one.bias)}
-        spread = {} if self.spread is None else {"spread": repr(self.spread)}
-        data = save(tensors, metadata={"format": FORMAT, "signature": self.signature.json.decode(), **spread})
+        data = save(tensors, metadata={"format": FORMAT, "signature": self.signature.json.decode()})
         try:
             write_private(Path(path), data)
         except OSError as error:
@@ -153,11 +171,10 @@ class EncryptedModel:
                 weights = _integers(file.get_tensor("weights"), np.int16, np.int32, np.int64)
                 bias = _integers(file.get_tensor("bias"), np.int64)
             signature = Signature.from_json(metadata["signature"].encode())
-            spread = _spread(metadata)
-        except (SafetensorError, WireError, OSError, KeyError, TypeError, ValueError) as error:
+        except (SafetensorError, WireError, OSError, KeyError, TypeError) as error:
             raise ModelFileError(f"{path} is not a valid Hermetic model file: {error}") from error
         integers = IntegerMap(weights, bias, signature.scale_exponent, signature.limbs, signature.limb_bits)
-        return EncryptedModel(integers, signature, spread=spread)
+        return EncryptedModel(integers, signature)
 
     def __repr__(self) -> str:
         one = self.signature
@@ -197,15 +214,6 @@ def _check_offer(integers: IntegerMap, signature: Signature, offer: Offer) -> No
             f"answers in {offer.layout} must be flooded by {max(offer.lambda_bits, bounds.MIN_LAMBDA_BITS)} bits. "
             f"These weights leave {found:.1f}."
         )
-
-
-def _spread(metadata: dict[str, str]) -> float | None:
-    if "spread" not in metadata:
-        return None
-    found = float(metadata["spread"])
-    if not 0 < found < math.inf:
-        raise ValueError(f"the spread of scores must be a positive number. Got {found} instead.")
-    return found
 
 
 def _integers(tensor: Any, *types: type) -> Any:

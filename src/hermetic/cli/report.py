@@ -32,8 +32,7 @@ def show_report(console: Console, signature: Signature, model: EncryptedModel | 
         section(console, "Public too: what clients compute before they encrypt", facts(rows))
     if model is not None:
         section(console, "Private: stays with the owner", facts(_private(model, file_bytes)))
-    spread = None if model is None else model.spread
-    section(console, "Guaranteed, for every input in range", facts(_guaranteed(signature, spread)))
+    section(console, "Guaranteed, for every input in range", facts(_guaranteed(signature, model)))
     section(console, "Bytes", facts(_bytes(signature)))
 
 
@@ -52,7 +51,7 @@ def as_json(signature: Signature, model: EncryptedModel | None, file_bytes: int)
         "public": json.loads(signature.json),
         "private": None if model is None else {"weights": model.integers.weights.shape},
         "guaranteed_error": signature.error,
-        "error_over_spread": None if model is None or model.spread is None else signature.error / model.spread,
+        "error_over_spread": None if model is None else _over_spread(model),
         "lambda_bits": signature.lambda_bits,
         "security_bits": SECURITY_BITS,
         "parameters": {
@@ -110,15 +109,22 @@ def _private(model: EncryptedModel, file_bytes: int) -> dict[str, str]:
     }
 
 
-def _guaranteed(signature: Signature, spread: float | None) -> dict[str, str]:
+def _guaranteed(signature: Signature, model: EncryptedModel | None) -> dict[str, str]:
     one = signature.parameters
-    beside = "" if spread is None else f", {_share(signature.error / spread)} of the spread of scores, {spread:.3g}"
     modulus = "+".join(str(p.bit_length()) for p in one.data_primes)
+    share = None if model is None else _over_spread(model)
+    beside = "" if share is None else f", {_share(share)} of the spread of scores"
     return {
         "error of a score": f"<= {signature.error:g}{beside}",
         "flooding of answers": f"lambda >= {signature.lambda_bits:g} bits",
         "security": f"{SECURITY_BITS} bits: profile {one.profile}, N = {one.ring_degree:,}, q = {modulus} bits",
     }
+
+
+def _over_spread(model: EncryptedModel) -> float | None:
+    """The error beside the spread of scores: on the sample, where that is known, else over the range."""
+    spread = model.spread_over_range if model.spread is None else model.spread
+    return model.signature.error / spread if spread else None
 
 
 def _share(value: float) -> str:

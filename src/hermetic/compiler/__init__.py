@@ -143,7 +143,8 @@ def compile_model(  # noqa: PLR0913
     spread = spread_of(linear, source.sampled(max(1, min(_SAMPLED, MAX_PRODUCTS // linear.weights.size))))
     choice = choose(linear, source.encrypted, profile=profile, tolerance=tolerance, flooding=flooding, spread=spread)
     # 5. The model and its public signature.
-    model = EncryptedModel(choice.integers, _signature(linear, choice, name or read.name, backbone), spread=spread)
+    model = EncryptedModel(choice.integers, _signature(linear, choice, name or read.name, backbone))
+    model.spread = spread
     # 6. The integer reference against the estimator itself.
     if own.feature_map is None:
         values = asked = source.encrypted_values(rows_to_verify(model), model.signature.grid)

@@ -7,7 +7,6 @@ import warnings
 import numpy as np
 
 from ..arrays import Reals
-from ..errors import PrecisionWarning
 from .linear import LinearMap
 
 SMALL = 0.02
@@ -17,6 +16,10 @@ MAX_PRODUCTS = 1 << 24
 """Work on a sample, in products of weights and features."""
 
 _CONSTANT = 2.0**-30
+
+
+class PrecisionWarning(UserWarning):
+    """The guaranteed error is not small beside the spread of scores: answers may tell little."""
 
 
 def spread_of(linear: LinearMap, features: Reals | None) -> float | None:

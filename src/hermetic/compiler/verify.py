@@ -133,8 +133,9 @@ def _type(values: Any, fitted: np.dtype[Any] | None) -> np.dtype[Any]:
     if fitted is None or fitted.kind not in "iuf":
         return np.dtype(np.float64)
     with np.errstate(invalid="ignore", over="ignore"):
-        same = fitted.kind == "f" or np.array_equal(np.asarray(values).astype(fitted), values)
-    return fitted if same else np.dtype(np.float64)
+        reals = np.asarray(values, dtype=np.float64)
+        whole = np.isfinite(reals).all() and np.array_equal(reals.astype(fitted), reals)
+    return fitted if fitted.kind == "f" or whole else np.dtype(np.float64)
 
 
 def _call(estimator: Any, method: str, asked: Any) -> Any:
