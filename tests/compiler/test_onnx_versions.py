@@ -13,8 +13,9 @@ from sklearn.base import BaseEstimator
 from sklearn.datasets import load_iris
 from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.ensemble import BaggingRegressor, StackingRegressor
 from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LinearRegression, LogisticRegression, Perceptron, Ridge, SGDClassifier
+from sklearn.linear_model import Lasso, LinearRegression, LogisticRegression, Perceptron, Ridge, SGDClassifier
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.naive_bayes import ComplementNB, MultinomialNB
 from sklearn.pipeline import make_pipeline
@@ -160,6 +161,37 @@ def test_axes_that_are_attributes_are_read(opset: int) -> None:
     model = hermetic.compile(one, X)
     client, result = encrypted(model, X[::20])
     assert np.abs(client.predict(result) - asked(one, X[::20])[0]).max() <= model.signature.error
+
+
+STACK = StackingRegressor([("a", Ridge()), ("b", Lasso(0.1))], Ridge(), cv=2)
+
+
+@pytest.mark.parametrize(
+    ("estimator", "kind", "words"),
+    [
+        (
+            BaggingRegressor(Ridge(), 3),
+            FloatTensorType,
+            r"\(1, 13, 1\) for 13 samples: let them stay.*converted, compile",
+        ),
+        (
+            STACK,
+            Int64TensorType,
+            r"\(Cast\), before .* is not affine: it cuts off .* float32; .* converted, compile that",
+        ),
+    ],
+)
+def test_what_converters_write_in_no_affine_way_is_refused_with_advice_that_works(
+    estimator: BaseEstimator, kind: type, words: str
+) -> None:
+    """A mean over samples that were moved; and reals between estimators that are cut off, where inputs are whole."""
+    whole = np.rint(10 * X)
+    estimator.fit(whole, X[:, 0] + X[:, 2])
+    with pytest.raises(hermetic.UnsupportedModelError, match=words):
+        hermetic.compile(converted(estimator, kind, 18), whole)
+    assert hermetic.compile(estimator, whole)
+    if kind is Int64TensorType:
+        assert hermetic.compile(converted(estimator, FloatTensorType, 18), whole)
 
 
 @pytest.mark.parametrize(

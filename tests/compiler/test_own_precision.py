@@ -12,16 +12,24 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.base import clone
-from sklearn.compose import ColumnTransformer
+from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
 from sklearn.datasets import load_iris
-from sklearn.decomposition import PCA, FastICA, IncrementalPCA, TruncatedSVD
+from sklearn.decomposition import PCA, FastICA, IncrementalPCA, SparsePCA, TruncatedSVD
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis, QuadraticDiscriminantAnalysis
-from sklearn.ensemble import HistGradientBoostingRegressor, VotingRegressor
+from sklearn.ensemble import (
+    BaggingClassifier,
+    BaggingRegressor,
+    HistGradientBoostingRegressor,
+    StackingRegressor,
+    VotingClassifier,
+    VotingRegressor,
+)
 from sklearn.feature_selection import SelectKBest
 from sklearn.impute import MissingIndicator, SimpleImputer
 from sklearn.kernel_approximation import AdditiveChi2Sampler, Nystroem, RBFSampler
 from sklearn.linear_model import HuberRegressor, Lars, Lasso, LinearRegression, LogisticRegression, Ridge, SGDRegressor
 from sklearn.multiclass import OneVsRestClassifier
+from sklearn.multioutput import RegressorChain
 from sklearn.naive_bayes import BernoulliNB, GaussianNB
 from sklearn.neighbors import NearestCentroid, NearestNeighbors
 from sklearn.pipeline import FeatureUnion, make_pipeline
@@ -31,8 +39,10 @@ from sklearn.preprocessing import (
     KBinsDiscretizer,
     MaxAbsScaler,
     MinMaxScaler,
+    Normalizer,
     OneHotEncoder,
     PolynomialFeatures,
+    PowerTransformer,
     RobustScaler,
     SplineTransformer,
     StandardScaler,
@@ -49,7 +59,7 @@ Y = 2 * X[:, 0] + X[:, 2] ** 2
 PUBLIC = [
     *("binarizer", "kbinsdiscretizer", "maxabsscaler", "minmaxscaler", "missingindicator", "nystroem", "onehotencoder"),
     *("rbfsampler", "robustscaler", "simpleimputer", "splinetransformer", "standardscaler", "training rows"),
-    *("histgradientboostingregressor", "selectkbest", "pca"),
+    *("histgradientboostingregressor", "selectkbest", "pca", "powertransformer"),
 ]
 
 
@@ -79,6 +89,9 @@ STEPPED = {
 }
 SMOOTH = {
     "nothing": (),
+    "powers": (PowerTransformer(),),
+    "norms": (Normalizer(),),
+    "sparse components": (SparsePCA(2, max_iter=10, random_state=0),),
     "standard": (StandardScaler(),),
     "standard, principal components": (StandardScaler(), PCA(3)),
     "whitened": (PCA(3, whiten=True),),
@@ -101,6 +114,12 @@ MODELS = {
     "descent": make_pipeline(StandardScaler(), SGDRegressor(random_state=0)),
     "vectors": SVR(kernel="linear"),
     "vote": VotingRegressor([("a", Ridge()), ("b", make_pipeline(StandardScaler(), Ridge()))]),
+    "bag": BaggingRegressor(make_pipeline(StandardScaler(), Ridge()), 3, max_features=0.5, random_state=0),
+    "target": TransformedTargetRegressor(Ridge(), func=np.log1p, inverse_func=np.expm1),
+    "stack": StackingRegressor([("a", Ridge()), ("b", LinearRegression())], make_pipeline(StandardScaler(), Ridge())),
+    "stack and inputs": StackingRegressor([("a", Ridge())], Ridge(), passthrough=True),
+    "soft votes": VotingClassifier([("a", LogisticRegression()), ("b", LinearDiscriminantAnalysis())], voting="soft"),
+    "bagged classifier": BaggingClassifier(LogisticRegression(), 3, random_state=0),
     "trees": HistGradientBoostingRegressor(max_depth=1, max_iter=20),
     "logistic": LogisticRegression(),
     "one versus rest": OneVsRestClassifier(LogisticRegression()),
@@ -178,6 +197,16 @@ def test_the_guaranteed_error_holds_in_the_type_it_was_fitted_with(name: str, dt
     sent = inputs_of(model, data, TYPES[dtype])
     found, allowed = apart(model, estimator, sent, sent.astype(dtype))
     assert (found <= allowed).all()
+
+
+def test_chains_take_values_before_them_in_float64() -> None:
+    data = X.astype(np.float32)
+    estimator = RegressorChain(make_pipeline(StandardScaler(), Ridge())).fit(data, np.stack([Y, X[:, 1]], axis=1))
+    model = compiled(estimator, data)
+    sent = inputs_of(model, data, np.dtype(np.float32))
+    found, allowed = apart(model, estimator, sent, sent.astype(np.float32))
+    assert (found <= allowed).all()
+    assert b"rounded" not in model.signature.json
 
 
 @pytest.mark.parametrize("name", ["standard", "least squares", "gaussian", "standard, bins", "imputer of 0.2"])

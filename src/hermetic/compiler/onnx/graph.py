@@ -19,6 +19,9 @@ from ...errors import CompileError, UnsupportedModelError
 from ...signature import MAX_FEATURES
 from .files import attributes, first_line
 
+CONVERTED = "where a fitted estimator was converted, compile that"
+"""Advice that holds for whatever a converter wrote."""
+
 ROWS = 13
 """Samples that nodes are run on: a prime that a model's own sizes will hardly be mistaken for."""
 
@@ -221,9 +224,11 @@ def _is_static(node: NodeProto, static: Sequence[bool]) -> bool:
 
 def _samples_first(node: NodeProto, result: Array) -> Array:
     if result.ndim == 0 or len(result) != ROWS:
+        moved = ROWS in result.shape
+        instead = f"let them stay along it; {CONVERTED}" if moved else "export the model with a dynamic first axis"
         raise UnsupportedModelError(
             f"node {node.name!r} ({node.op_type}) must keep samples apart, along the first axis. It gives shape "
-            f"{result.shape} for {ROWS} samples: export the model with a dynamic first axis."
+            f"{result.shape} for {ROWS} samples: {instead}."
         )
     return result
 

@@ -21,10 +21,8 @@ from ...links import probabilities
 from ...signature import Labels
 from ..classes import chosen, named_classes
 from .files import attributes
-from .graph import ROWS, Array, Graph, run
+from .graph import CONVERTED, ROWS, Array, Graph, run
 from .operators import DOCS, DOMAINS, HEAD
-
-CONVERTED = "where a fitted estimator was converted, compile that"
 
 _SIZES = (0.1, 1.0, 4.0, 12.0)
 
@@ -138,9 +136,15 @@ def check_head(graph: Graph) -> None:
     place = f", before node {layers[-1].name!r} ({layers[-1].op_type})" if layers and culprit is not layers[-1] else ""
     raise UnsupportedModelError(
         f"the model must be affine in its inputs up to its scores, and make no more than a link such as softmax of "
-        f"them. Node {culprit.name!r} ({culprit.op_type}){place} is not affine: keep the layers up to it as public "
-        f"features (features=), and compile what comes after; {CONVERTED}. {DOCS} lists the operators that are read."
+        f"them. Node {culprit.name!r} ({culprit.op_type}){place} is not affine: {_instead_of(culprit)}; {CONVERTED}. "
+        f"{DOCS} lists the operators that are read."
     )
+
+
+def _instead_of(node: NodeProto) -> str:
+    if node.op_type == "Cast" and _cast_to(node).kind in "iu":
+        return "it cuts off what follows the point, as converters write it for whole inputs: convert to take float32"
+    return "keep the layers up to it as public features (features=), and compile what comes after"
 
 
 def _check_precision(graph: Graph) -> None:

@@ -1,4 +1,7 @@
-"""Chains of estimators"""
+"""Chains of estimators
+
+Each takes the values before it in float64, and with them the inputs, whatever their type.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +13,14 @@ import numpy as np
 from ..linear import LinearMap, affine
 from ..stacked import stacked
 from .combined import binary_parts, kept_private, values_of
+from .precision import taking
 from .registry import reads, refuse
 
 
 @reads("RegressorChain", gives="`predict`: values", condition="of supported linear regressions of one target")
 def _regressor_chain(chain: Any) -> LinearMap:
-    parts = values_of(chain, chain.estimators_)
+    with taking(None):
+        parts = values_of(chain, chain.estimators_)
     return _in_order(chain, _unrolled(parts, chain.estimators_), "predict")
 
 
@@ -29,7 +34,8 @@ def _classifier_chain(chain: Any) -> LinearMap:
         got = f"chain_method={chain.chain_method_!r}"
         instead = "fit it again with that: labels and probabilities of one link are not linear in the next"
         refuse("ClassifierChain", "have chain_method='decision_function'", got, instead)
-    parts = binary_parts(chain, chain.estimators_)
+    with taking(None):
+        parts = binary_parts(chain, chain.estimators_)
     labels = [one.labels.tolist() for one in parts if one.labels is not None]
     links = {one.link for one in parts}
     if len(parts) < 2 or any(one != labels[0] for one in labels) or links not in ({None}, {"logistic"}):

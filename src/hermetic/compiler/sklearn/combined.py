@@ -10,6 +10,7 @@ import numpy as np
 from ..linear import LinearMap, affine
 from ..stacked import stacked
 from .classifiers import ABSENT_PRESENT, labels_of
+from .precision import after, taking
 from .registry import of_numbers, read_estimator, reads, refuse
 
 _AS_INNER = "as the inner estimator"
@@ -140,8 +141,10 @@ def _multi_output_classifier(estimator: Any) -> LinearMap:
 
 @reads("StackingRegressor", gives="`predict`: values", condition=OF_LINEAR)
 def _stacking(estimator: Any) -> LinearMap:
-    (final,) = values_of(estimator, [estimator.final_estimator_])
-    return _stacked_under(final, estimator, values_of(estimator, estimator.estimators_))
+    parts = values_of(estimator, estimator.estimators_)
+    with taking(_below(estimator, parts)):
+        (final,) = values_of(estimator, [estimator.final_estimator_])
+    return _stacked_under(final, estimator, parts)
 
 
 @reads(
@@ -157,10 +160,16 @@ def _stacking_classifier(estimator: Any) -> LinearMap:
     parts, labels = [read_estimator(one) for one in estimator.estimators_], labels_of(estimator)
     if not all(map(_has_scores, parts)):
         refuse("StackingClassifier", "have parts with linear scores", "votes of pairs", "use LinearSVC in place of SVC")
-    final = read_estimator(estimator.final_estimator_)
+    with taking(_below(estimator, parts)):
+        final = read_estimator(estimator.final_estimator_)
     if final.labels is None or not np.array_equal(final.labels, np.arange(len(labels))):
         refuse("StackingClassifier", "end with a classifier of all classes", "another", "use LogisticRegression")
     return replace(_stacked_under(final, estimator, parts), labels=labels)
+
+
+def _below(estimator: Any, parts: list[LinearMap]) -> Any:
+    """The example row that the final estimator takes."""
+    return after(estimator, sum(len(one.bias) for one in parts) + parts[0].inputs * bool(estimator.passthrough))
 
 
 def _stacked_under(final: LinearMap, estimator: Any, parts: list[LinearMap]) -> LinearMap:
