@@ -142,7 +142,8 @@ def column_names_of(estimator: Any) -> tuple[str, ...] | None:
 def taking_inputs(estimator: Any) -> Any:
     """The part that an estimator passes its inputs on to: the first step of a pipeline, or what it holds; or None."""
     steps = [one for _, one in getattr(estimator, "steps", ()) if hasattr(one, "fit")]
-    held: Any = steps or next((getattr(estimator, name) for name in _INNER if hasattr(estimator, name)), None)
+    inner = [getattr(estimator, name) for name in _INNER if hasattr(estimator, name)]
+    held: Any = next(iter(steps or inner), None)
     while isinstance(held, list | np.ndarray):
         held = held[0] if len(held) else None
     return held if hasattr(held, "fit") else None
