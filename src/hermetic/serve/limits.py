@@ -16,6 +16,7 @@ from ..wire import Batch, Query
 MAX_ANSWER_BYTES = 128 << 20
 """The most that one answer may take, where a request could be split."""
 
+_NANOSECONDS = 10**9
 _PERIODS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 _RATE = re.compile(rf"([1-9][0-9]{{0,11}})/({'|'.join(_PERIODS)})")
 
@@ -45,32 +46,45 @@ class Meter:
 
     A tenant may spend a whole period's amount at once and then waits for it to come back, so that within any period it
     gets at most twice the amount. The buckets are in memory: a restart fills them.
+
+    For a rate of n predictions a period, time is counted in n-th parts of a nanosecond, so that one prediction is a
+    whole number of them: the period in nanoseconds. No bucket is ever rounded, and a full one is full.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._empty_until: dict[tuple[str, Rate], float] = {}
+        self._empty_until: dict[tuple[str, Rate], int] = {}
 
     def wait(self, tenant: str, limits: tuple[Rate, ...], cost: int) -> float:
         """Seconds until ``cost`` predictions fit into every limit: 0 for now, infinity for never."""
-        return max([0.0, *(self._wait(tenant, rate, cost) for rate in limits)])
+        return self._wait(self._now(), tenant, limits, cost)
 
     def charge(self, tenant: str, limits: tuple[Rate, ...], cost: int) -> float:
         """Take ``cost`` predictions from every limit if they fit; gives the seconds to wait otherwise."""
-        wait = self.wait(tenant, limits, cost)
+        now = self._now()
+        wait = self._wait(now, tenant, limits, cost)
         if not wait:
-            now = self._clock()
             for rate in limits:
-                start = max(self._empty_until.get((tenant, rate), now), now)
-                self._empty_until[tenant, rate] = start + cost * rate.seconds / rate.amount
+                self._empty_until[tenant, rate] = self._filled_after(now, tenant, rate, cost)
         return wait
 
-    def _wait(self, tenant: str, rate: Rate, cost: int) -> float:
-        if cost > rate.amount:
+    def _now(self) -> int:
+        return round(self._clock() * _NANOSECONDS)
+
+    def _wait(self, now: int, tenant: str, limits: tuple[Rate, ...], cost: int) -> float:
+        if any(cost > rate.amount for rate in limits):
             return math.inf
-        now = self._clock()
-        filled_at = max(self._empty_until.get((tenant, rate), now), now) + cost * rate.seconds / rate.amount
-        return filled_at - rate.seconds - now
+        return max((self._lacking(now, tenant, rate, cost) for rate in limits), default=0) / _NANOSECONDS
+
+    def _lacking(self, now: int, tenant: str, rate: Rate, cost: int) -> int:
+        """Nanoseconds, rounded up, until one limit has room."""
+        parts = self._filled_after(now, tenant, rate, cost) - (now + rate.seconds * _NANOSECONDS) * rate.amount
+        return max(0, -(-parts // rate.amount))
+
+    def _filled_after(self, now: int, tenant: str, rate: Rate, cost: int) -> int:
+        """When the bucket would be full again after it gave ``cost`` predictions now."""
+        start = now * rate.amount
+        return max(self._empty_until.get((tenant, rate), start), start) + cost * rate.seconds * _NANOSECONDS
 
 
 def predictions(batch: Batch) -> int:
