@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import time
 from collections.abc import Coroutine, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -17,6 +16,7 @@ from ..errors import SettingsError
 from . import browser, openapi, pages, plain, v2
 from .front import Front, again_and_again
 from .keycache import KeyCache
+from .keyquota import KeyQuota
 from .keystore import DIGEST_BYTES, OLD_KEY_ID, AsyncKeyStore, KeyStore, StoreError
 from .logs import log
 from .pool import Program
@@ -27,35 +27,8 @@ from .settings import MIB, Settings
 from .stores import open_store
 
 _SWEEP_SECONDS = 3600.0
-_COUNT_SECONDS = 60.0
 _INHERITED = ("PATH", "HOME", "LANG", "LC_", "LD_LIBRARY_PATH", "PYTHON", "TMPDIR", "VIRTUAL_ENV")
 _DEPTH = 2  # the next query is in the process before the one that it evaluates is answered
-
-
-class KeyQuota:
-    """How many keys a tenant may store. Counting lists the store, so a count is kept for a minute."""
-
-    def __init__(self, keys: AsyncKeyStore, limit: int) -> None:
-        self._keys = keys
-        self._limit = limit
-        self._counts: dict[str, tuple[int, float]] = {}
-
-    async def check(self, tenant: str, key_id: str) -> None:
-        """Raise :class:`RefusalError` 409 if the tenant may not store one more key; count this one otherwise."""
-        if await self._keys.exists(tenant, key_id):
-            return
-        count, counted = self._counts.get(tenant, (0, -_COUNT_SECONDS))
-        if time.monotonic() - counted >= _COUNT_SECONDS:
-            count, counted = await self._keys.count(tenant), time.monotonic()
-        if count >= self._limit:
-            raise RefusalError(
-                409, "too_many_keys", f"a tenant may store {self._limit} keys. There are {count}: delete some first."
-            )
-        self._counts[tenant] = (count + 1, counted)
-
-    def freed(self, tenant: str) -> None:
-        """A key of the tenant was deleted."""
-        self._counts.pop(tenant, None)
 
 
 class House(Front):

@@ -51,8 +51,7 @@ async def put_key(request: Request) -> Response:
         except WireError as error:
             raise malformed(str(error)) from None
         stored = hashlib.sha256(body).digest() + body
-        await house.quota.check(tenant, key_id)
-        created = await house.keys.create(tenant, key_id, stored)
+        created = await house.quota.create(tenant, key_id, stored)
         if not created and await house.keys.read(tenant, key_id) != stored:
             raise RefusalError(409, "other_key", "the name must be free. Other keys have it: delete them first.")
     return JSONResponse({"key_id": key_id}, status_code=201 if created else 200)

@@ -104,8 +104,7 @@ async def put_key(request: Request) -> Response:
             PublicKey.from_bytes(body)
         except WireError as error:
             raise malformed(str(error)) from None
-        await house.quota.check(tenant, key_id)
-        created = await house.keys.create(tenant, key_id, body)
+        created = await house.quota.create(tenant, key_id, body)
     return JSONResponse({"key_id": key_id}, status_code=201 if created else 200)
 
 
