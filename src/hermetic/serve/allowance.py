@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+from collections.abc import Iterator
 
 from .access import Caller
 from .limits import Meter, Rate
 from .refusals import RefusalError, too_large
+
+_REFUSED_BODY = ("malformed", "too_large")
 
 
 class Allowance:
@@ -30,6 +34,16 @@ class Allowance:
     def charge(self, caller: Caller, cost: int) -> None:
         """Take ``cost`` predictions from every limit. Raises :class:`RefusalError` 413 or 429, taking nothing."""
         _refuse_over_limit(self._meter.charge(caller.tenant, self._limits(caller), cost), cost)
+
+    @contextlib.contextmanager
+    def counting_refusals(self, caller: Caller) -> Iterator[None]:
+        """Take one prediction for a body that is refused inside, as far as there is one left: reading it was work."""
+        try:
+            yield
+        except RefusalError as error:
+            if error.code in _REFUSED_BODY:
+                self._meter.charge(caller.tenant, self._limits(caller), 1)
+            raise
 
     def _limits(self, caller: Caller) -> tuple[Rate, ...]:
         return tuple(one for one in (caller.rate or self._rate, caller.quota or self._quota) if one)

@@ -21,7 +21,7 @@ from .faults import describe_fault
 from .frames import Head, encode_head, read_frame
 from .logs import log
 
-Data = bytes | memoryview
+Data = bytes | bytearray | memoryview
 
 _READ_AHEAD = 1 << 20
 _LOAD_SECONDS = 600.0

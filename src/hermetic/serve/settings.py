@@ -106,6 +106,9 @@ class Settings(BaseSettings):
     max_json_body: int = Field(
         2, ge=1, description="Largest body of the JSON form of `infer`, MiB; the binary form has no such limit."
     )
+    max_script_body: int = Field(
+        32, ge=1, description="Largest body for an `entry_script`, MiB: what it parses may take 20 times as much memory."
+    )
     body_memory: int = Field(
         256, ge=1, description="Memory for request bodies in flight, MiB; one tenant may have half of it."
     )

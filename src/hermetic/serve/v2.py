@@ -6,6 +6,7 @@ raw after the JSON head (``Inference-Header-Content-Length``) or, four times as 
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute
 
 from .bodies import declared_length
+from .documents import Body, LongList, listed_octets, read_object
 from .pool import Data
 from .refusals import RefusalError, malformed, too_large
 from .repository import ServedModel
@@ -123,7 +125,8 @@ async def infer(request: Request) -> Response:
         check_digest(model, head[json_bytes:])
     async with house.bodies.read(request, endpoint.caller.tenant, check) as body:
         endpoint.trace.bytes_in = len(body)
-        asked = read_binary(body, json_bytes) if json_bytes is not None else read_json(body)
+        with house.allowance.counting_refusals(endpoint.caller):
+            asked = await _read_request(body, json_bytes)
         answer = await house.service.evaluate(endpoint.caller, model, asked.query, endpoint.trace)
     return _respond(model, asked, answer.data)
 
@@ -139,9 +142,13 @@ def _declared_json_bytes(request: Request) -> int | None:
     return length
 
 
-def read_binary(body: bytes, json_bytes: int) -> InferRequest:
+async def _read_request(body: Body, json_bytes: int | None) -> InferRequest:
+    return await asyncio.to_thread(read_json, body) if json_bytes is None else read_binary(body, json_bytes)
+
+
+def read_binary(body: Body, json_bytes: int) -> InferRequest:
     """A request whose tensor follows the JSON head as raw bytes. Raises :class:`RefusalError` 422."""
-    document = _document(body[:json_bytes])
+    document = read_object(body[:json_bytes])
     tensor = _tensor(document)
     query = memoryview(body)[json_bytes:]
     size = _member(tensor, "parameters", dict, {}).get("binary_data_size")
@@ -151,29 +158,18 @@ def read_binary(body: bytes, json_bytes: int) -> InferRequest:
     return InferRequest(query, _id(document), _wants_binary(document))
 
 
-def read_json(body: bytes) -> InferRequest:
+def read_json(body: Body) -> InferRequest:
     """A request whose tensor is a JSON list. Raises :class:`RefusalError` 422."""
-    document = _document(body)
+    document = read_object(body)
     tensor = _tensor(document)
-    data = _member(tensor, "data", list)
-    if len(data) == 1 and isinstance(data[0], list):
+    data = tensor.get("data")
+    if not isinstance(data, list | LongList):
+        raise malformed("data must be a JSON list.")
+    if isinstance(data, list) and len(data) == 1 and isinstance(data[0], list | LongList):
         data = data[0]
-    try:
-        query = bytes(data)
-    except (TypeError, ValueError):
-        raise malformed("data must be a list of whole numbers from 0 to 255.") from None
+    query = listed_octets(data)
     _check_shape(tensor, len(query))
     return InferRequest(query, _id(document), _wants_binary(document))
-
-
-def _document(data: bytes) -> dict[str, Any]:
-    try:
-        document = json.loads(data)
-    except (ValueError, RecursionError):
-        raise malformed("the body must be JSON. It does not parse.") from None
-    if not isinstance(document, dict):
-        raise malformed("the body must be a JSON object.")
-    return document
 
 
 def _member(document: dict[str, Any], name: str, kind: type, default: Any = None) -> Any:
