@@ -29,7 +29,7 @@ PIECE = 48 << 10
 
 _LONG = 1024
 _CUT = b"NaN"  # a place that JSON itself cannot have, and that the parser asks us about
-_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 _WHOLE_NUMBERS = re.compile(rb"[0-9,\s]*")
 
 Body = bytes | bytearray
