@@ -6,13 +6,14 @@ import contextlib
 import ssl
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
 import psutil
 import pytest
 import trustme
-from asking import Caller, binary_request, metric
+from asking import Caller, binary_request, metric, until
 from raw import Raw
 
 import hermetic
@@ -234,17 +235,29 @@ class TestBroken:
             assert raw.read_answer().status == 200
 
 
-def test_too_many_connections_are_told_to_come_back(strict: Live, caller: Caller) -> None:
-    with contextlib.ExitStack() as stack:
-        for _ in range(19):
-            stack.enter_context(Raw(strict.port))
-        time.sleep(0.2)
-        refused = [stack.enter_context(Raw(strict.port)) for _ in range(3)]
-        answer = refused[-1].read_answer()
-        assert (answer.status, answer.json()["code"]) == (503, "busy")
-        assert answer.headers["retry-after"] == "1"
-    time.sleep(0.2)
-    assert caller.works()
+def test_when_all_are_worked_for_one_more_is_told_to_come_back(tmp_path: Path) -> None:
+    """The evaluation process stands still, with two requests; nobody is thrown out for a third."""
+    with serving(tmp_path, {"digits": digits().model}, "--max-connections", "2") as live:
+        callers = [Caller(live.url, digits()) for _ in range(2)]
+        assert [one.put_key().status_code for one in callers] == [201, 201]
+        (worker,) = psutil.Process(live.process.pid).children()
+        worker.suspend()
+        with ThreadPoolExecutor(2) as threads:
+            pending = [threads.submit(one.infer, one.query()) for one in callers]
+            until(lambda: is_turned_away(live.port))
+            worker.resume()
+            assert [one.is_right(answer.result()) for one, answer in zip(callers, pending, strict=True)] == [True, True]
+        assert Caller(live.url, digits()).put_key().status_code == 201
+
+
+def is_turned_away(port: int) -> bool:
+    """Whether a new connection is told, before it says anything, that there are too many."""
+    with Raw(port, timeout=1) as raw:
+        try:
+            answer = raw.read_answer()
+        except (TimeoutError, ConnectionError):
+            return False
+        return (answer.status, answer.json()["code"], answer.headers["retry-after"]) == (503, "busy", "1")
 
 
 @pytest.fixture(scope="module")

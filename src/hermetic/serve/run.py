@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import resource
 import signal
 import socket
 import ssl
@@ -22,6 +23,9 @@ from .protocol import ConnectionLimits, bounded_protocol
 from .settings import Settings
 from .telemetry import traced
 
+_OTHER_FILES = 1024
+"""Files besides connections: models, keys, evaluation processes, and connections that are just being closed."""
+
 
 def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT; then finish what was accepted and return.
@@ -33,6 +37,7 @@ def serve(settings: Settings) -> None:
     """
     settings.check_exposure()
     configure(settings.log_level)
+    _allow_files(settings.max_connections)
     tls = _tls(settings)
     house: Front = ScriptHouse(settings) if settings.entry_script else House(settings)
     app, flush = create_app(house), None
@@ -58,6 +63,15 @@ def serve(settings: Settings) -> None:
             flush()
 
 
+def _allow_files(connections: int) -> None:
+    """Raise the process's limit of open files, as far as it may, so that connections do not meet it first."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 2 * connections + _OTHER_FILES
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, most), hard))
+
+
 def _config(app: ASGIApp, settings: Settings, tls: ssl.SSLContext | None) -> uvicorn.Config:
     limits = ConnectionLimits(
         header_bytes=settings.max_header_bytes,
@@ -65,6 +79,9 @@ def _config(app: ASGIApp, settings: Settings, tls: ssl.SSLContext | None) -> uvi
         idle_timeout=settings.idle_timeout,
         write_timeout=settings.write_timeout,
         connections=settings.max_connections,
+        per_address=settings.max_connections_per_address,
+        half_open=settings.max_half_open,
+        proxies=settings.proxy_networks,
     )
     config = uvicorn.Config(
         app,

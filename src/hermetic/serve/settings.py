@@ -15,6 +15,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from ..errors import SettingsError
+from .connections import Network
 from .limits import Rate
 
 ENV_PREFIX = "HERMETIC_"
@@ -125,7 +126,20 @@ class Settings(BaseSettings):
     min_upload_rate: int = Field(125, ge=1, description="Thousands of bytes of a body that take a second more.")
     write_timeout: float = Field(30, gt=0, description="Seconds a client may refuse to read its answer.")
     max_header_bytes: int = Field(16384, ge=1024, description="Bytes of the request line and headers.")
-    max_connections: int = Field(1000, ge=1, description="Connections at once.")
+    max_connections: int = Field(
+        1000, ge=1, description="Connections at once; for one more the oldest that waits for its client is closed."
+    )
+    max_connections_per_address: int = Field(
+        500, ge=1, description="Connections at once of one address, or of one IPv6 network of 64 bits; likewise."
+    )
+    max_half_open: int = Field(
+        100, ge=1, description="Connections at once whose headers have begun and are not complete; likewise."
+    )
+    proxies: str | None = Field(
+        None,
+        description="Addresses or networks of proxies before the service, such as `10.0.0.7`, with commas: their "
+        "connections are not counted by address.",
+    )
     shutdown_timeout: int = Field(60, ge=1, description="Seconds to finish accepted requests after SIGTERM.")
 
     # Operations.
@@ -162,6 +176,16 @@ class Settings(BaseSettings):
                 raise ValueError(f"every origin must be like https://app.example.com, without a path. Got {origin!r}")
         return value
 
+    @field_validator("proxies")
+    @classmethod
+    def _check_proxies(cls, value: str | None) -> str | None:
+        try:
+            _networks(value)
+        except ValueError:
+            message = f"every proxy must be an address or a network, such as 10.0.0.7 or 10.0.0.0/24. Got {value!r}"
+            raise ValueError(message) from None
+        return value
+
     @model_validator(mode="after")
     def _check_tls(self) -> Settings:
         if (self.tls_certificate is None) != (self.tls_key is None):
@@ -182,6 +206,11 @@ class Settings(BaseSettings):
     def cors_origins(self) -> tuple[str, ...]:
         """The other web origins whose pages may call."""
         return tuple(one.strip() for one in self.cors_origin.split(",")) if self.cors_origin else ()
+
+    @property
+    def proxy_networks(self) -> tuple[Network, ...]:
+        """The networks of the proxies before the service."""
+        return _networks(self.proxies)
 
     @property
     def is_loopback(self) -> bool:
@@ -206,6 +235,10 @@ class Settings(BaseSettings):
             )
         if missing:
             raise SettingsError(f"listening on {self.host} needs {' and '.join(missing)}.")
+
+
+def _networks(text: str | None) -> tuple[Network, ...]:
+    return tuple(ipaddress.ip_network(one.strip()) for one in text.split(",")) if text else ()
 
 
 def load_settings(flags: dict[str, Any], toml_file: Path | None = None) -> Settings:
