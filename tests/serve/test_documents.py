@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from hermetic.serve.documents import (
     MAX_PARTS,
-    MAX_STRUCTURE,
     PIECE,
     LongList,
     LongString,

@@ -163,5 +163,3 @@ def test_a_process_that_dies_takes_its_keys_along() -> None:
             await worker.evaluate(name, person.key_id, person.key, person.query)
 
     asyncio.run(run())
-
-

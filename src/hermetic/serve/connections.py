@@ -1,8 +1,8 @@
 """Who is connected, and who has to go when there are too many.
 
-A connection that waits for its client can be closed without harm: the oldest goes when another one needs its place. First
+A connection that waits for its client can be closed without harm: the oldest goes when another needs its place. First
 those go whose clients never showed that they may call, then idle ones, then those whose requests do not come to their
-end. Connections that the service works for stay. So whoever opens thousands closes his own, and an honest caller, who
+end. Connections that the service works for stay. So whoever opens thousands closes their own, and an honest caller, who
 sends a request at once, gets its answer, from the same address too.
 """
 

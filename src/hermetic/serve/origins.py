@@ -1,7 +1,7 @@
 """A guard for services without tokens: pages of other web origins may not have them compute or store anything.
 
 A browser sends simple requests for any page it shows, to any address it reaches, and withholds only the answer. A token
-would tell such a request from a caller's own; where there are none, the browser's word does, which a page cannot change:
+would tell such a request from a caller's own. Where there are none, the browser's word does, which no page can change:
 ``Sec-Fetch-Site``, and ``Origin`` where that is missing. Programs send neither.
 """
 
@@ -24,7 +24,7 @@ Place = tuple[str, int]
 
 
 def origin_check(settings: Settings) -> OriginCheck:
-    """A function that takes a request's headers and raises :class:`RefusalError` 403 if another origin's page sent it."""
+    """A function that takes a request's headers and raises :class:`RefusalError` 403 if another page sent it."""
     if settings.tokens:
         return lambda headers: None
     own = _place(settings.public_url) if settings.public_url else None

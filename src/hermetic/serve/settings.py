@@ -108,7 +108,9 @@ class Settings(BaseSettings):
         2, ge=1, description="Largest body of the JSON form of `infer`, MiB; the binary form has no such limit."
     )
     max_script_body: int = Field(
-        32, ge=1, description="Largest body for an `entry_script`, MiB: what it parses may take 20 times as much memory."
+        32,
+        ge=1,
+        description="Largest body for an `entry_script`, MiB; what it parses can take 20 times the memory.",
     )
     body_memory: int = Field(
         256, ge=1, description="Memory for request bodies in flight, MiB; one tenant may have half of it."
