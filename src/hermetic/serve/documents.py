@@ -162,10 +162,8 @@ class _Skeleton:
 
     def _keep(self, end: int) -> None:
         if len(self.text) + end - self._at > MAX_STRUCTURE:
-            raise malformed(
-                f"a JSON body must hold at most {MAX_STRUCTURE} bytes besides long strings and lists of numbers. It holds "
-                "more."
-            )
+            most = f"{MAX_STRUCTURE} bytes besides long strings and lists of whole numbers"
+            raise malformed(f"a JSON body must hold at most {most}. It holds more.")
         self.text += self._view[self._at : end]
         self._at = end
 
