@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from fractions import Fraction
 from pathlib import Path
 
 import httpx
@@ -19,9 +20,9 @@ from raw import Raw
 
 from fitted import Fitted, digits, petals, progression, tumours
 from hermetic import Query, Result
+from hermetic.circuits.linear.wire import Batch
 from hermetic.serve.access import new_token, token_line
-from hermetic.serve.limits import MAX_ANSWER_BYTES, BodySizes, MemoryBudget, Meter, Rate, predictions
-from hermetic.wire import Batch
+from hermetic.serve.limits import MAX_ANSWER_BYTES, NANOSECONDS, BodySizes, MemoryBudget, Meter, Rate, predictions
 from known_weights import compiled
 from live import Live, serving
 
@@ -32,13 +33,13 @@ RATES = st.builds(lambda amount, period: Rate.parse(f"{amount}/{period}"), AMOUN
 
 
 class Clock:
-    """Time that tests move."""
+    """Time that tests move, in seconds; it shows nanoseconds."""
 
     def __init__(self, now: float = 1000.0) -> None:
         self.now = now
 
-    def __call__(self) -> float:
-        return self.now
+    def __call__(self) -> int:
+        return round(Fraction(self.now) * NANOSECONDS)
 
 
 class TestMeter:

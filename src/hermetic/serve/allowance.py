@@ -7,8 +7,10 @@ import math
 from collections.abc import Iterator
 
 from .access import Caller
+from .ledger import Ledger
 from .limits import Meter, Rate
 from .refusals import RefusalError, too_large
+from .usage import Usage
 
 _REFUSED_BODY = ("malformed", "too_large")
 
@@ -20,10 +22,13 @@ class Allowance:
     ----------
     rate, quota
         Limits of tenants whose tokens state none.
+    ledger
+        Keeps what was used.
     """
 
-    def __init__(self, rate: Rate | None, quota: Rate | None) -> None:
+    def __init__(self, rate: Rate | None, quota: Rate | None, ledger: Ledger | None = None) -> None:
         self._meter = Meter()
+        self.usage = Usage(self._meter, ledger)
         self._rate = rate
         self._quota = quota
 
@@ -33,7 +38,7 @@ class Allowance:
 
     def charge(self, caller: Caller, cost: int) -> None:
         """Take ``cost`` predictions from every limit. Raises :class:`RefusalError` 413 or 429, taking nothing."""
-        _refuse_over_limit(self._meter.charge(caller.tenant, self._limits(caller), cost), cost)
+        _refuse_over_limit(self._take(caller, cost), cost)
 
     @contextlib.contextmanager
     def counting_refusals(self, caller: Caller) -> Iterator[None]:
@@ -42,8 +47,16 @@ class Allowance:
             yield
         except RefusalError as error:
             if error.code in _REFUSED_BODY:
-                self._meter.charge(caller.tenant, self._limits(caller), 1)
+                self._take(caller, 1)
             raise
+
+    def _take(self, caller: Caller, cost: int) -> float:
+        """Charge every limit and have that kept, or nothing; gives the seconds to wait."""
+        limits = self._limits(caller)
+        wait = self._meter.charge(caller.tenant, limits, cost)
+        if not wait:
+            self.usage.note(caller.tenant, limits, cost)
+        return wait
 
     def _limits(self, caller: Caller) -> tuple[Rate, ...]:
         return tuple(one for one in (caller.rate or self._rate, caller.quota or self._quota) if one)

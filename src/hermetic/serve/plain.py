@@ -12,8 +12,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute
 
 from ..errors import WireError
-from ..parameters import PROFILES
-from ..wire import PublicKey
+from ..keys.public import PublicKey
+from ..rlwe.parameters import PROFILES
 from . import old_clients
 from .documents import MAX_PARTS, base64_octets, read_object
 from .keystore import DIGEST_BYTES, KEY_ID
