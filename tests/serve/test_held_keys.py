@@ -115,20 +115,33 @@ def test_whatever_fails_both_sides_agree(seed: int) -> None:
     asyncio.run(run())
 
 
-def test_a_key_that_came_with_a_failing_message_is_given_back() -> None:
-    """A thousand strangers, each wrong once: none of their keys stays."""
+STRANGERS = 10
+
+
+def keys_after_strangers() -> int:
+    """Strangers, each wrong once, with a key of its own: how many of the keys stay in the process."""
     source = random.Random(5)
 
-    async def run() -> None:
+    async def run() -> int:
         async with process(key_memory=1 << 30) as worker:
-            for _ in range(10):
+            for _ in range(STRANGERS):
                 person = Person()
                 bad = flipped(source, person.query, len(person.query) - 32)
                 with pytest.raises(EvaluationError):
                     await worker.evaluate(digits().signature.name, person.key_id, person.key, bad)
-            assert await held(worker) == set()
+            return len(await held(worker))
 
-    asyncio.run(run())
+    return asyncio.run(run())
+
+
+def test_a_key_that_came_with_a_failing_message_is_given_back() -> None:
+    assert keys_after_strangers() == 0
+
+
+def test_without_that_wrong_queries_fill_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The attack that the giving back prevents: the front process alone forgets, and so never makes room."""
+    monkeypatch.setattr(Worker, "_renounce", lambda worker, key_id: worker._keys.pop(key_id, None))
+    assert keys_after_strangers() == STRANGERS
 
 
 def test_a_failing_message_does_not_take_the_key_from_one_behind_it() -> None:

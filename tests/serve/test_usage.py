@@ -18,8 +18,11 @@ from hypothesis import strategies as st
 from stores import StoreAt, azurite, s3
 
 from fitted import petals
+from hermetic.serve.access import Caller as Tenant
+from hermetic.serve.allowance import Allowance
 from hermetic.serve.ledger import Ledger, Levels, ObjectLedger, open_ledger
 from hermetic.serve.limits import NANOSECONDS, Meter, Rate
+from hermetic.serve.refusals import RefusalError, too_large
 from hermetic.serve.stores import Store, open_store
 from hermetic.serve.usage import Usage
 from live import serving
@@ -190,6 +193,16 @@ def test_a_service_that_exchanges_now_and_then_refuses_no_more_than_one_that_nev
         clock.now += pause
         if told:
             one.exchange()
+
+
+def test_a_refused_body_is_told_to_others_like_every_request() -> None:
+    ledger = Failing()
+    ledger.is_away = False
+    allowance = Allowance(None, DAY, ledger)
+    with pytest.raises(RefusalError), allowance.counting_refusals(Tenant("acme")):
+        raise too_large("a body")
+    asyncio.run(allowance.usage.exchange())
+    assert set(ledger.levels) == {("acme", DAY)}
 
 
 def test_limits_that_are_unused_again_are_forgotten(store: Store) -> None:
