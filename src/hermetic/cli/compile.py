@@ -13,7 +13,7 @@ from ..compiler.reading import column_names, read_model
 from .console import stdout
 from .estimators import load_estimator
 from .report import show_report
-from .samples import read_samples
+from .samples import HeaderOption, Samples, read_samples
 
 
 class Profile(StrEnum):
@@ -35,6 +35,7 @@ def compile_estimator(  # noqa: PLR0913, PLR0917
     sample: Annotated[
         str | None, typer.Option(help="Inputs as clients will send them (.npy, .csv): their range becomes public.")
     ] = None,
+    header: HeaderOption = None,
     public: Annotated[
         list[str] | None,
         typer.Option(metavar="STEP", help="A step whose learned parameters may become public; can be repeated."),
@@ -60,7 +61,7 @@ def compile_estimator(  # noqa: PLR0913, PLR0917
     fitted = load_estimator(estimator, trust_pickle=trust_pickle)
     model = compile_model(
         fitted,
-        None if sample is None else read_samples(sample, _names(fitted), read_model(fitted).linear.feature_map),
+        None if sample is None else _read(sample, fitted, header),
         public=public or (),
         name=name or output.stem,
         input_range=limits,
@@ -77,6 +78,12 @@ def compile_estimator(  # noqa: PLR0913, PLR0917
         markup=False,
         soft_wrap=True,
     )
+
+
+def _read(sample: str, fitted: Any, header: bool | None) -> Samples:
+    features = read_model(fitted).linear.feature_map
+    columns = getattr(fitted, "n_features_in_", None)
+    return read_samples(sample, _names(fitted), features, columns=columns, header=header)
 
 
 def _names(fitted: Any) -> list[str] | None:

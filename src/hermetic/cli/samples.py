@@ -1,40 +1,61 @@
-"""Samples from a file: ``.npy``, ``.csv``, or CSV on standard input."""
+"""Samples from a file: ``.npy``, ``.csv`` or ``.tsv``, or CSV on standard input."""
 
 from __future__ import annotations
 
 import csv
 import io
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Annotated, Any, TextIO
 
 import numpy as np
 import numpy.typing as npt
+import typer
 
 from ..errors import InputError
 from ..features import FeatureMap
-from .fields import Fields, is_number
+from .console import warn
+from .dialect import Record, read_table
+from .fields import Fields
+from .header import has_index, is_header
 
 STDIN = "-"
+_TEXTS = (".csv", ".tsv")
 _SHOWN = 5
 
 Samples = npt.NDArray[Any]
 
+HeaderOption = Annotated[
+    bool | None,
+    typer.Option("--header/--no-header", help="Whether the first line of CSV names columns; by default as it looks."),
+]
 
-def read_samples(source: str, names: Sequence[str] | None, features: FeatureMap | None = None) -> Samples:
+
+def read_samples(
+    source: str,
+    names: Sequence[str] | None,
+    features: FeatureMap | None = None,
+    *,
+    columns: int | None = None,
+    header: bool | None = None,
+) -> Samples:
     """Read samples, in their own dtype from ``.npy``, as float64 from CSV, or as objects where some are categories.
 
     Parameters
     ----------
     source
-        The path of a ``.npy`` or ``.csv`` file, or ``-`` for CSV on standard input.
+        The path of a ``.npy``, ``.csv`` or ``.tsv`` file, or ``-`` for CSV on standard input.
     names
         The columns that a CSV header must have, in this order; ``None`` allows any.
     features
         The public features of the model: which columns are categories or not used, and may be texts, and which may be
         empty.
+    columns
+        How many columns the model takes, where that is known.
+    header
+        Whether the first line of CSV names the columns; by default it is looked at.
 
     Returns
     -------
@@ -47,13 +68,13 @@ def read_samples(source: str, names: Sequence[str] | None, features: FeatureMap 
         If it cannot be read, is of another kind, or holds something that is not a number where one must be.
     """
     suffix = Path(source).suffix.lower()
-    if source == STDIN or suffix == ".csv":
-        with _open_text(source) as file:
-            return _read_csv("standard input" if source == STDIN else source, file, names, Fields(features))
+    if source == STDIN or suffix in _TEXTS:
+        name = "standard input" if source == STDIN else source
+        return _read_csv(name, _read_text(name, source), names, features, columns, header)
     if suffix == ".npy":
         return _read_npy(source)
     raise InputError(
-        f"samples must be a .npy or .csv file, or - for CSV on standard input. Got {source} instead: "
+        f"samples must be a .npy, .csv or .tsv file, or - for CSV on standard input. Got {source} instead: "
         "other formats must be turned into one row of numbers a sample first."
     )
 
@@ -86,41 +107,61 @@ def _read_npy(source: str) -> Samples:
     return array
 
 
-def _read_csv(name: str, file: TextIO, names: Sequence[str] | None, form: Fields) -> Samples:
-    rows: list[Samples] = []
-    width: int | None = None
+def _read_text(name: str, source: str) -> str:
     try:
-        for line, fields in _records(file):
-            if width is None:
-                width = len(fields)
-                if not form.are_known(fields) and _is_header(name, fields, names):
-                    continue
-            if len(fields) != width:
-                raise InputError(f"{name}, line {line}: must have {width} columns. Got {len(fields)} instead.")
-            rows.append(form.read(name, line, fields))
-    except (UnicodeDecodeError, csv.Error) as error:
+        with _open_text(source) as file:
+            return file.read()
+    except UnicodeDecodeError as error:
         raise InputError(f"{name} must be CSV text in UTF-8: {error}.") from error
-    if not rows:
+
+
+def _read_csv(
+    name: str,
+    text: str,
+    names: Sequence[str] | None,
+    features: FeatureMap | None,
+    columns: int | None,
+    header: bool | None,
+) -> Samples:
+    try:
+        table = read_table(text, columns, comments=features is None or not _may_hold_texts(features))
+    except csv.Error as error:
+        raise InputError(f"{name} must be CSV text in UTF-8: {error}.") from error
+    form = Fields(features, table.separator)
+    records = _without_header(name, table.records, names, form, header)
+    if not records:
         raise InputError(f"{name} must hold at least one sample. It holds none.")
+    width = len(records[0][1])
+    rows = []
+    for line, fields in records:
+        if len(fields) != width:
+            raise InputError(f"{name}, line {line}: must have {width} columns. Got {len(fields)} instead.")
+        rows.append(form.read(name, line, fields))
     return np.stack(rows)
 
 
-def _records(file: Iterable[str]) -> Iterator[tuple[int, list[str]]]:
-    """(line number, fields) of every line that is not empty."""
-    reader = csv.reader(file, skipinitialspace=True)
-    return ((reader.line_num, fields) for fields in reader if any(map(str.strip, fields)))
+def _may_hold_texts(features: FeatureMap) -> bool:
+    return bool(features.categories) or not features.used.all()
 
 
-def _is_header(name: str, fields: list[str], names: Sequence[str] | None) -> bool:
-    """Whether the first line names the columns; it does when it holds the model's names, or no number at all."""
-    found = [field.strip() for field in fields]
-    if names is not None and found == list(names):
-        return True
-    if any(map(is_number, found)):
-        return False
-    if names is not None:
+def _without_header(
+    name: str, records: list[Record], names: Sequence[str] | None, form: Fields, header: bool | None
+) -> list[Record]:
+    """The records that are samples, without the column of an index."""
+    if not records or header is False:
+        return records
+    (_, first), *others = records
+    if header is None:
+        header = not form.hold_a_category(first) and is_header(name, first, [one for _, one in others], names)
+    if not header:
+        return records
+    found = [field.strip() for field in first]
+    if has_index(found):
+        warn(f"{name}: the first column has no name. It is taken for an index, and not used.")
+        found, others = found[1:], [(line, fields[1:]) for line, fields in others]
+    if names is not None and found != list(names):
         raise InputError(f"{name}: {_wrong_columns(found, names)}")
-    return True
+    return others
 
 
 def _wrong_columns(found: list[str], names: Sequence[str]) -> str:

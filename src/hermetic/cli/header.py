@@ -1,0 +1,67 @@
+"""Whether the first line of a table names its columns. Names may be numbers, so sometimes only the caller knows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+
+from ..errors import InputError
+from .fields import is_number, number
+
+_FEW = 2
+_SHOWN = 5
+
+
+def is_header(name: str, first: Sequence[str], others: Sequence[Sequence[str]], names: Sequence[str] | None) -> bool:
+    """Whether the first line names the columns: it holds names of the model, or no number at all.
+
+    Parameters
+    ----------
+    name
+        What errors call the file.
+    first, others
+        The fields of the first line, and those of the lines after it.
+    names
+        The model's column names, if it has any.
+
+    Raises
+    ------
+    InputError
+        If it holds numbers that may as well be the columns' names.
+    """
+    found = [field.strip() for field in first]
+    if has_index(found):
+        found, others = found[1:], [fields[1:] for fields in others]
+    numbers = [one for one in found if is_number(one)]
+    if names is not None and (sorted(found) == sorted(names) or (set(found) - set(numbers)) & set(names)):
+        return True
+    if not any(found):
+        return False
+    if len(numbers) == len(found) and (_counts_up(found) or _is_written_unlike(found, others)):
+        shown = ", ".join(found[:_SHOWN]) + (", …" if len(found) > _SHOWN else "")
+        raise InputError(
+            f"{name}: the first line, {shown}, may be a sample or the names of columns: pass --no-header or --header."
+        )
+    return not numbers
+
+
+def has_index(names: Sequence[str]) -> bool:
+    """Whether the first column, alone, has no name: pandas writes its index so."""
+    return len(names) > 1 and not names[0] and all(names[1:])
+
+
+def _counts_up(found: Sequence[str]) -> bool:
+    """Numbers in even steps, as columns without names are numbered."""
+    values = [number(one) for one in found]
+    if len(values) <= _FEW:
+        return [*found] in (["0"], ["0", "1"], ["1", "2"])
+    steps = [after - before for before, after in pairwise(values)]
+    return steps[0] > 0 and all(math.isclose(one, steps[0], rel_tol=1e-9) for one in steps)
+
+
+def _is_written_unlike(found: Sequence[str], others: Sequence[Sequence[str]]) -> bool:
+    """Rising whole numbers over columns that hold none."""
+    values = [number(one) for one in found]
+    rising = all(one.isdigit() for one in found) and values == sorted(set(values))
+    return rising and bool(others) and not any(field.strip().isdigit() for fields in others for field in fields)
