@@ -13,8 +13,11 @@ from ..errors import HermeticError
 from . import keys, token
 from .compile import compile_estimator
 from .console import fail
+from .decrypt import decrypt
 from .demo import demo
 from .deploy import deploy
+from .encrypt import encrypt
+from .files import unusable
 from .inspect import inspect
 from .predict import predict
 from .serve import PASSED_ON, serve
@@ -22,15 +25,18 @@ from .signature import signature
 
 
 class _Commands(TyperGroup):
-    """Shows every error that Hermetic raises on purpose as one line on stderr and exits with code 1."""
+    """Shows every error that Hermetic raises on purpose, and those of files, as one line on stderr; exits with code 1.
+
+    A reader that closed its end of a pipe is no error to report: the framework ends the command quietly.
+    """
 
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
-        except HermeticError as error:
-            if ctx.params["debug"]:
+        except (HermeticError, OSError) as error:
+            if ctx.params["debug"] or isinstance(error, BrokenPipeError):
                 raise
-            fail(error)
+            fail(error if isinstance(error, HermeticError) else unusable(error))
             raise typer.Exit(1) from None
 
 
@@ -47,6 +53,8 @@ app.command("compile")(compile_estimator)
 app.command("inspect")(inspect)
 app.command("signature")(signature)
 app.command("predict")(predict)
+app.command("encrypt")(encrypt)
+app.command("decrypt")(decrypt)
 app.command("demo")(demo)
 app.command("serve", context_settings=PASSED_ON)(serve)
 app.command("deploy")(deploy)

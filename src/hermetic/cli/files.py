@@ -1,10 +1,10 @@
-"""Model and signature files."""
+"""Model and signature files, and how files that cannot be used are reported."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from ..errors import ModelFileError
+from ..errors import ModelFileError, SettingsError
 from ..model import EncryptedModel
 from ..signature import Signature
 from ..wire import MAGIC, signature_from_bytes
@@ -43,3 +43,23 @@ def load_model_or_signature(path: Path) -> tuple[Signature, EncryptedModel | Non
         return signature_from_bytes(path.read_bytes()), None
     model = EncryptedModel.load(path)
     return model.signature, model
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """Write what is public.
+
+    Raises
+    ------
+    SettingsError
+        If it cannot be written.
+    """
+    try:
+        path.write_bytes(data)
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be written: {error.strerror}.") from error
+
+
+def unusable(error: OSError) -> SettingsError:
+    """What the system says about a file, or standard output, that no command foresaw."""
+    name = "standard output" if error.filename is None else error.filename
+    return SettingsError(f"{name} must be usable: {error.strerror or error}. Name another file or directory.")
