@@ -127,17 +127,19 @@ def _read_csv(
         table = read_table(text, columns, comments=features is None or not _may_hold_texts(features))
     except csv.Error as error:
         raise InputError(f"{name} must be CSV text in UTF-8: {error}.") from error
+    _check_widths(name, table.records)
     form = Fields(features, table.separator)
     records = _without_header(name, table.records, names, form, header)
     if not records:
         raise InputError(f"{name} must hold at least one sample. It holds none.")
-    width = len(records[0][1])
-    rows = []
+    return np.stack([form.read(name, line, fields) for line, fields in records])
+
+
+def _check_widths(name: str, records: list[Record]) -> None:
+    width = len(records[0][1]) if records else 0
     for line, fields in records:
         if len(fields) != width:
             raise InputError(f"{name}, line {line}: must have {width} columns. Got {len(fields)} instead.")
-        rows.append(form.read(name, line, fields))
-    return np.stack(rows)
 
 
 def _may_hold_texts(features: FeatureMap) -> bool:
