@@ -14,14 +14,18 @@ The secret key stays in this process, inside :class:`hermetic.Client`.
 
 from __future__ import annotations
 
+import os
 import ssl
+from collections.abc import Callable
+from functools import partial
+from typing import TypeVar
 
 try:
     import httpx
 except ImportError:
     raise ImportError("hermetic.connect needs httpx. Install it with: pip install 'hermetic[remote]'") from None
 
-from ..errors import SettingsError
+from ..errors import RemoteError, SettingsError
 from ..features import Backbone
 from ..secret_key import SecretKey
 from .async_driver import AsyncDriver
@@ -32,6 +36,8 @@ from .session import Session
 from .settings import Progress, Settings, Token
 
 __all__ = ["AsyncRemoteModel", "RemoteModel", "aconnect", "connect"]
+
+T = TypeVar("T")
 
 Verify = str | ssl.SSLContext | None
 
@@ -57,6 +63,9 @@ def connect(  # noqa: PLR0913 - every option by its name, for help() and complet
     transport: httpx.BaseTransport | None = None,
 ) -> RemoteModel:
     """Connect to a model at a service: fetch its signature and make keys. The public key goes up with the first query.
+
+    The model may be used from any thread, and in processes that are forked from this one: each opens a connection of its
+    own, and all have the same keys.
 
     Parameters
     ----------
@@ -121,8 +130,8 @@ def connect(  # noqa: PLR0913 - every option by its name, for help() and complet
         retries=retries,
         allow_http=allow_http,
     )
-    http = httpx.Client(transport=transport, verify=_trust(verify), timeout=timeout)
-    remote = RemoteModel(Session(settings), Driver(http))
+    make = partial(httpx.Client, transport=transport, verify=_trust(verify), timeout=timeout)
+    remote = RemoteModel(Session(settings), Driver(make if transport is None else _only_here(make)))
     try:
         return remote.connect()
     except BaseException:
@@ -153,7 +162,8 @@ def aconnect(  # noqa: PLR0913 - the options of connect
     """:func:`connect` for asyncio, with the same options, but an asynchronous transport.
 
     The model connects when it is awaited, or entered: ``remote = await hermetic.aconnect(…)``, or
-    ``async with hermetic.aconnect(…) as remote``. That is also when it raises what :func:`connect` raises.
+    ``async with hermetic.aconnect(…) as remote``. That is also when it raises what :func:`connect` raises. Every event
+    loop that uses it, in this process or in one forked from it, opens a connection of its own.
     """
     settings = Settings(
         url=url,
@@ -172,8 +182,20 @@ def aconnect(  # noqa: PLR0913 - the options of connect
         retries=retries,
         allow_http=allow_http,
     )
-    http = httpx.AsyncClient(transport=transport, verify=_trust(verify), timeout=timeout)
-    return AsyncRemoteModel(Session(settings), AsyncDriver(http))
+    make = partial(httpx.AsyncClient, transport=transport, verify=_trust(verify), timeout=timeout)
+    return AsyncRemoteModel(Session(settings), AsyncDriver(make if transport is None else _only_here(make)))
+
+
+def _only_here(make: Callable[[], T]) -> Callable[[], T]:
+    """The same, but for this process alone: a transport of the caller may hold sockets, which forks must not share."""
+    process = os.getpid()
+
+    def make_here() -> T:
+        if os.getpid() != process:
+            raise RemoteError("a transport must be used in the process that made it. Connect again in this one.")
+        return make()
+
+    return make_here
 
 
 def _trust(verify: Verify) -> ssl.SSLContext | bool:
