@@ -124,14 +124,13 @@ def test_what_was_closed_before_the_fork_is_closed_after_it(live: Live) -> None:
     assert "RemoteError: the connection is closed" in in_child(lambda: ask(remote, 1))
 
 
-def test_a_transport_of_the_caller_stays_in_its_process(live: Live, service: InProcess) -> None:
-    for remote in (
-        hermetic.connect(live.url, model="digits", transport=httpx.HTTPTransport()),
-        hermetic.connect(URL, model="digits", transport=service.transport),
-    ):
-        assert ask(remote, 2) == LABELS[:2]
-        assert "RemoteError: a transport must be used in the process" in in_child(lambda: ask(remote, 2))
-        assert ask(remote, 2) == LABELS[:2]
+@pytest.mark.parametrize("in_process", [True, False])
+def test_a_transport_of_the_caller_stays_in_its_process(in_process: bool, live: Live, service: InProcess) -> None:
+    url, transport = (URL, service.transport) if in_process else (live.url, httpx.HTTPTransport())
+    remote = hermetic.connect(url, model="digits", transport=transport)
+    assert ask(remote, 2) == LABELS[:2]
+    assert "RemoteError: a transport must be used in the process" in in_child(lambda: ask(remote, 2))
+    assert ask(remote, 2) == LABELS[:2]
 
 
 # asyncio

@@ -64,8 +64,8 @@ def connect(  # noqa: PLR0913 - every option by its name, for help() and complet
 ) -> RemoteModel:
     """Connect to a model at a service: fetch its signature and make keys. The public key goes up with the first query.
 
-    The model may be used from any thread, and in processes that are forked from this one: each opens a connection of its
-    own, and all have the same keys.
+    The model may be used from any thread, and in processes that are forked from this one: each opens a connection of
+    its own, and all have the same keys.
 
     Parameters
     ----------
