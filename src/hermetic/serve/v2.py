@@ -161,8 +161,8 @@ def read_json(body: bytes) -> InferRequest:
     tensor = _tensor(document)
     if (size := _binary_size(tensor)) is not None:
         raise malformed(
-            f"binary_data_size says that {size} bytes follow the JSON. The header {JSON_LENGTH} must then say where the "
-            "JSON ends. It is absent: send it, or the bytes as data, and no binary_data_size."
+            f"binary_data_size says that {size} bytes follow the JSON. The header {JSON_LENGTH} must then say where "
+            "the JSON ends. It is absent: send it, or the bytes as data, and no binary_data_size."
         )
     data = _member(tensor, "data", list)
     if len(data) == 1 and isinstance(data[0], list):
