@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute
 from watchfiles import awatch
 
 from ..errors import SettingsError
-from . import browser, openapi, pages, plain, v2
+from . import brand, browser, openapi, pages, plain, v2
 from .front import Front, again_and_again
 from .keycache import KeyCache
 from .keystore import DIGEST_BYTES, OLD_KEY_ID, AsyncKeyStore, KeyStore, StoreError
@@ -69,6 +69,7 @@ class House(Front):
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings, _program(settings))
+        self.brand = brand.read_brand(settings.title, settings.logo, settings.descriptions)
         self.max_json_body = settings.max_json_body * MIB
         lifetime = timedelta(days=settings.key_days) if settings.key_days else None
         keys = KeyStore(open_store(settings.store), lifetime)
@@ -95,7 +96,8 @@ class House(Front):
         return super().ready and bool(self.repository.models)
 
     def routes(self) -> list[BaseRoute]:
-        return [*v2.routes(), *plain.routes(), *browser.routes(), *pages.routes(), *openapi.routes()]
+        modules = (v2, plain, browser, brand, pages, openapi)
+        return [one for module in modules for one in module.routes()]
 
     async def load(self) -> None:
         """Load every model. Raises :class:`SettingsError` if there are some, and none can be served."""

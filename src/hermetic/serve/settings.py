@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import json
 import os
 import re
 from collections.abc import Iterator
@@ -48,6 +49,11 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     public_url: str | None = Field(
         None, description="The URL that clients see, for the start page, when a proxy stands before the service."
+    )
+    title: str = Field("Hermetic", min_length=1, max_length=80, description="Name of the service, on its pages.")
+    logo: Path | None = Field(None, description="Picture beside it: `.svg`, `.png`, `.jpg` or `.webp`, 1 MiB at most.")
+    descriptions: dict[str, str] = Field(
+        {}, description='What models are for, on the pages: a table in TOML, elsewhere JSON like `{"wine": "…"}`.'
     )
     workers: int = Field(
         default_factory=lambda: os.cpu_count() or 1,
@@ -150,6 +156,14 @@ class Settings(BaseSettings):
     @classmethod
     def _read_rate(cls, value: Any) -> Any:
         return Rate.parse(value) if isinstance(value, str) else value
+
+    @field_validator("descriptions", mode="before")
+    @classmethod
+    def _read_descriptions(cls, value: Any) -> Any:
+        try:
+            return json.loads(value) if isinstance(value, str) else value
+        except ValueError:
+            raise ValueError('descriptions must be JSON like {"wine": "Which of three cultivars"}') from None
 
     @field_validator("cors_origin")
     @classmethod
@@ -264,5 +278,5 @@ def all_settings() -> Iterator[Setting]:
     for name, field in Settings.model_fields.items():
         kinds = [one for one in get_args(field.annotation) if one is not NoneType] or [field.annotation]
         kind = kinds[0] if kinds[0] in (bool, int, float, Path) else str
-        default = _COMPUTED_DEFAULTS.get(name, "" if field.default in (None, False, ()) else str(field.default))
+        default = _COMPUTED_DEFAULTS.get(name, "" if field.default in (None, False, (), {}) else str(field.default))
         yield Setting(name, kind, default, field.description or "")
