@@ -69,7 +69,7 @@ class House(Front):
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings, _program(settings))
-        self.brand = brand.read_brand(settings.title, settings.logo, settings.descriptions)
+        self.brand = brand.read_brand(settings.title, settings.logo, settings.descriptions or {})
         self.max_json_body = settings.max_json_body * MIB
         lifetime = timedelta(days=settings.key_days) if settings.key_days else None
         keys = KeyStore(open_store(settings.store), lifetime)

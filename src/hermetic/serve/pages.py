@@ -224,7 +224,7 @@ shows how many samples there are. This service computes on ciphertexts, and sees
 <p>Open Inference Protocol (KServe V2) under <code>/v2</code>, with the binary tensor extension; the query and the
 result are UINT8 tensors. Public keys are stored under <code>/keys</code>. Everything is described in the
 <a href="openapi.json">OpenAPI document</a>.</p>
-<div class="code"><pre tabindex="0"><code>{curl}</code></pre><button type="button">Copy</button></div>
+<div class="code"><pre><code>{curl}</code></pre><button type="button">Copy</button></div>
 </section>
 </main>
 <footer class="frame">
@@ -240,7 +240,7 @@ _MODEL = """<article id="{anchor}" class="card">
 {description}
 <dl>{facts}</dl>
 {ranges}
-<div class="code"><pre tabindex="0"><code>{snippet}</code></pre><button type="button">Copy</button></div>
+<div class="code"><pre><code>{snippet}</code></pre><button type="button">Copy</button></div>
 <p class="hint digest">Signature <a href="models/{name}/versions/{version}/signature"><code>{digest}</code></a></p>
 </article>
 """

@@ -52,8 +52,8 @@ class Settings(BaseSettings):
     )
     title: str = Field("Hermetic", min_length=1, max_length=80, description="Name of the service, on its pages.")
     logo: Path | None = Field(None, description="Picture beside it: `.svg`, `.png`, `.jpg` or `.webp`, 1 MiB at most.")
-    descriptions: dict[str, str] = Field(
-        {}, description='What models are for, on the pages: a table in TOML, elsewhere JSON like `{"wine": "…"}`.'
+    descriptions: dict[str, str] | None = Field(
+        None, description='What models are for, on the pages: a table in TOML, elsewhere JSON like `{"wine": "…"}`.'
     )
     workers: int = Field(
         default_factory=lambda: os.cpu_count() or 1,
@@ -278,5 +278,5 @@ def all_settings() -> Iterator[Setting]:
     for name, field in Settings.model_fields.items():
         kinds = [one for one in get_args(field.annotation) if one is not NoneType] or [field.annotation]
         kind = kinds[0] if kinds[0] in (bool, int, float, Path) else str
-        default = _COMPUTED_DEFAULTS.get(name, "" if field.default in (None, False, (), {}) else str(field.default))
+        default = _COMPUTED_DEFAULTS.get(name, "" if field.default in (None, False, ()) else str(field.default))
         yield Setting(name, kind, default, field.description or "")
