@@ -75,9 +75,15 @@ def test_a_decimal_comma_is_the_same_number(tmp_path_factory: pytest.TempPathFac
     assert read(tmp_path_factory.getbasetemp(), text, columns=2, header=False) == rows
 
 
-def test_the_number_of_columns_decides_what_a_comma_is(tmp_path: Path) -> None:
-    assert read(tmp_path, "1,5\n2,25\n", columns=1) == [[1.5], [2.25]]
-    assert read(tmp_path, "1,5\n2,25\n", columns=2) == [[1, 5], [2, 25]]
+def test_the_number_of_columns_decides_between_separators(tmp_path: Path) -> None:
+    assert read(tmp_path, "1,5 2,25\n3,5 4,75\n", columns=2) == [[1.5, 2.25], [3.5, 4.75]]
+    assert read(tmp_path, "1,5;2\n3,5;4\n", columns=2) == [[1.5, 2], [3.5, 4]]
+
+
+def test_two_columns_are_not_one_with_decimal_commas(tmp_path: Path) -> None:
+    for columns in (None, 1, 2):
+        assert read(tmp_path, "7,5\n9,25\n", columns=columns) == [[7, 5], [9, 25]]
+    assert read(tmp_path, "7.5\n9.25\n", columns=1) == [[7.5], [9.25]]
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,8 @@ def read_table(text: str, columns: int | None = None, *, comments: bool = True) 
     text
         CSV of any usual kind, quoted or not, with any line ends. Empty lines are left out, and Excel's ``sep=;``.
     columns
-        How many fields a record should have, where that is known: it decides between separators that both fit.
+        How many fields a record should have, where that is known: it decides between separators that both fit. One
+        column has none, and so no decimal commas either: they may as well be two columns.
     comments
         Leave out lines that start with ``#``.
 
@@ -53,8 +54,8 @@ def read_table(text: str, columns: int | None = None, *, comments: bool = True) 
 def _separator(text: str, columns: int | None, comments: bool) -> str:
     widths = {one: _widths(text, one, comments) for one in _SEPARATORS}
     regular = {one: found[0] for one, found in widths.items() if found and len(set(found)) == 1}
-    fitting = [one for one, width in regular.items() if width == columns]
     cutting = [one for one, width in regular.items() if width > 1]
+    fitting = [one for one in cutting if regular[one] == columns] or ([","] if columns == 1 else [])
     ragged = sorted(",;\t", key=lambda one: -max(widths[one], default=0))
     return (fitting or cutting or ragged)[0]
 

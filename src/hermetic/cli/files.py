@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 from ..errors import ModelFileError, SettingsError
 from ..model import EncryptedModel
 from ..signature import Signature
 from ..wire import MAGIC, signature_from_bytes
+
+_OF_OUTPUT = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EBADF)
 
 
 def load_model(path: Path) -> EncryptedModel:
@@ -60,6 +63,10 @@ def write_file(path: Path, data: bytes) -> None:
 
 
 def unusable(error: OSError) -> SettingsError:
-    """What the system says about a file, or standard output, that no command foresaw."""
-    name = "standard output" if error.filename is None else error.filename
-    return SettingsError(f"{name} must be usable: {error.strerror or error}. Name another file or directory.")
+    """What the system says about a file, standard output, or what else a command uses, that no command foresaw."""
+    reason = error.strerror or str(error)
+    if error.filename is not None:
+        return SettingsError(f"{error.filename} must be usable: {reason}. Name another file or directory.")
+    if error.errno in _OF_OUTPUT:
+        return SettingsError(f"standard output must be usable: {reason}. Let it go elsewhere.")
+    return SettingsError(f"the system must let the command do its work. It does not: {reason}.")
