@@ -141,6 +141,15 @@ def test_a_usual_first_sample_is_a_sample(tmp_path: Path, first: str) -> None:
     assert len(read(tmp_path, f"{first}\n{first}\n")) == 2
 
 
+@pytest.mark.parametrize(
+    "first",
+    ["1.234,5;2.000,5", "$5;$3", "5%;3%", "5.1cm;3.5cm", "NA;NA", "null;n/a", "-;-", "?;?", ";", "a;a", "--;5..1"],
+)
+def test_a_first_sample_that_is_damaged_is_not_dropped_as_a_header(tmp_path: Path, first: str) -> None:
+    with pytest.raises(InputError, match="line 1, column 1: must be a number"):
+        read(tmp_path, f"{first}\n5.5;3.5\n")
+
+
 def test_names_of_the_model_are_a_header_even_if_they_are_numbers(tmp_path: Path) -> None:
     assert read(tmp_path, "0,1,2\n5,6,7\n", names=("0", "1", "2")) == [[5, 6, 7]]
     with pytest.raises(InputError, match="may be a sample"):

@@ -10,11 +10,12 @@ from ..errors import InputError
 from .fields import is_number, number
 
 _FEW = 2
+_MISSING = frozenset({"na", "n/a", "nan", "null", "none", "nil", "missing", "inf", "infinity"})
 _SHOWN = 5
 
 
 def is_header(name: str, first: Sequence[str], others: Sequence[Sequence[str]], names: Sequence[str] | None) -> bool:
-    """Whether the first line names the columns: it holds names of the model, or no number at all.
+    """Whether the first line names the columns: it holds names of the model, or words alone.
 
     Parameters
     ----------
@@ -36,14 +37,19 @@ def is_header(name: str, first: Sequence[str], others: Sequence[Sequence[str]], 
     numbers = [one for one in found if is_number(one)]
     if names is not None and (sorted(found) == sorted(names) or (set(found) - set(numbers)) & set(names)):
         return True
-    if not any(found):
-        return False
     if len(numbers) == len(found) and (_counts_up(found) or _is_written_unlike(found, others)):
         shown = ", ".join(found[:_SHOWN]) + (", …" if len(found) > _SHOWN else "")
         raise InputError(
             f"{name}: the first line, {shown}, may be a sample or the names of columns: pass --no-header or --header."
         )
-    return not numbers
+    return _are_names(found)
+
+
+def _are_names(found: Sequence[str]) -> bool:
+    """Words that can name columns: each but once, and none like a number with a unit or a missing value."""
+    words = all(any(map(str.isalpha, one)) or not any(map(str.isdigit, one)) for one in found)
+    begun = any(one[:1].isalpha() or one[:1] == "_" for one in found)
+    return words and begun and len(set(found)) == len(found) and _MISSING.isdisjoint(one.lower() for one in found)
 
 
 def has_index(names: Sequence[str]) -> bool:
