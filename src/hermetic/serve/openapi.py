@@ -17,7 +17,6 @@ Node = dict[str, Any]
 
 _BINARY = "application/octet-stream"
 _PAGE: Node = {"description": "A page.", "content": {"text/html": {}}}
-_PICTURE: Node = {"description": "A picture.", "content": {"image/*": {}}}
 _DIGEST = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
 _STRING = {"type": "string"}
 _MODEL = {"name": "model", "in": "path", "required": True, "schema": _STRING}
@@ -116,7 +115,6 @@ def _plain_paths(reading: list[Node], tokens: list[Node], key_id: Node) -> dict[
         },
         "/openapi.json": {"get": _operation("This document", _json("Object"))},
         "/": {"get": _operation("The page that encrypts in the browser", _PAGE)},
-        "/logo": {"get": _operation("The logo on the pages", _PICTURE)},
         "/developers": {"get": _operation("Models, their signatures, and how to call them", _PAGE)},
     }
 
