@@ -11,15 +11,16 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from . import bounds
+from .circuits.linear import bounds
+from .circuits.linear.integers import IntegerMap, worst_case
+from .circuits.linear.packing import Layout
+from .circuits.linear.server import ZeroPool, evaluate
+from .circuits.linear.weights import EncodedWeights
+from .circuits.linear.wire import Query, Result
 from .errors import MismatchError, ModelFileError, WireError
-from .evaluate import ZeroPool, evaluate
 from .files import write_private
-from .packing import Layout
-from .quantize import IntegerMap, worst_case
+from .keys.public import PublicKey
 from .signature import Offer, Signature
-from .weights import EncodedWeights
-from .wire import PublicKey, Query, Result
 
 FORMAT = "hermetic model 1"
 ENCODED_BYTES = 1 << 30
@@ -36,7 +37,7 @@ class EncryptedModel:
     """
 
     def __init__(self, integers: IntegerMap, signature: Signature) -> None:
-        """Check that the bounds of :mod:`hermetic.bounds` hold for these weights.
+        """Check that the bounds of :mod:`hermetic.circuits.linear.bounds` hold for these weights.
 
         Raises
         ------
@@ -55,7 +56,7 @@ class EncryptedModel:
         return self._integers
 
     def evaluate(self, query: Query, public_key: PublicKey | ZeroPool) -> Result:
-        """Answer a query: what the server does. Exact and sanitised, see :mod:`hermetic.evaluate`.
+        """Answer a query: what the server does. Exact and sanitised, see :mod:`hermetic.circuits.linear.server`.
 
         Parameters
         ----------
@@ -103,8 +104,13 @@ class EncryptedModel:
         self._encoded.move_to_end(layout)
         return self._encoded[layout]
 
-    def save(self, path: str | os.PathLike[str]) -> None:
+    def save(self, path: str | os.PathLike[str]) -> int:
         """Write a safetensors file with a JSON header, mode 0600, all or nothing. Never a pickle.
+
+        Returns
+        -------
+        int
+            Its bytes.
 
         Raises
         ------
@@ -118,6 +124,7 @@ class EncryptedModel:
             write_private(Path(path), data)
         except OSError as error:
             raise ModelFileError(f"{path} cannot be written: {error.strerror}.") from error
+        return len(data)
 
     @staticmethod
     def load(path: str | os.PathLike[str]) -> EncryptedModel:

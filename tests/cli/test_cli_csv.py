@@ -156,6 +156,51 @@ def test_names_of_the_model_are_a_header_even_if_they_are_numbers(tmp_path: Path
         read(tmp_path, "0,1,2\n5,6,7\n", names=("a", "b", "c"))
 
 
+@pytest.mark.parametrize("first", ["1,0,2", "2,1,0", "7,2,1,0"])
+def test_numbers_that_are_names_in_another_order_may_be_a_sample(tmp_path: Path, first: str) -> None:
+    text = f"{first}\n{','.join('5678'[: len(first.split(','))])}\n"
+    with pytest.raises(InputError, match="may be a sample or the names of columns"):
+        read(tmp_path, text, names=("0", "1", "2"))
+    with_header = read(tmp_path, text, names=("0", "1", "2"), header=True)
+    assert with_header == [[float("5678"[first.split(",").index(one)]) for one in "012"]]
+    assert len(read(tmp_path, text, names=("0", "1", "2"), header=False)) == 2
+
+
+NAMED = pd.DataFrame(ROWS, columns=["a", "b", "full name"])
+
+
+@given(st.permutations(["a", "b", "full name", "who", "ward"]), st.sampled_from(",;\t|"), st.booleans(), st.booleans())
+def test_names_decide_in_any_order_and_dialect(
+    tmp_path_factory: pytest.TempPathFactory, order: list[str], separator: str, comma: bool, index: bool
+) -> None:
+    mixed = NAMED.assign(who="#first last", ward="x y")[order]
+    decimal = "," if comma and separator != "," else "."
+    text = "# made by hand\n" + mixed.to_csv(sep=separator, decimal=decimal, index=index)
+    for columns in (None, 3):
+        found = read(tmp_path_factory.getbasetemp(), text, names=list(NAMED.columns), columns=columns)
+        assert found == ROWS
+
+
+def test_the_names_decide_between_separators(tmp_path: Path) -> None:
+    text = "x,full name,y\n1,Ada Lovelace,2\n3,Alan Turing,4\n"
+    assert read(tmp_path, text, names=("y", "x"), columns=2) == [[2, 1], [4, 3]]
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
+def test_the_one_column_of_a_model_is_found_among_others(tmp_path: Path, separator: str) -> None:
+    text = NAMED.assign(who="x").to_csv(sep=separator)
+    assert read(tmp_path, text, names=("b",), columns=1) == [[row[1]] for row in ROWS]
+    alone = NAMED[["b"]].to_csv(sep=separator)
+    assert read(tmp_path, alone, columns=1) == [[row[1]] for row in ROWS]
+
+
+@pytest.mark.parametrize("names", [("a", "b"), None])
+def test_a_text_in_a_column_that_is_not_the_models_is_no_comment(tmp_path: Path, names: tuple[str, ...] | None) -> None:
+    first = "" if names is None else "colour"
+    assert read(tmp_path, f"# by hand\n{first},a,b\n#f00,5,3\nred,4,2\n", names=names) == [[5, 3], [4, 2]]
+    assert read(tmp_path, "a,b,colour\n5,3,red\n#7,1,red\n4,2,red\n", names=("a", "b")) == [[5, 3], [4, 2]]
+
+
 def test_a_text_that_looks_like_a_comment_is_a_sample(tmp_path: Path) -> None:
     X = pd.DataFrame({"colour": ["#f00", "#00f", "#f00", "#00f"], "size": [1.0, 2.0, 3.0, 4.0]})
     columns = ColumnTransformer([("colour", OneHotEncoder(), ["colour"]), ("size", "passthrough", ["size"])])

@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 from command_line import HERMETIC, Invoke, Project
 
+from hermetic import EncryptedModel
+from hermetic.cli.units import size
+
 PASSPHRASE = {"HERMETIC_PASSPHRASE": "correct horse"}
 
 
@@ -68,16 +71,28 @@ def test_a_directory_is_not_written(command: str, iris: Project, invoke: Invoke,
     assert f"error: {tmp_path} " in done.stderr
 
 
-@pytest.mark.parametrize("command", ["compile"])
-def test_a_device_or_pipe_is_not_replaced_by_a_file(
-    command: str, iris: Project, invoke: Invoke, tmp_path: Path
-) -> None:
+def test_a_pipe_that_nobody_reads_is_said_and_not_replaced(iris: Project, invoke: Invoke, tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    done = invoke(*commands(iris, str(pipe))[command], **PASSPHRASE)
+    done = invoke(*commands(iris, str(pipe))["compile"])
     assert done.exit_code == 1
-    assert "it is not a regular file" in done.stderr
+    assert f"{pipe} " in done.stderr
     assert stat.S_ISFIFO(pipe.stat().st_mode)
+
+
+def test_a_model_can_go_into_a_pipe_or_a_device(iris: Project, invoke: Invoke, tmp_path: Path) -> None:
+    pipe, copy = tmp_path / "pipe", tmp_path / "copy.hermetic"
+    os.mkfifo(pipe)
+    with copy.open("wb") as file, subprocess.Popen(["cat", str(pipe)], stdout=file) as reader:
+        with pipe.open("wb"):  # the reader is there, and stays until the model came
+            done = invoke(*commands(iris, str(pipe))["compile"])
+        assert (done.exit_code, reader.wait()) == (0, 0), done.output
+    EncryptedModel.load(copy)
+    assert str(size(copy.stat().st_size)) in done.stdout
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+    done = invoke(*commands(iris, os.devnull)["compile"])
+    assert done.exit_code == 0, done.output
+    assert stat.S_ISCHR(Path(os.devnull).stat().st_mode)
 
 
 @pytest.mark.parametrize(

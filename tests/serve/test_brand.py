@@ -15,7 +15,7 @@ from hermetic.serve import pages
 from hermetic.serve.brand import read_brand
 from hermetic.serve.repository import ServedModel
 from hermetic.serve.settings import load_settings
-from hermetic.wire import signature_to_bytes
+from hermetic.signature import signature_to_bytes
 from live import Live, serving
 
 SCRIPT = '<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'

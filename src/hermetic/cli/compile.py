@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from ..compiler import compile_model
-from ..compiler.reading import column_names, read_model
+from ..compiler.reading import read_model
 from .console import stdout
 from .estimators import load_estimator
 from .report import show_report
@@ -17,7 +17,7 @@ from .samples import HeaderOption, Samples, read_samples
 
 
 class Profile(StrEnum):
-    """The names of :data:`hermetic.parameters.PROFILES`."""
+    """The names of :data:`hermetic.rlwe.parameters.PROFILES`."""
 
     FAST = "fast"
     PRECISE = "precise"
@@ -61,7 +61,7 @@ def compile_estimator(  # noqa: PLR0913, PLR0917
     fitted = load_estimator(estimator, trust_pickle=trust_pickle)
     model = compile_model(
         fitted,
-        None if sample is None else _read(sample, fitted, header),
+        None if sample is None else _sample(sample, fitted, header),
         public=public or (),
         name=name or output.stem,
         input_range=limits,
@@ -70,9 +70,9 @@ def compile_estimator(  # noqa: PLR0913, PLR0917
         tolerance=tolerance,
         flooding=flooding,
     )
-    model.save(output)
+    file_bytes = model.save(output)
     console = stdout()
-    show_report(console, model.signature, model, output.stat().st_size)
+    show_report(console, model.signature, model, file_bytes)
     console.print(
         f"\nWrote {output}. Clients need its signature: hermetic signature {output} -o FILE",
         markup=False,
@@ -80,14 +80,6 @@ def compile_estimator(  # noqa: PLR0913, PLR0917
     )
 
 
-def _read(sample: str, fitted: Any, header: bool | None) -> Samples:
-    features = read_model(fitted).linear.feature_map
-    columns = getattr(fitted, "n_features_in_", None)
-    return read_samples(sample, _names(fitted), features, columns=columns, header=header)
-
-
-def _names(fitted: Any) -> list[str] | None:
-    if isinstance(fitted, Path):
-        return column_names(fitted)
-    names = getattr(fitted, "feature_names_in_", None)
-    return None if names is None else [str(one) for one in names]
+def _sample(source: str, fitted: Any, header: bool | None) -> Samples:
+    linear = read_model(fitted).linear
+    return read_samples(source, linear.feature_names, linear.feature_map, columns=linear.inputs, header=header)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -37,8 +38,10 @@ class Fields:
         """Whether a line holds a known category in its column: it is no header."""
         return any(column < len(fields) and fields[column] in known for column, known in self._texts.items())
 
-    def read(self, name: str, line: int, fields: list[str]) -> npt.NDArray[Any]:
-        """The values of a line: float64, or objects where some are categories or of columns that are not used.
+    def read(self, fields: list[str], where: Callable[[int], str]) -> npt.NDArray[Any]:
+        """The values of a sample: float64, or objects where some are categories or of columns that are not used.
+
+        ``where`` says for errors where the value of a number stands.
 
         Raises
         ------
@@ -48,7 +51,7 @@ class Fields:
         if not self._categories and (values := self._all_numbers(fields)) is not None:
             return values
         if self._features is None:
-            return np.array([self._number(name, line, i, field) for i, field in enumerate(fields)], dtype=np.float64)
+            return np.array([self._number(i, field, where) for i, field in enumerate(fields)], dtype=np.float64)
         used, missing = self._features.used, self._features.missing
         values = np.zeros(len(fields), dtype=object if self._categories or not used.all() else np.float64)
         for i, field in enumerate(fields):
@@ -56,7 +59,7 @@ class Fields:
                 values[i] = _value(field, self._texts[i])
             elif i >= len(used) or used[i]:
                 empty = i < len(missing) and missing[i] and not field.strip()
-                values[i] = math.nan if empty else self._number(name, line, i, field)
+                values[i] = math.nan if empty else self._number(i, field, where)
         return values
 
     def _all_numbers(self, fields: list[str]) -> npt.NDArray[np.float64] | None:
@@ -68,17 +71,14 @@ class Fields:
         except ValueError:
             return None
 
-    def _number(self, name: str, line: int, column: int, field: str) -> float:
+    def _number(self, column: int, field: str, where: Callable[[int], str]) -> float:
         if not is_number(field) or ("," in field and not self._comma):
-            raise InputError(
-                f"{name}, line {line}, column {column + 1}: must be a number{_advice(field)}. Got {field!r} instead."
-            )
+            raise InputError(f"{where(column)}: must be a number{_advice(field)}. Got {field!r} instead.")
         self._written.setdefault("," if "," in field else "." if "." in field else "", field.strip())
         if {",", "."} <= self._written.keys():
             raise InputError(
-                f"{name}, line {line}, column {column + 1}: all numbers must have one decimal mark, a point or a "
-                f"comma. Got {self._written['.']} and {self._written[',']}: write them alike, without marks between "
-                "thousands."
+                f"{where(column)}: all numbers must have one decimal mark, a point or a comma. Got "
+                f"{self._written['.']} and {self._written[',']}: write them alike, without marks between thousands."
             )
         return number(field)
 

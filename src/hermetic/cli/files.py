@@ -5,10 +5,10 @@ from __future__ import annotations
 import errno
 from pathlib import Path
 
+from ..envelope import MAGIC
 from ..errors import ModelFileError, SettingsError
 from ..model import EncryptedModel
-from ..signature import Signature
-from ..wire import MAGIC, signature_from_bytes
+from ..signature import Signature, signature_from_bytes
 
 _OF_OUTPUT = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EBADF)
 

@@ -14,8 +14,10 @@ _MISSING = frozenset({"na", "n/a", "nan", "null", "none", "nil", "missing", "inf
 _SHOWN = 5
 
 
-def is_header(name: str, first: Sequence[str], others: Sequence[Sequence[str]], names: Sequence[str] | None) -> bool:
-    """Whether the first line names the columns: it holds names of the model, or words alone.
+def is_header(
+    name: str, first: Sequence[str], others: Sequence[Sequence[str]], names: Sequence[str] | None, *, is_sample: bool
+) -> bool:
+    """Whether the first line names the columns: it holds names of the model, in any order, or words alone.
 
     Parameters
     ----------
@@ -25,6 +27,8 @@ def is_header(name: str, first: Sequence[str], others: Sequence[Sequence[str]], 
         The fields of the first line, and those of the lines after it.
     names
         The model's column names, if it has any.
+    is_sample
+        Whether it holds what samples hold in its place: then only all names of the model make it a header.
 
     Raises
     ------
@@ -34,15 +38,24 @@ def is_header(name: str, first: Sequence[str], others: Sequence[Sequence[str]], 
     found = [field.strip() for field in first]
     if has_index(found):
         found, others = found[1:], [fields[1:] for fields in others]
-    numbers = [one for one in found if is_number(one)]
-    if names is not None and (sorted(found) == sorted(names) or (set(found) - set(numbers)) & set(names)):
+    words, named = {one for one in found if not is_number(one)}, holds_all(found, names)
+    if (named and words) or (found == list(names or ()) and not is_sample):
         return True
-    if len(numbers) == len(found) and (_counts_up(found) or _is_written_unlike(found, others)):
+    if is_sample and not named:
+        return False
+    if words & set(names or ()):
+        return True
+    if not words and (named or _counts_up(found) or _is_written_unlike(found, others)):
         shown = ", ".join(found[:_SHOWN]) + (", …" if len(found) > _SHOWN else "")
         raise InputError(
             f"{name}: the first line, {shown}, may be a sample or the names of columns: pass --no-header or --header."
         )
     return _are_names(found)
+
+
+def holds_all(fields: Sequence[str], names: Sequence[str] | None) -> bool:
+    """Whether a line holds every name of a model, if that has names."""
+    return bool(names) and {field.strip() for field in fields}.issuperset(names or ())
 
 
 def _are_names(found: Sequence[str]) -> bool:

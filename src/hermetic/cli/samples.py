@@ -7,6 +7,7 @@ import io
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, TextIO
 
@@ -16,14 +17,14 @@ import typer
 
 from ..errors import InputError
 from ..features import FeatureMap
-from .console import warn
+from ..named_inputs import in_order
+from .columns import Columns, columns_of
 from .dialect import Record, read_table
 from .fields import Fields
-from .header import has_index, is_header
+from .header import is_header
 
 STDIN = "-"
 _TEXTS = (".csv", ".tsv")
-_SHOWN = 5
 
 Samples = npt.NDArray[Any]
 
@@ -48,7 +49,8 @@ def read_samples(
     source
         The path of a ``.npy``, ``.csv`` or ``.tsv`` file, or ``-`` for CSV on standard input.
     names
-        The columns that a CSV header must have, in this order; ``None`` allows any.
+        The model's columns, in whose order a CSV header, or the fields of an array, are put; those that it does not
+        use are left out. ``None`` takes columns as they come.
     features
         The public features of the model: which columns are categories or not used, and may be texts, and which may be
         empty.
@@ -60,7 +62,7 @@ def read_samples(
     Returns
     -------
     Samples
-        The array of a ``.npy`` file as it is; (n, columns) from CSV.
+        The array of a ``.npy`` file, but for the order of its fields; (n, columns) from CSV.
 
     Raises
     ------
@@ -72,7 +74,8 @@ def read_samples(
         name = "standard input" if source == STDIN else source
         return _read_csv(name, _read_text(name, source), names, features, columns, header)
     if suffix == ".npy":
-        return _read_npy(source)
+        array: Samples = in_order(_read_npy(source), names)
+        return array
     raise InputError(
         f"samples must be a .npy, .csv or .tsv file, or - for CSV on standard input. Got {source} instead: "
         "other formats must be turned into one row of numbers a sample first."
@@ -124,15 +127,16 @@ def _read_csv(
     header: bool | None,
 ) -> Samples:
     try:
-        table = read_table(text, columns, comments=features is None or not _may_hold_texts(features))
+        table = read_table(text, names, columns, comments=features is None or not _may_hold_texts(features))
     except csv.Error as error:
         raise InputError(f"{name} must be CSV text in UTF-8: {error}.") from error
     _check_widths(name, table.records)
-    form = Fields(features, table.separator)
-    records = _without_header(name, table.records, names, form, header)
+    form, records, read = Fields(features, table.separator), table.records, Columns(name)
+    if _has_header(name, records, names, form, header):
+        read, records = columns_of(name, records[0][1], names), records[1:]
     if not records:
         raise InputError(f"{name} must hold at least one sample. It holds none.")
-    return np.stack([form.read(name, line, fields) for line, fields in records])
+    return np.stack([form.read(read.of(fields), partial(read.where, line)) for line, fields in records])
 
 
 def _check_widths(name: str, records: list[Record]) -> None:
@@ -146,36 +150,10 @@ def _may_hold_texts(features: FeatureMap) -> bool:
     return bool(features.categories) or not features.used.all()
 
 
-def _without_header(
+def _has_header(
     name: str, records: list[Record], names: Sequence[str] | None, form: Fields, header: bool | None
-) -> list[Record]:
-    """The records that are samples, without the column of an index."""
-    if not records or header is False:
-        return records
+) -> bool:
+    if header is not None or not records:
+        return bool(header and records)
     (_, first), *others = records
-    if header is None:
-        header = not form.hold_a_category(first) and is_header(name, first, [one for _, one in others], names)
-    if not header:
-        return records
-    found = [field.strip() for field in first]
-    if has_index(found):
-        warn(f"{name}: the first column has no name. It is taken for an index, and not used.")
-        found, others = found[1:], [(line, fields[1:]) for line, fields in others]
-    if names is not None and found != list(names):
-        raise InputError(f"{name}: {_wrong_columns(found, names)}")
-    return others
-
-
-def _wrong_columns(found: list[str], names: Sequence[str]) -> str:
-    missing = [one for one in names if one not in found]
-    unknown = [one for one in found if one not in names]
-    expected = f"the columns must be {_listed(names)}."
-    if missing or unknown:
-        parts = [f"{_listed(group)} {verb}" for group, verb in ((missing, "missing"), (unknown, "not known")) if group]
-        return f"{expected} Got {' and '.join(parts)}."
-    return f"{expected} Got the same in another order or twice: {_listed(found)}."
-
-
-def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(map(repr, names[:_SHOWN]))
-    return f"{shown}, … ({len(names)} in all)" if len(names) > _SHOWN else shown
+    return is_header(name, first, [one for _, one in others], names, is_sample=form.hold_a_category(first))

@@ -9,9 +9,9 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+from ..circuits.linear.wire import Query, Result
 from ..errors import InputError, MismatchError
 from ..signature import Signature
-from ..wire import Query, Result
 
 STDIN = "-"
 _MOST_ERROR = 4096

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ..wire import signature_to_bytes
+from ..signature import signature_to_bytes
 from .console import stdout
 from .files import load_model, write_file
 from .units import size

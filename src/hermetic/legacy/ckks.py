@@ -17,7 +17,7 @@ The weights are encoded at 2^10 times the prime that rescaling drops, so that th
 smaller beside the scores. They are divided by a power of two first, which the scale of the answer gives back: the error
 is relative to the largest weight, whatever its size. Answers keep 100 bits of modulus, so that scores do not overflow.
 
-This module and :mod:`hermetic.ring` alone import SEAL: here its evaluator does the work, on objects that
+This module and :mod:`hermetic.rlwe.ring` alone import SEAL: here its evaluator does the work, on objects that
 :mod:`hermetic.legacy.format` checked and wrote.
 """
 
@@ -33,6 +33,7 @@ import numpy.typing as npt
 import seal
 
 from ..errors import WireError
+from . import check_allowed
 from . import format as wire
 from .format import PRIMES, RING_DEGREE, SCALE, SLOTS
 
@@ -105,9 +106,15 @@ class LegacyWeights:
     ----------
     coeffs, intercept
         Shapes (k, d) and (k,), finite.
+
+    Raises
+    ------
+    SettingsError
+        Where the operator forbids these answers.
     """
 
     def __init__(self, coeffs: Reals, intercept: Reals) -> None:
+        check_allowed()
         outputs, self.features = coeffs.shape
         groups = [slice(i, i + SLOTS) for i in range(0, outputs, SLOTS)]
         self._groups = [_Group(coeffs[group], intercept[group]) for group in groups]

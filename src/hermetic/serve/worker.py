@@ -14,11 +14,13 @@ import sys
 import time
 from collections import OrderedDict
 
+from ..circuits.linear.server import ZeroPool
+from ..circuits.linear.wire import Query
 from ..errors import HermeticError, MismatchError, ModelFileError
-from ..evaluate import ZeroPool
+from ..keys.public import PublicKey
 from ..model import EncryptedModel
-from ..parameters import Parameters
-from ..wire import PublicKey, Query, signature_to_bytes
+from ..rlwe.parameters import Parameters
+from ..signature import signature_to_bytes
 from .faults import describe_fault
 from .frames import Channel, Head
 from .legacy_evaluation import LegacyEvaluation
@@ -147,7 +149,8 @@ class Evaluator:
 
 def main(descriptor: int, options: Head) -> None:
     """Serve the front process at the other end of a socket until it closes it."""
-    for number in (signal.SIGINT, signal.SIGTERM):  # sent to the whole group; the front process decides when to stop
+    # These are sent to the whole group; the front process decides when to stop.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     channel = Channel(socket.socket(fileno=descriptor))
     keys = KeyRing(options["ahead"], options["memory"])

@@ -1,0 +1,110 @@
+"""Every worst-case bound that an exact and sanitised answer rests on, in one place.
+
+Symbols: N ring degree, q query modulus, q' result modulus, P = q/q' the rescaling factor, T result bits,
+delta = floor(q'/2^T), so that a query encrypts delta·P·x and a rescaled answer has the phase delta·y + noise.
+
+**Exactness.** An answer's noise before rescaling is at most
+
+    e·W   <= 21 · sum over the outputs of one polynomial of ||w_v||_1     (an honest query's error times the weights)
+    flood <= 2^(F-1)                                                     (uniform in [-2^(F-1), 2^(F-1)))
+    mask  <= (3^16 - 1)/2 · Parameters.zero_encryption_noise             (an honest public key)
+
+and rescaling adds at most Parameters.rescale_noise. If (e·W + flood + mask)/P + rescale < delta/2 and |y| < 2^(T-1),
+then round(phase/delta) = y for every input in range, always.
+
+**Flooding.** The statistical distance between e·W + flood and flood alone is at most |e·W|/2^F = 2^-lambda a target
+word (the smudging lemma: Asharov et al., EUROCRYPT 2012, lemma 1).
+
+**Forged keys.** A client may send any b as its public key. Then the target words, which hold u·b + e0 + c0·W + flood,
+reveal at most log2(q) - F bits each about (u, W), where u is the mask of c1. The mask must survive this. It is
+u = u_0 + 3·u_1 + 9·u_2 + …, the sum of J encryptions of zero with ternary u_j, so that each coefficient of u is uniform
+among 3^J integers: J *digits*. With h bits known, at least N - h/(J·log2(3)) of its coefficients stay unknown, and that
+many must still make the released c1 (modulus q', rounding error of standard deviation 12^-1/2, thus log2(q') + 4 bits
+against a table made for 3.2) a 128-bit secure RLWE sample. So each digit pays for :func:`max_targets` target words of a
+polynomial, and :func:`mask_digits` counts the digits that a layout needs; more than 16 are too many, unless the batch
+has more samples than features: d + 1 honest samples determine the weights anyway, and one digit is enough.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+
+from ...rlwe.parameters import MAX_ERROR, MAX_MODULUS_BITS, Parameters
+from .packing import Layout
+
+MIN_LAMBDA_BITS = 10
+"""No answer is flooded by less; it also keeps e·W inside the room that :func:`flood_bits` leaves for it."""
+
+MAX_MASK_DIGITS = 16
+"""The most ternary digits that a coefficient of a mask has. Their noise is far below any flooding."""
+
+
+def delta(parameters: Parameters, result_bits: int) -> int:
+    """The scale of an integer result: floor(q'/2^T)."""
+    return parameters.result_modulus >> result_bits
+
+
+def mask_noise(parameters: Parameters) -> int:
+    """Bound on the noise of the widest mask, the sum over j of 3^j times an encryption of zero."""
+    widest: int = (3**MAX_MASK_DIGITS - 1) // 2
+    return widest * parameters.zero_encryption_noise
+
+
+def noise_budget(parameters: Parameters, result_bits: int) -> int:
+    """What e·W and flooding may add up to before rescaling, so that the noise stays below delta/2."""
+    after = (delta(parameters, result_bits) - 1) // 2 - parameters.rescale_noise - 1
+    return after * parameters.rescale_factor - mask_noise(parameters)
+
+
+def flood_bits(parameters: Parameters, result_bits: int) -> int:
+    """F: flooding is uniform in [-2^(F-1), 2^(F-1)); the most that leaves room for e·W of 2^-8 of it. 0 if none
+    fits.
+    """
+    usable = noise_budget(parameters, result_bits) * 256 // 257
+    return max(0, usable.bit_length()) if usable > 0 else 0
+
+
+def flooding_lambda(flood: int, weight_norm: int) -> float:
+    """lambda, in bits: how far flooding exceeds e·W for a polynomial whose weights' absolute values sum to
+    weight_norm.
+    """
+    return flood - math.log2(max(1, MAX_ERROR * weight_norm))
+
+
+def result_noise(parameters: Parameters, flood: int, lambda_bits: float) -> int:
+    """Largest |noise| of an honest answer after rescaling, from public values alone."""
+    weighted = math.ceil(2.0 ** (flood - math.floor(lambda_bits)))
+    before = (1 << (flood - 1)) + weighted + mask_noise(parameters)
+    return before // parameters.rescale_factor + 1 + parameters.rescale_noise
+
+
+def target_bits(parameters: Parameters, flood: int) -> float:
+    """Bits that one released target word can carry about the weights, whatever the client sends: log2(q) - F."""
+    return math.log2(parameters.query_modulus) - flood
+
+
+@lru_cache(maxsize=256)
+def max_targets(parameters: Parameters, flood: int) -> int:
+    """How many target words of a result polynomial each digit of its mask pays for, so that a forged public key does
+    not unmask its c1.
+    """
+    needed_bits = parameters.result_modulus.bit_length() + 4
+    needed_degree = min(n for n, bits in MAX_MODULUS_BITS.items() if bits >= needed_bits)
+    spare = max(0, parameters.ring_degree - needed_degree) * math.log2(3)
+    return int(spare // target_bits(parameters, flood))
+
+
+def mask_digits(parameters: Parameters, layout: Layout, flood: int) -> int:
+    """J: the ternary digits that the coefficients of a mask must have in this layout."""
+    most = max_targets(parameters, flood)
+    return -(-layout.samples * layout.outputs // most) if most else MAX_MASK_DIGITS + 1
+
+
+def layout_allowed(
+    parameters: Parameters, layout: Layout, features: int, flood: int, samples: int | None = None
+) -> bool:
+    """Whether answers to ``samples`` samples (by default a full polynomial of them) keep the weights masked against a
+    forged public key, see the module's text.
+    """
+    return mask_digits(parameters, layout, flood) <= MAX_MASK_DIGITS or (samples or layout.samples) > features

@@ -1,0 +1,1 @@
+"""Rings, their parameters, and exact arithmetic on their polynomials."""
