@@ -104,8 +104,13 @@ class EncryptedModel:
         self._encoded.move_to_end(layout)
         return self._encoded[layout]
 
-    def save(self, path: str | os.PathLike[str]) -> None:
+    def save(self, path: str | os.PathLike[str]) -> int:
         """Write a safetensors file with a JSON header, mode 0600, all or nothing. Never a pickle.
+
+        Returns
+        -------
+        int
+            Its bytes.
 
         Raises
         ------
@@ -119,6 +124,7 @@ class EncryptedModel:
             write_private(Path(path), data)
         except OSError as error:
             raise ModelFileError(f"{path} cannot be written: {error.strerror}.") from error
+        return len(data)
 
     @staticmethod
     def load(path: str | os.PathLike[str]) -> EncryptedModel:

@@ -17,15 +17,15 @@ import httpx
 import psutil
 import pytest
 from asking import Caller, binary_request, metric, under_load
+from hermetic.parameters import FAST
+from hermetic.wire import PublicKey
 from hostile import flipped, sealed
 from raw import Raw
 from test_documents import BOMBS
 
 from fitted import digits
-from hermetic.parameters import FAST
 from hermetic.serve.access import new_token, token_line
 from hermetic.serve.pool import KEY_GROWTH
-from hermetic.wire import PublicKey
 from legacy.old_client import old_client
 from live import Live, serving
 

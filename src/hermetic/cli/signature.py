@@ -7,10 +7,9 @@ from typing import Annotated
 
 import typer
 
-from ..errors import ModelFileError
 from ..signature import signature_to_bytes
 from .console import stdout
-from .files import load_model
+from .files import load_model, write_file
 from .units import size
 
 
@@ -20,8 +19,5 @@ def signature(
 ) -> None:
     """Write the public signature of a model: all that a client needs, and no weight."""
     data = signature_to_bytes(load_model(model).signature)
-    try:
-        output.write_bytes(data)
-    except OSError as error:
-        raise ModelFileError(f"{output} cannot be written: {error.strerror}.") from error
+    write_file(output, data)
     stdout().print(f"Wrote {output} ({size(len(data))}). It holds no weight: give it to clients.", markup=False)

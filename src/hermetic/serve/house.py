@@ -12,7 +12,7 @@ from starlette.routing import BaseRoute
 from watchfiles import awatch
 
 from ..errors import SettingsError
-from . import browser, openapi, pages, plain, v2
+from . import brand, browser, openapi, pages, plain, v2
 from .checks import check_files
 from .front import Facts, Front, again_and_again, forbidding
 from .keycache import KeyCache
@@ -44,6 +44,7 @@ class House(Front):
         check_files(settings)
         keys = open_keys(settings)
         super().__init__(settings, _program(settings), keys.store)
+        self.brand = brand.read_brand(settings.title, settings.logo, settings.descriptions or {})
         self.max_json_body = settings.max_json_body * MIB
         self.keys = AsyncKeyStore(keys)
         self._store_is_open = is_open(keys.store)
@@ -65,7 +66,8 @@ class House(Front):
         return super().ready and bool(self.repository.models)
 
     def routes(self) -> list[BaseRoute]:
-        return [*v2.routes(), *plain.routes(), *browser.routes(), *pages.routes(), *openapi.routes()]
+        modules = (v2, plain, browser, brand, pages, openapi)
+        return [one for module in modules for one in module.routes()]
 
     async def load(self) -> None:
         """Load every model. Raises :class:`SettingsError` if there are some, and none can be served."""

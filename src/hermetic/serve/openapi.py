@@ -226,7 +226,8 @@ def _schemas(key_id: Node) -> Node:
                     "name": _STRING,
                     "versions": {"type": "array", "items": {"type": "integer"}},
                     "signature_digest": _DIGEST,
-                }
+                },
+                description=_STRING,
             ),
         },
     }  # fmt: skip

@@ -55,9 +55,12 @@ async def metrics(request: Request) -> Response:
 
 
 async def models(request: Request) -> Response:
+    house = house_of(request)
     listed: dict[str, dict[str, Any]] = {}
-    for one in house_of(request).repository.models:  # by version: the highest comes last
+    for one in house.repository.models:  # by version: the highest comes last
         entry = listed.setdefault(one.name, {"name": one.name, "versions": []})
+        if description := house.brand.descriptions.get(one.name):
+            entry["description"] = description
         entry["versions"].append(one.version)
         entry["signature_digest"] = one.digest
     return JSONResponse(list(listed.values()))

@@ -22,7 +22,16 @@ from ..errors import SettingsError
 from .connections import Network
 from .limits import Rate
 from .sources import Given, expanded, explain, flag_of, from_environment, from_flags, from_toml, variable_of
-from .values import check_networks, check_origins, expanded_paths, is_loopback, networks, read_list, read_rate
+from .values import (
+    check_networks,
+    check_origins,
+    expanded_paths,
+    is_loopback,
+    networks,
+    read_list,
+    read_object,
+    read_rate,
+)
 
 MIB = 1 << 20
 DEFAULT_STORE = "~/.local/state/hermetic/keys"
@@ -51,6 +60,11 @@ class Settings(BaseModel):
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     public_url: str | None = Field(
         None, description="The URL that clients see, for the start page, when a proxy stands before the service."
+    )
+    title: str = Field("Hermetic", min_length=1, max_length=80, description="Name of the service, on its pages.")
+    logo: Path | None = Field(None, description="Picture beside it: `.svg`, `.png`, `.jpg` or `.webp`, 1 MiB at most.")
+    descriptions: dict[str, str] | None = Field(
+        None, description='What models are for, on the pages: a table in TOML, elsewhere JSON like `{"wine": "…"}`.'
     )
     workers: int = Field(
         default_factory=lambda: os.cpu_count() or 1,
@@ -170,6 +184,7 @@ class Settings(BaseModel):
     _read_rates = field_validator("rate", "quota", mode="before")(read_rate)
     _check_origins = field_validator("cors_origin")(check_origins)
     _check_proxies = field_validator("proxies")(check_networks)
+    _read_descriptions = field_validator("descriptions", mode="before")(read_object)
 
     @model_validator(mode="after")
     def _check_tls(self) -> Settings:

@@ -139,6 +139,11 @@ def _declared_json_bytes(request: Request) -> int | None:
     length = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else -1
     if not 0 < length <= min(MAX_JSON_HEAD, declared_length(request)):
         raise malformed(f"{JSON_LENGTH} must be the length of the JSON head, at most {MAX_JSON_HEAD} bytes.")
+    if length == declared_length(request):
+        raise malformed(
+            f"{JSON_LENGTH} says that all {length} bytes are JSON. The bytes of the tensor must follow it: send them, "
+            "or the bytes as data, and no such header."
+        )
     return length
 
 
@@ -151,8 +156,7 @@ def read_binary(body: Body, json_bytes: int) -> InferRequest:
     document = read_object(body[:json_bytes])
     tensor = _tensor(document)
     query = memoryview(body)[json_bytes:]
-    size = _member(tensor, "parameters", dict, {}).get("binary_data_size")
-    if size != len(query) or "data" in tensor:
+    if _binary_size(tensor) != len(query) or tensor.get("data") is not None:
         raise malformed(f"binary_data_size must be the {len(query)} bytes after the JSON head, and data be absent.")
     _check_shape(tensor, len(query))
     return InferRequest(query, _id(document), _wants_binary(document))
@@ -162,6 +166,11 @@ def read_json(body: Body) -> InferRequest:
     """A request whose tensor is a JSON list. Raises :class:`RefusalError` 422."""
     document = read_object(body)
     tensor = _tensor(document)
+    if (size := _binary_size(tensor)) is not None:
+        raise malformed(
+            f"binary_data_size says that {size} bytes follow the JSON. The header {JSON_LENGTH} must then say where "
+            "the JSON ends. It is absent: send it, or the bytes as data, and no binary_data_size."
+        )
     data = tensor.get("data")
     if not isinstance(data, list | LongList):
         raise malformed("data must be a JSON list.")
@@ -172,8 +181,14 @@ def read_json(body: Body) -> InferRequest:
     return InferRequest(query, _id(document), _wants_binary(document))
 
 
+def _binary_size(tensor: dict[str, Any]) -> Any:
+    return _member(tensor, "parameters", dict, {}).get("binary_data_size")
+
+
 def _member(document: dict[str, Any], name: str, kind: type, default: Any = None) -> Any:
-    value = document.get(name, default)
+    """A member of a JSON object; one that is null is one that was left out."""
+    value = document.get(name)
+    value = default if value is None else value
     if not isinstance(value, kind):
         raise malformed(f"{name} must be a JSON {'object' if kind is dict else 'list'}.")
     return value
@@ -204,14 +219,15 @@ def _id(document: dict[str, Any]) -> str | None:
 
 def _wants_binary(document: dict[str, Any]) -> bool:
     """Whether the answer goes out as raw bytes: the output's own wish, or the request's for all outputs."""
-    wanted = _member(document, "parameters", dict, {}).get("binary_data_output", False)
+    wanted = _member(document, "parameters", dict, {}).get("binary_data_output")
     for output in _member(document, "outputs", list, []):
         if not isinstance(output, dict) or output.get("name") != OUTPUT:
             raise malformed(f"outputs must name nothing but {OUTPUT!r}.")
-        wanted = _member(output, "parameters", dict, {}).get("binary_data", wanted)
-    if not isinstance(wanted, bool):
+        own = _member(output, "parameters", dict, {}).get("binary_data")
+        wanted = wanted if own is None else own
+    if not isinstance(wanted, bool | None):
         raise malformed("binary_data and binary_data_output must be true or false.")
-    return wanted
+    return bool(wanted)
 
 
 def _respond(model: ServedModel, asked: InferRequest, result: bytes) -> Response:

@@ -34,6 +34,14 @@ def read_list(value: Any) -> Any:
         raise ValueError("must be a path, or a JSON list of paths") from None
 
 
+def read_object(value: Any) -> Any:
+    """The environment has text alone: a JSON object of texts."""
+    try:
+        return json.loads(value) if isinstance(value, str) else value
+    except ValueError:
+        raise ValueError('must be JSON like {"wine": "Which of three cultivars"}') from None
+
+
 def read_rate(value: Any) -> Any:
     """Predictions a period."""
     if not isinstance(value, str | int | float):
