@@ -43,7 +43,7 @@ if TYPE_CHECKING:
         UnsupportedModelError,
         WireError,
     )
-    from .evaluate import ZeroPool
+    from .evaluate import MaskingKey
     from .model import EncryptedModel
     from .packing import Layout
     from .parameters import Parameters
@@ -66,6 +66,7 @@ _HOMES = {
     "InputError": ("errors", "InputError"),
     "KeyFileError": ("errors", "KeyFileError"),
     "Layout": ("packing", "Layout"),
+    "MaskingKey": ("evaluate", "MaskingKey"),
     "MismatchError": ("errors", "MismatchError"),
     "ModelFileError": ("errors", "ModelFileError"),
     "ModelNotFoundError": ("errors", "ModelNotFoundError"),
@@ -89,7 +90,6 @@ _HOMES = {
     "UnreachableError": ("errors", "UnreachableError"),
     "UnsupportedModelError": ("errors", "UnsupportedModelError"),
     "WireError": ("errors", "WireError"),
-    "ZeroPool": ("evaluate", "ZeroPool"),
     "aconnect": ("remote", "aconnect"),
     "compile": ("compiler", "compile_model"),
     "connect": ("remote", "connect"),
@@ -107,6 +107,7 @@ __all__ = [
     "InputError",
     "KeyFileError",
     "Layout",
+    "MaskingKey",
     "MismatchError",
     "ModelFileError",
     "ModelNotFoundError",
@@ -130,7 +131,6 @@ __all__ = [
     "UnreachableError",
     "UnsupportedModelError",
     "WireError",
-    "ZeroPool",
     "__version__",
     "aconnect",
     "compile",

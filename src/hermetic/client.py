@@ -18,6 +18,7 @@ from .packing import Layout, pack_samples, released
 from .quantize import Integers, Reals, recombine
 from .ranking import largest
 from .ring import Ring
+from .rlwe.public_ring import PublicRing
 from .secret_key import SecretKey
 from .seeds import QUERY_DOMAIN, SEED_BYTES, expand
 from .signature import Signature
@@ -164,7 +165,7 @@ class Client:
         parameters = self.signature.parameters
         residues = modular.from_integers(polynomials, parameters.kept_primes)
         factor = self.signature.delta * parameters.rescale_factor
-        return self._ring.ntt(modular.scale(residues, factor, parameters.kept_primes))
+        return PublicRing.of(parameters).ntt(modular.scale(residues, factor, parameters.kept_primes))
 
     def decrypt(self, result: Result) -> Reals:
         """Scores: what the estimator's ``signature.method`` would give, mostly ``decision_function`` or ``predict``.
@@ -218,7 +219,7 @@ class Client:
         """c0 + c1·s mod q' at the target coefficients, as centred integers (n, k·limbs)."""
         parameters, batch = self.signature.parameters, result.batch
         primes, outputs = parameters.kept_primes, self.signature.integer_outputs
-        c1_s = self._ring.intt(self._secret_key.ring_key.times(self._ring.ntt(result.c1)))
+        c1_s = self._ring.intt(self._secret_key.ring_key.times(PublicRing.of(parameters).ntt(result.c1)))
         groups = batch.layout.result_polynomials(outputs)
         masks = np.concatenate(
             [

@@ -4,14 +4,20 @@
 #include <cstddef>
 #include <cstdint>
 
-// A prime p < 2^50 and what its transform needs: the powers of psi and of its inverse in bit-reversed order, as centred
-// doubles w and as ratios w/p.
+// Powers of a root of unity as centred doubles w and as ratios w/p: in bit-reversed order, and once more as the last
+// three levels take them, 7 rows of 8 lanes for every 64 words, for each transform of 64, 128, … words.
+struct Twiddles {
+    const double *w, *ratio;
+    const double *last, *last_ratio;
+};
+
+// A prime p < 2^50 and what its transform needs.
 struct Modulus {
     double p;
     double inverse;
     std::size_t degree;
-    const double *forward, *forward_ratio, *backward, *backward_ratio;
-    double scale, scale_ratio;  // 1/degree
+    Twiddles forward, backward;  // powers of psi, and of its inverse
+    double scale, scale_ratio;   // 1/degree
 };
 
 // All moduli of a ring; `keep` of them stay after rescaling. drop[i·count + j] is p_j^-1 modulo p_i.
@@ -45,9 +51,10 @@ struct Kernels {
     void (*lower)(const double* in, std::int64_t* out, std::size_t n, const Modulus&);
     void (*reduce_integers)(const std::int64_t* in, double* out, std::size_t n, const Modulus&);
 
-    // out[g, c, l] = sum over b of query[b, c, l] · weights[g, b, l], where each weight counts for n/points words.
+    // out[g, c, l] = sum over b of query[b, c, l] · weights[g, b, l], where each weight counts for n/points words; added
+    // to what is there if `add`.
     void (*products)(const double* query, const double* weights, double* out, std::size_t groups, std::size_t blocks,
-                     std::size_t n, std::size_t points, const Modulus* moduli, std::size_t primes);
+                     std::size_t n, std::size_t points, bool add, const Modulus* moduli, std::size_t primes);
 
     // answer[c, l] += key[c, l] · NTT(u), for one result polynomial; u has 4 bytes a coefficient, `bits` of them count.
     void (*mask)(double* answer, const double* key, const std::uint8_t* u, unsigned bits, double* scratch,

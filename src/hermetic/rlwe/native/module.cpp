@@ -181,7 +181,7 @@ class Ring {
         for (size_t i = 0; i < count * rows; i++) kernels->reduce_integers(in + i / rows * n, out + i * n, n, tables_.moduli[i % rows]);
     }
 
-    void products(const Input& query, const Input& weights, const Output& answer) const {
+    void products(const Input& query, const Input& weights, const Output& answer, bool add) const {
         must_be(query.ndim() == 4 && weights.ndim() == 4, "query must have shape (m, 2, L, N) and weights (G, m, L, points).");
         const size_t groups = weights.shape(0), blocks = query.shape(0), points = weights.shape(3);
         must_be(degree() >= 512 && blocks >= 1, "a product must have at least one polynomial of degree 512 or more.");
@@ -190,11 +190,11 @@ class Ring {
         const double* w = checked<const double>(weights, "weights", {groups, blocks, primes(), points});
         double* out = checked<double>(answer, "answer", {groups, 2, primes(), degree()});
         nb::gil_scoped_release release;
-        kernels->products(x, w, out, groups, blocks, degree(), points, tables_.moduli.data(), primes());
+        kernels->products(x, w, out, groups, blocks, degree(), points, add, tables_.moduli.data(), primes());
     }
 
     void mask(const Output& answer, const Input& key, const Input& stream, unsigned bits) const {
-        must_be(bits >= 2 && bits <= 30, "bits must be 2 to 30. Got " + std::to_string(bits) + " instead.");
+        must_be(bits >= 1 && bits <= 30, "bits must be 1 to 30. Got " + std::to_string(bits) + " instead.");
         must_be(answer.ndim() == 4, "answer must have shape (G, 2, L, N).");
         const size_t groups = answer.shape(0), row = primes() * degree();
         double* out = checked<double>(answer, "answer", {groups, 2, primes(), degree()});
@@ -290,7 +290,7 @@ size_t accept(const Input& stream, int64_t prime, const Output& out) {
 }
 
 void small_uniform(const Input& stream, unsigned bits, const Output& out) {
-    must_be(bits >= 2 && bits <= 30, "bits must be 2 to 30. Got " + std::to_string(bits) + " instead.");
+    must_be(bits >= 1 && bits <= 30, "bits must be 1 to 30. Got " + std::to_string(bits) + " instead.");
     must_be(out.ndim() == 1, "out must have shape (n,).");
     const size_t n = out.shape(0);
     const uint8_t* in = checked<const uint8_t>(stream, "stream", {n * kUniformBytes});
@@ -323,7 +323,7 @@ NB_MODULE(_native, m) {
         .def("lift_pairs", &Ring::lift_pairs, "c0"_a, "c1"_a, "lanes"_a)
         .def("lower", &Ring::lower, "lanes"_a, "residues"_a)
         .def("reduce_integers", &Ring::reduce_integers, "integers"_a, "lanes"_a)
-        .def("products", &Ring::products, "query"_a, "weights"_a, "answer"_a)
+        .def("products", &Ring::products, "query"_a, "weights"_a, "answer"_a, "add"_a)
         .def("mask", &Ring::mask, "answer"_a, "key"_a, "stream"_a, "bits"_a)
         .def("rescale", &Ring::rescale, "answer"_a, "errors"_a, "out"_a)
         .def("target_words", &Ring::target_words, "answer"_a, "places"_a, "offsets"_a, "errors"_a, "flood"_a,

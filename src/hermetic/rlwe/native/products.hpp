@@ -13,8 +13,11 @@ constexpr size_t kUnreduced = 8; // products of 5/8 p at most that are added bef
 // `Groups` sums of kWords words each: out[g] = sum over b of x[b] · w[g][b]. A weight counts for 2^shift words.
 template <size_t Groups>
 void sums(const double* x, size_t x_stride, const double* w, size_t group_stride, size_t block_stride,
-                 size_t word, unsigned shift, size_t blocks, double* out, size_t out_stride, const Modulus& m) {
+          size_t word, unsigned shift, size_t blocks, double* out, size_t out_stride, bool add, const Modulus& m) {
     double total[Groups][kWords] = {};
+    if (add)
+        for (size_t g = 0; g < Groups; g++)
+            for (size_t i = 0; i < kWords; i++) total[g][i] = out[g * out_stride + i];
     const double p = m.p, inverse = m.inverse;
     for (size_t b = 0; b < blocks; b++) {
         const double* words = x + b * x_stride;
@@ -43,7 +46,7 @@ void sums(const double* x, size_t x_stride, const double* w, size_t group_stride
 }
 
 void products(const double* query, const double* weights, double* out, size_t groups, size_t blocks, size_t n,
-              size_t points, const Modulus* moduli, size_t primes) {
+              size_t points, bool add, const Modulus* moduli, size_t primes) {
     const unsigned shift = static_cast<unsigned>(__builtin_ctzll(n / points));
     const size_t block_stride = primes * points, group_stride = blocks * block_stride;
     for (size_t l = 0; l < primes; l++)
@@ -55,8 +58,11 @@ void products(const double* query, const double* weights, double* out, size_t gr
                         const double* w = weights + g * group_stride + l * points;
                         double* y = out + ((2 * g + c) * primes + l) * n + word;
                         const size_t x_stride = 2 * primes * n;
-                        const auto add = groups - g >= 4 ? sums<4> : groups - g == 3 ? sums<3> : groups - g == 2 ? sums<2> : sums<1>;
-                        add(x, x_stride, w, group_stride, block_stride, word, shift, blocks, y, x_stride, moduli[l]);
+                        const auto sum = groups - g >= 4   ? sums<4>
+                                         : groups - g == 3 ? sums<3>
+                                         : groups - g == 2 ? sums<2>
+                                                           : sums<1>;
+                        sum(x, x_stride, w, group_stride, block_stride, word, shift, blocks, y, x_stride, add, moduli[l]);
                     }
 }
 

@@ -62,6 +62,17 @@ std::vector<double> ratios(const std::vector<double>& powers, double p) {
     return out;
 }
 
+// For transforms of 64, 128, … words: the twiddles of their last three levels, lane l of a row for block l of eight.
+std::vector<double> last_levels(const std::vector<double>& w) {
+    std::vector<double> out;
+    for (size_t n = 64; n <= w.size(); n *= 2)
+        for (size_t first = 0; first < n / 8; first += 8)
+            for (size_t parts = 1; parts <= 4; parts *= 2)
+                for (size_t part = 0; part < parts; part++)
+                    for (size_t lane = 0; lane < 8; lane++) out.push_back(w[n / 8 * parts + parts * (first + lane) + part]);
+    return out;
+}
+
 void check(size_t degree, const std::vector<uint64_t>& primes) {
     if (degree < 2 || degree > kMaxDegree || degree & (degree - 1))
         throw std::invalid_argument("the ring degree must be a power of two from 2 to 32768. Got " + std::to_string(degree) + " instead");
@@ -82,13 +93,19 @@ Tables::Tables(size_t n, const std::vector<uint64_t>& given) : degree(n), primes
     for (uint64_t p : primes) {
         const uint64_t root = least_root(n, p);
         const double q = static_cast<double>(p), scale = centred(inverse_of(n, p), p);
-        powers_.push_back(powers_of(root, n, p));
-        powers_.push_back(ratios(powers_.back(), q));
-        powers_.push_back(powers_of(inverse_of(root, p), n, p));
-        powers_.push_back(ratios(powers_.back(), q));
-        const auto* last = &powers_.back();
-        moduli.push_back({q, 1 / q, n, last[-3].data(), last[-2].data(), last[-1].data(), last[0].data(), scale, scale / q});
+        moduli.push_back({q, 1 / q, n, twiddles(root, p), twiddles(inverse_of(root, p), p), scale, scale / q});
     }
     for (uint64_t p : primes)
         for (uint64_t other : primes) drop.push_back(p == other ? 0 : centred(inverse_of(other % p, p), p));
+}
+
+// A vector keeps its memory when the vector of vectors that holds it grows.
+Twiddles Tables::twiddles(uint64_t root, uint64_t prime) {
+    const double p = static_cast<double>(prime);
+    powers_.push_back(powers_of(root, degree, prime));
+    powers_.push_back(ratios(powers_.back(), p));
+    powers_.push_back(last_levels(powers_[powers_.size() - 2]));
+    powers_.push_back(ratios(powers_.back(), p));
+    const auto* end = powers_.data() + powers_.size();
+    return {end[-4].data(), end[-3].data(), end[-2].data(), end[-1].data()};
 }

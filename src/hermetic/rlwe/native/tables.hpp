@@ -19,5 +19,7 @@ class Tables {
     std::vector<double> drop;  // p_j^-1 modulo p_i at i·L + j
 
   private:
+    Twiddles twiddles(std::uint64_t root, std::uint64_t prime);
+
     std::vector<std::vector<double>> powers_;
 };

@@ -93,6 +93,11 @@ INLINE void backward_pair(double* a, size_t blocks, size_t quarter, const double
     }
 }
 
+constexpr size_t kLastTwiddles = 7 * kBlock;
+
+// Where the last levels' twiddles of a transform of n words start.
+INLINE size_t last_offset(size_t n) { return (n - kTransposed) / kTransposed * kLastTwiddles; }
+
 // The levels of half = 4, 2, 1 on 64 words, transposed so that lanes are blocks and nothing is shuffled.
 struct Transposed {
     double b[kBlock][kBlock];
@@ -107,39 +112,37 @@ struct Transposed {
     }
 };
 
-INLINE void forward_last(double* __restrict a, size_t n, const double* __restrict w, const double* __restrict r, double p) {
-    for (size_t base = 0; base < n; base += kTransposed) {
-        const size_t first = base / kBlock;
-        Transposed t;
-        t.load(a + base);
+INLINE void forward_last(double* __restrict a, size_t n, const Twiddles& t, double p) {
+    const double* __restrict w = t.last + last_offset(n);
+    const double* __restrict r = t.last_ratio + last_offset(n);
+    for (size_t base = 0; base < n; base += kTransposed, w += kLastTwiddles, r += kLastTwiddles) {
+        Transposed words;
+        words.load(a + base);
         for (size_t half = kBlock / 2, parts = 1; half; half /= 2, parts *= 2)
             for (size_t part = 0; part < parts; part++)
                 for (size_t j = 0; j < half; j++) {
-                    double *x = t.b[2 * half * part + j], *y = x + half * kBlock;
-                    for (size_t l = 0; l < kBlock; l++) {
-                        const size_t k = n / (2 * half) + parts * (first + l) + part;
-                        forward_butterfly(x[l], y[l], w[k], r[k], p);
-                    }
+                    double *x = words.b[2 * half * part + j], *y = x + half * kBlock;
+                    const size_t row = (parts - 1 + part) * kBlock;
+                    for (size_t l = 0; l < kBlock; l++) forward_butterfly(x[l], y[l], w[row + l], r[row + l], p);
                 }
-        t.store(a + base);
+        words.store(a + base);
     }
 }
 
-INLINE void backward_first(double* __restrict a, size_t n, const double* __restrict w, const double* __restrict r, double p) {
-    for (size_t base = 0; base < n; base += kTransposed) {
-        const size_t first = base / kBlock;
-        Transposed t;
-        t.load(a + base);
+INLINE void backward_first(double* __restrict a, size_t n, const Twiddles& t, double p) {
+    const double* __restrict w = t.last + last_offset(n);
+    const double* __restrict r = t.last_ratio + last_offset(n);
+    for (size_t base = 0; base < n; base += kTransposed, w += kLastTwiddles, r += kLastTwiddles) {
+        Transposed words;
+        words.load(a + base);
         for (size_t half = 1, parts = kBlock / 2; half < kBlock; half *= 2, parts /= 2)
             for (size_t part = 0; part < parts; part++)
                 for (size_t j = 0; j < half; j++) {
-                    double *x = t.b[2 * half * part + j], *y = x + half * kBlock;
-                    for (size_t l = 0; l < kBlock; l++) {
-                        const size_t k = n / (2 * half) + parts * (first + l) + part;
-                        backward_butterfly(x[l], y[l], w[k], r[k], p);
-                    }
+                    double *x = words.b[2 * half * part + j], *y = x + half * kBlock;
+                    const size_t row = (parts - 1 + part) * kBlock;
+                    for (size_t l = 0; l < kBlock; l++) backward_butterfly(x[l], y[l], w[row + l], r[row + l], p);
                 }
-        t.store(a + base);
+        words.store(a + base);
     }
 }
 
@@ -160,7 +163,7 @@ struct Levels {
 };
 
 INLINE void forward_row(double* a, size_t n, const Modulus& m) {
-    const double *w = m.forward, *r = m.forward_ratio;
+    const double *w = m.forward.w, *r = m.forward.ratio;
     Levels levels{a, n, m, kForwardLevels, 0};
     const size_t last = n >= kTransposed ? kBlock : 1;
     size_t size = n;  // of a block
@@ -177,18 +180,18 @@ INLINE void forward_row(double* a, size_t n, const Modulus& m) {
     while (size > last) single();
     if (last == kBlock) {
         levels.spend(3);
-        forward_last(a, n, w, r, m.p);
+        forward_last(a, n, m.forward, m.p);
     }
     centre_row(a, n, m.p, m.inverse);
 }
 
 INLINE void backward_row(double* a, size_t n, const Modulus& m) {
-    const double *w = m.backward, *r = m.backward_ratio;
+    const double *w = m.backward.w, *r = m.backward.ratio;
     Levels levels{a, n, m, kBackwardLevels, 0};
     size_t size = 1;
     if (n >= kTransposed) {
         levels.spend(3);
-        backward_first(a, n, w, r, m.p);
+        backward_first(a, n, m.backward, m.p);
         for (size = kBlock; 4 * size <= n; size *= 4) {
             levels.spend(2);
             backward_pair(a, n / (4 * size), size, w, r, m.p);

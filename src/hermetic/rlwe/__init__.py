@@ -1,0 +1,1 @@
+"""The ring: parameters, modular arithmetic, transforms, seeds, bit packing."""
