@@ -24,12 +24,11 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from . import bounds
 from .errors import MismatchError
 from .modular import Residues
-from .packing import Layout, released
+from .packing import Layout
 from .rlwe.public_ring import Lanes, PublicRing
 from .rlwe.randomness import Stream
 from .seeds import PUBLIC_KEY_DOMAIN, QUERY_DOMAIN, expand, expand_range
@@ -61,7 +60,10 @@ class MaskingKey:
         b = public_key.b[: len(parameters.data_primes)]
         self.parameters = parameters
         self.id = public_key.id
-        self.lanes: Lanes = PublicRing.of(parameters).ciphertexts(b[None], a[None])[0]
+        ring = PublicRing.of(parameters)
+        lanes = ring.empty_ciphertexts(1)
+        ring.lift(b[None], a[None], lanes)
+        self.lanes: Lanes = lanes[0]
 
 
 def evaluate(
@@ -133,21 +135,18 @@ class _Answer:
 
     def chunk(self, chunk: int, run: _Run) -> list[Any]:
         """The (c1, words) of every tile of result polynomials of a chunk."""
-        blocks = range(chunk * self.weights.blocks, (chunk + 1) * self.weights.blocks)
-        ciphertexts = np.concatenate(run(partial(query_ciphertexts, self.query, part) for part in _parts(blocks)))
-        layout, outputs = self.query.batch.layout, self.signature.integer_outputs
-        indices = released(layout, self.query.samples, outputs)[chunk]
-        return run(partial(self._tile, tile, ciphertexts, indices[tile.start : tile.stop]) for tile in self.weights.tiles())
+        first, layout = chunk * self.weights.blocks, self.query.batch.layout
+        blocks = range(first, first + self.weights.blocks)
+        ciphertexts = PublicRing.of(self.query.parameters).empty_ciphertexts(len(blocks))
+        run(partial(_read, self.query, part, ciphertexts[part.start - first :]) for part in _parts(blocks))
+        samples = min(layout.samples, self.query.samples - chunk * layout.samples)
+        return run(partial(self._tile, tile, ciphertexts, samples) for tile in self.weights.tiles)
 
-    def _tile(self, tile: range, ciphertexts: Lanes, indices: list[npt.NDArray[np.intp]]) -> tuple[Residues, Residues]:
+    def _tile(self, tile: range, ciphertexts: Lanes, samples: int) -> tuple[Residues, Residues]:
         ring, stream = PublicRing.of(self.signature.parameters), Stream()
         sums = self.weights.products(tile, ciphertexts)
         ring.mask(sums, self.key.lanes, bounds.MASK_BITS, stream)
-        degree, samples = self.signature.parameters.ring_degree, indices[0].shape[1]
-        places = np.concatenate([index.reshape(-1) + group * degree for group, index in enumerate(indices)])
-        first = tile.start * self.query.batch.layout.outputs
-        offsets = self.weights.offsets[first : first + len(places) // samples]
-        offsets = np.repeat(offsets, samples, axis=0)
+        places, offsets = self.weights.targets(tile, samples)
         words = ring.target_words(sums, places, offsets, self.signature.flood_bits, stream)
         return ring.rescaled_c1(sums, stream), words
 
@@ -156,8 +155,15 @@ def _parts(blocks: range) -> list[range]:
     return [blocks[start : start + _PART] for start in range(0, len(blocks), _PART)]
 
 
-def query_ciphertexts(query: Query, chosen: range) -> Lanes:
-    """Some of the ciphertexts (m, 2, L, N) of a query."""
+def _read(query: Query, chosen: range, out: Lanes) -> None:
+    """Write some of the ciphertexts (m, 2, L, N) of a query to the front of ``out``."""
     parameters = query.parameters
     c1 = expand_range(QUERY_DOMAIN, query.batch.query, chosen, parameters, parameters.data_primes)
-    return PublicRing.of(parameters).ciphertexts(query.c0[chosen.start : chosen.stop], c1)
+    PublicRing.of(parameters).lift(query.c0[chosen.start : chosen.stop], c1, out[: len(chosen)])
+
+
+def query_ciphertexts(query: Query, chosen: range) -> Lanes:
+    """Some of the ciphertexts (m, 2, L, N) of a query."""
+    out = PublicRing.of(query.parameters).empty_ciphertexts(len(chosen))
+    _read(query, chosen, out)
+    return out

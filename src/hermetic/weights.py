@@ -12,7 +12,7 @@ from . import modular
 from .modular import Residues
 from .packing import Layout, pack_weights
 from .parameters import Parameters
-from .quantize import IntegerMap
+from .quantize import IntegerMap, Integers
 from .rlwe.public_ring import Lanes, PublicRing
 
 _TILE_BYTES = 32 << 20
@@ -46,26 +46,49 @@ class EncodedWeights:
         self._weights = integers.weights
         self._ring = PublicRing.of(parameters)
         self._layout = layout
-        self.offsets = _offsets(integers, parameters, factor)
-        self.groups = layout.result_polynomials(len(integers.weights))
+        self._offsets = _offsets(integers, parameters, factor)
         self.blocks = layout.query_polynomials(integers.weights.shape[1])
-        self._kept: dict[tuple[int, int], Lanes] = {}
+        self.groups = layout.result_polynomials(len(integers.weights))
+        self.tiles = self._cut()
+        self._places = {tile: self._first_places(tile) for tile in self.tiles}
+        self._kept: dict[tuple[range, int], Lanes] = {}
         self.nbytes = 0
-        for first in self.tiles():
-            for start in range(0, self.blocks, _TILE_BLOCKS):
-                tile = self._make(first, start)
-                if self.nbytes + tile.nbytes > memory:
-                    return
-                self._kept[first.start, start] = tile
-                self.nbytes += tile.nbytes
+        self._keep(memory)
 
-    def tiles(self) -> list[range]:
-        """The result polynomials, in the parts that :meth:`products` takes."""
-        parameters = self._ring.parameters
+    def _cut(self) -> list[range]:
+        """The result polynomials of every tile."""
         weights = min(self.blocks, _TILE_BLOCKS) * self._layout.points
-        most = _TILE_BYTES // (8 * len(parameters.data_primes) * weights)
+        most = _TILE_BYTES // (8 * len(self._ring.parameters.data_primes) * weights)
         step = max(1, min(_TILE_GROUPS, most))
         return [range(first, min(first + step, self.groups)) for first in range(0, self.groups, step)]
+
+    def _keep(self, memory: int | float) -> None:
+        for tile in self.tiles:
+            for start in range(0, self.blocks, _TILE_BLOCKS):
+                made = self._make(tile, start)
+                if self.nbytes + made.nbytes > memory:
+                    return
+                self._kept[tile, start] = made
+                self.nbytes += made.nbytes
+
+    def targets(self, tile: range, samples: int) -> tuple[Integers, Residues]:
+        """Where the words of a tile's outputs are among its coefficients (G, N), in the order they are released, and
+        the offset (L) that each word of a chunk of so many samples gets: (T,), (T, L).
+        """
+        places, offsets = self._places[tile], self._offsets[self._outputs(tile)]
+        if samples == 1:
+            return places, offsets
+        return (places[:, None] + np.arange(samples)).reshape(-1), np.repeat(offsets, samples, axis=0)
+
+    def _outputs(self, tile: range) -> slice:
+        return slice(tile.start * self._layout.outputs, tile.stop * self._layout.outputs)
+
+    def _first_places(self, tile: range) -> Integers:
+        """The places of the first sample's outputs, see :func:`hermetic.packing.targets`."""
+        layout, outputs = self._layout, np.arange(len(self._offsets))[self._outputs(tile)]
+        group, output = np.divmod(outputs, layout.outputs)
+        within = layout.samples * (layout.features * output + layout.features - 1)
+        return np.asarray((group - tile.start) * layout.ring_degree + within, dtype=np.int64)
 
     def products(self, tile: range, ciphertexts: Lanes) -> Lanes:
         """The products (G, 2, L, N) of one chunk of a query (m, 2, L, N) for the result polynomials of a tile, in
@@ -73,7 +96,7 @@ class EncodedWeights:
         """
         total = np.empty((len(tile), *ciphertexts.shape[1:]))
         for start in range(0, self.blocks, _TILE_BLOCKS):
-            weights = self._kept.get((tile.start, start))
+            weights = self._kept.get((tile, start))
             if weights is None:
                 weights = self._make(tile, start)
             block = ciphertexts[start : start + _TILE_BLOCKS]

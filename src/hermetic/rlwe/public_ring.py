@@ -72,11 +72,13 @@ class PublicRing:
         self._native.lower(np.ascontiguousarray(lanes).reshape(rows), out.reshape(rows))
         return out
 
-    def ciphertexts(self, c0: Residues, c1: Residues) -> Lanes:
-        """The lanes (m, 2, L, N) of ciphertexts whose halves have shape (m, L, N)."""
-        out = np.empty((len(c0), 2, self._primes, self._degree))
+    def empty_ciphertexts(self, count: int) -> Lanes:
+        """Room for :meth:`lift`: (count, 2, L, N)."""
+        return np.empty((count, 2, self._primes, self._degree))
+
+    def lift(self, c0: Residues, c1: Residues, out: Lanes) -> None:
+        """Write the lanes (m, 2, L, N) of ciphertexts whose halves have shape (m, L, N)."""
         self._native.lift_pairs(np.ascontiguousarray(c0), np.ascontiguousarray(c1), out)
-        return out
 
     def add_products(self, total: Lanes, ciphertexts: Lanes, weights: Lanes, *, fresh: bool) -> None:
         """total[g] += sum over b of ciphertexts[b]·weights[g, b], or = where ``fresh``.
