@@ -91,11 +91,16 @@ def max_targets(parameters: Parameters, flood: int) -> int:
     return int(spare // target_bits(parameters, flood))
 
 
+def least_samples(parameters: Parameters, layout: Layout, features: int, flood: int) -> int:
+    """The least batch for which answers in a layout keep the weights masked against a forged public key, see the
+    module's text.
+    """
+    few = layout.samples * layout.outputs <= max_targets(parameters, flood)
+    return 1 if few else features + 1
+
+
 def layout_allowed(
     parameters: Parameters, layout: Layout, features: int, flood: int, samples: int | None = None
 ) -> bool:
-    """Whether answers to ``samples`` samples (by default a full polynomial of them) keep the weights masked against a
-    forged public key, see the module's text.
-    """
-    few = layout.samples * layout.outputs <= max_targets(parameters, flood)
-    return few or (samples or layout.samples) > features
+    """Whether a batch of ``samples`` samples (by default a full polynomial of them) may be answered in a layout."""
+    return (samples or layout.samples) >= least_samples(parameters, layout, features, flood)
