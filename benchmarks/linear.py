@@ -13,7 +13,7 @@ import numpy.typing as npt
 from sklearn.linear_model import LinearRegression
 
 import hermetic
-from hermetic.wire import signature_to_bytes
+from hermetic.signature import signature_to_bytes
 
 from .peers.environments import PeerReport, run_peer
 from .roles import Medians, measure

@@ -123,7 +123,7 @@ class _Owner:
     """The data owner: reads the signature only."""
 
     def __init__(self, model_file: Path) -> None:
-        from hermetic.wire import signature_from_bytes
+        from hermetic.signature import signature_from_bytes
 
         self.signature = signature_from_bytes(model_file.with_suffix(".signature").read_bytes())
 
@@ -170,7 +170,7 @@ class _Service:
 
     def evaluate(self, data: bytes, repeat: int) -> tuple[bytes, int, float, float | None]:
         from hermetic import Query
-        from hermetic.bounds import mask_digits
+        from hermetic.circuits.linear.bounds import mask_digits
 
         def answer() -> bytes:
             query = Query.from_bytes(data, self.model.signature)

@@ -1,8 +1,9 @@
 """An attacker's tools, all of them real: what can be computed from bytes that a client sends and gets.
 
 Attacks are on the weights. The attacker is a client: it chooses c0 of its queries, b of its public key and both seeds,
-and it reads c1 and the target words of every answer. Symbols as in :mod:`hermetic.bounds`; W is the polynomial of the
-weights, u the ternary mask of an encryption of zero, P = q/q'.
+and it reads c1 and the target words of every answer. Symbols as in
+:mod:`hermetic.circuits.linear.bounds`; W is the polynomial of the weights, u the ternary mask of an encryption of zero,
+P = q/q'.
 """
 
 from __future__ import annotations
@@ -16,14 +17,15 @@ from unittest.mock import patch
 import numpy as np
 import numpy.typing as npt
 
-from hermetic import EncryptedModel, Layout, Parameters, PublicKey, Query, Result, Signature, ZeroPool, modular
-from hermetic.evaluate import evaluate, query_polynomials
-from hermetic.packing import released
-from hermetic.quantize import Integers
-from hermetic.ring import Ring
-from hermetic.seeds import PUBLIC_KEY_DOMAIN, QUERY_DOMAIN, SEED_BYTES, expand
-from hermetic.weights import EncodedWeights
-from hermetic.wire import Batch
+from hermetic import EncryptedModel, Layout, Parameters, PublicKey, Query, Result, Signature, ZeroPool
+from hermetic.arrays import Integers
+from hermetic.circuits.linear.packing import released
+from hermetic.circuits.linear.server import evaluate, query_polynomials
+from hermetic.circuits.linear.weights import EncodedWeights
+from hermetic.circuits.linear.wire import Batch
+from hermetic.rlwe import modular
+from hermetic.rlwe.ring import Ring
+from hermetic.rlwe.seeds import PUBLIC_KEY_DOMAIN, QUERY_DOMAIN, SEED_BYTES, expand
 
 BigIntegers = npt.NDArray[np.object_]
 
@@ -77,7 +79,7 @@ def weights_by_division(c1: BigIntegers, query: Query, outputs: int, features: i
 
 
 def weight_exponents(layout: Layout, outputs: int, features: int) -> npt.NDArray[np.intp]:
-    """Where W has w[v, u], for a query of one polynomial; see :mod:`hermetic.packing`."""
+    """Where W has w[v, u], for a query of one polynomial; see :mod:`hermetic.circuits.linear.packing`."""
     v, u = np.arange(outputs)[:, None], np.arange(features)[None, :]
     return np.asarray(layout.samples * (layout.features * v + layout.features - 1 - u), dtype=np.intp)
 
@@ -231,7 +233,7 @@ def answer_unchecked(model: EncryptedModel, signature: Signature, query: Query, 
     def encoded(layout: Layout) -> EncodedWeights:
         return EncodedWeights(model.integers.weights, signature.parameters, layout)
 
-    with patch("hermetic.bounds.mask_digits", lambda *_: 1):
+    with patch("hermetic.circuits.linear.bounds.mask_digits", lambda *_: 1):
         return evaluate(model.integers, signature, encoded, query, zeros)
 
 

@@ -14,8 +14,8 @@ from sklearn.linear_model import LinearRegression
 
 import hermetic
 from hermetic import Client, EncryptedModel, PublicKey, Query, Result, SecretKey
-from hermetic.packing import Layout
-from hermetic.parameters import PROFILES
+from hermetic.circuits.linear.packing import Layout
+from hermetic.rlwe.parameters import PROFILES
 
 WEIGHTS: dict[str, Callable[[np.random.Generator, tuple[int, int]], npt.NDArray[np.float64]]] = {
     "normal": lambda rng, shape: rng.normal(size=shape),

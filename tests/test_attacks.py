@@ -30,14 +30,11 @@ from hermetic import (
     Signature,
     WireError,
     ZeroPool,
-    bounds,
-    modular,
-    packing,
-    parameters,
-    ring,
 )
-from hermetic.parameters import FAST, PRECISE
-from hermetic.seeds import PUBLIC_KEY_DOMAIN, QUERY_DOMAIN, expand
+from hermetic.circuits.linear import bounds, packing
+from hermetic.rlwe import modular, parameters, ring
+from hermetic.rlwe.parameters import FAST, PRECISE
+from hermetic.rlwe.seeds import PUBLIC_KEY_DOMAIN, QUERY_DOMAIN, expand
 from hermetic.signature import Offer
 
 PETALS = fitted.petals().model

@@ -16,7 +16,7 @@ from safetensors.numpy import load_file, save_file
 
 import fitted
 from hermetic import Client, EncryptedModel, ModelFileError
-from hermetic.quantize import IntegerMap
+from hermetic.circuits.linear.integers import IntegerMap
 
 PETALS = fitted.petals()
 MODEL = PETALS.model

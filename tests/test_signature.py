@@ -14,8 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import fitted
-from hermetic import Layout, Signature, WireError, bounds
-from hermetic.parameters import FAST, PRECISE
+from hermetic import Layout, Signature, WireError
+from hermetic.circuits.linear import bounds
+from hermetic.rlwe.parameters import FAST, PRECISE
 from hermetic.signature import MAX_FEATURES, MAX_LAYOUTS, MAX_OUTPUTS, Offer, check_labels
 
 SIGNATURE = fitted.petals().signature

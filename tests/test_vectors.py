@@ -15,11 +15,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hermetic import Client, EncryptedModel, PublicKey, Query, Result, SecretKey, Signature, modular, wire
-from hermetic.bitpacking import pack, unpack
-from hermetic.parameters import PROFILES
-from hermetic.ring import Ring
-from hermetic.seeds import PUBLIC_KEY_DOMAIN, QUERY_DOMAIN, expand
+from hermetic import Client, EncryptedModel, PublicKey, Query, Result, SecretKey, Signature
+from hermetic.rlwe import modular
+from hermetic.rlwe.bitpacking import pack, unpack
+from hermetic.rlwe.parameters import PROFILES
+from hermetic.rlwe.ring import Ring
+from hermetic.rlwe.seeds import PUBLIC_KEY_DOMAIN, QUERY_DOMAIN, expand
+from hermetic.signature import signature_from_bytes, signature_to_bytes
 
 VECTORS = Path(__file__).parent / "vectors"
 MODELS = sorted(path.parent for path in VECTORS.glob("version-*/*/expected.json"))
@@ -40,7 +42,7 @@ def secret_key(home: Path) -> SecretKey:
 
 
 def signature_of(home: Path) -> Signature:
-    return wire.signature_from_bytes((home / "signature.bin").read_bytes())
+    return signature_from_bytes((home / "signature.bin").read_bytes())
 
 
 def client_of(home: Path) -> Client:
@@ -57,7 +59,7 @@ def test_the_signature_is_read(home: Path) -> None:
     signature = signature_of(home)
     assert signature.parameters.profile == home.name
     assert signature.digest.hex() == expected(home)["signature"]
-    assert wire.signature_to_bytes(signature) == (home / "signature.bin").read_bytes()
+    assert signature_to_bytes(signature) == (home / "signature.bin").read_bytes()
 
 
 @each_model

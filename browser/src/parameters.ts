@@ -81,13 +81,6 @@ export function rescaleFactor(one: Parameters): bigint {
   return product(one.dataPrimes) / product(one.keptPrimes);
 }
 
-/** Bound on the noise of one honest public-key encryption of zero, per coefficient. */
-export function zeroEncryptionNoise(one: Parameters): bigint {
-  const n = one.ringDegree;
-  const special = one.keyPrimes[one.keyPrimes.length - 1] ?? 1;
-  return BigInt(Math.floor((MAX_ERROR * (2 * n + 1)) / special) + 1 + Math.floor((n + 1) / 2) + 1);
-}
-
 /** What rounding adds to the phase of a result: (1 + ||s||_1)/2 per dropped prime. */
 export function rescaleNoise(one: Parameters): bigint {
   const dropped = one.dataPrimes.length - one.keptPrimes.length;

@@ -31,12 +31,14 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, LinearSVC
 
 import hermetic
+from hermetic.circuits.linear.wire import Query
 from hermetic.demo.classifier import cache_directory, load_or_train
 from hermetic.demo.mnist import features, load_mnist
+from hermetic.keys.public import PublicKey
 from hermetic.links import has_probabilities, probabilities, respond
-from hermetic.parameters import PROFILES
-from hermetic.seeds import expand
-from hermetic.wire import PublicKey, Query, signature_to_bytes
+from hermetic.rlwe.parameters import PROFILES
+from hermetic.rlwe.seeds import expand
+from hermetic.signature import signature_to_bytes
 
 Fitted = tuple[Any, Any]
 """An estimator and data of it."""

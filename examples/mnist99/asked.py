@@ -12,8 +12,8 @@ import numpy.typing as npt
 from sklearn.linear_model import LogisticRegression
 
 from hermetic import Client, EncryptedModel
+from hermetic.arrays import Integers, Reals
 from hermetic.demo.mnist import Bytes, features
-from hermetic.quantize import Integers, Reals
 from hermetic.roundtrip import STEPS, Service, round_trip
 
 CHUNK = 250

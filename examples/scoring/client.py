@@ -6,7 +6,7 @@ import numpy.typing as npt
 from azure.storage.blob import ContainerClient
 
 from hermetic import Client, Result
-from hermetic.wire import signature_from_bytes
+from hermetic.signature import signature_from_bytes
 
 
 def predict(

@@ -18,7 +18,7 @@ from azureml_inference_server_http.api.aml_request import AMLRequest, rawhttp
 from azureml_inference_server_http.api.aml_response import AMLResponse
 
 from hermetic import EncryptedModel, HermeticError, MismatchError, PublicKey, Query
-from hermetic.wire import signature_to_bytes
+from hermetic.signature import signature_to_bytes
 
 MAX_SAMPLES = 256
 """A request may be as long as a query of so many samples."""

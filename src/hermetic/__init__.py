@@ -16,6 +16,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .circuits.linear.packing import Layout
+    from .circuits.linear.server import MaskingKey
+    from .circuits.linear.wire import Query, Result
     from .client import Client
     from .compiler import compile_model as compile
     from .errors import (
@@ -43,14 +46,12 @@ if TYPE_CHECKING:
         UnsupportedModelError,
         WireError,
     )
-    from .evaluate import MaskingKey
+    from .keys.public import PublicKey
+    from .keys.secret import SecretKey
     from .model import EncryptedModel
-    from .packing import Layout
-    from .parameters import Parameters
     from .remote import AsyncRemoteModel, RemoteModel, aconnect, connect
-    from .secret_key import SecretKey
+    from .rlwe.parameters import Parameters
     from .signature import Signature
-    from .wire import PublicKey, Query, Result
 
 __version__ = "0.1.0"
 
@@ -65,23 +66,23 @@ _HOMES = {
     "HermeticError": ("errors", "HermeticError"),
     "InputError": ("errors", "InputError"),
     "KeyFileError": ("errors", "KeyFileError"),
-    "Layout": ("packing", "Layout"),
-    "MaskingKey": ("evaluate", "MaskingKey"),
+    "Layout": ("circuits.linear.packing", "Layout"),
+    "MaskingKey": ("circuits.linear.server", "MaskingKey"),
     "MismatchError": ("errors", "MismatchError"),
     "ModelFileError": ("errors", "ModelFileError"),
     "ModelNotFoundError": ("errors", "ModelNotFoundError"),
     "ParameterError": ("errors", "ParameterError"),
-    "Parameters": ("parameters", "Parameters"),
+    "Parameters": ("rlwe.parameters", "Parameters"),
     "PrecisionError": ("errors", "PrecisionError"),
     "ProtocolError": ("errors", "ProtocolError"),
-    "PublicKey": ("wire", "PublicKey"),
-    "Query": ("wire", "Query"),
+    "PublicKey": ("keys.public", "PublicKey"),
+    "Query": ("circuits.linear.wire", "Query"),
     "RefusedError": ("errors", "RefusedError"),
     "RemoteError": ("errors", "RemoteError"),
     "RemoteModel": ("remote", "RemoteModel"),
     "RemoteTimeoutError": ("errors", "RemoteTimeoutError"),
-    "Result": ("wire", "Result"),
-    "SecretKey": ("secret_key", "SecretKey"),
+    "Result": ("circuits.linear.wire", "Result"),
+    "SecretKey": ("keys.secret", "SecretKey"),
     "SettingsError": ("errors", "SettingsError"),
     "Signature": ("signature", "Signature"),
     "SignatureChangedError": ("errors", "SignatureChangedError"),

@@ -10,19 +10,21 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from . import modular
+from .arrays import Integers, Reals, Residues
+from .circuits.linear.integers import recombine
+from .circuits.linear.packing import Layout, pack_samples, released
+from .circuits.linear.wire import MAX_SAMPLES, Batch, Query, Result
 from .errors import DecryptionError, InputError, MismatchError
 from .features import Backbone, computed
+from .keys.public import PublicKey
+from .keys.secret import SecretKey
 from .links import choose_labels, has_probabilities, probabilities, respond
-from .packing import Layout, pack_samples, released
-from .quantize import Integers, Reals, recombine
 from .ranking import largest
-from .ring import Ring
+from .rlwe import modular
 from .rlwe.public_ring import PublicRing
-from .secret_key import SecretKey
-from .seeds import QUERY_DOMAIN, SEED_BYTES, expand
+from .rlwe.ring import Ring
+from .rlwe.seeds import QUERY_DOMAIN, SEED_BYTES, expand
 from .signature import Signature
-from .wire import MAX_SAMPLES, Batch, PublicKey, Query, Result
 
 _INT64_BITS = 62
 _REAL_KINDS = "biufO"
@@ -140,7 +142,7 @@ class Client:
         integers = self.signature.grid.quantize(reals, clip=self.clip, round_inputs=self.round_inputs, name=name)
         return integers, vector
 
-    def _encrypt(self, integers: Integers, layout: Layout, seed: bytes, progress: Progress | None) -> modular.Residues:
+    def _encrypt(self, integers: Integers, layout: Layout, seed: bytes, progress: Progress | None) -> Residues:
         parameters = self.signature.parameters
         blocks = layout.query_polynomials(self.signature.features)
         total = blocks * layout.chunks(len(integers))
@@ -160,7 +162,7 @@ class Client:
                     progress(first + len(pair), total)
         return c0
 
-    def _message(self, polynomials: Integers) -> modular.Residues:
+    def _message(self, polynomials: Integers) -> Residues:
         """delta·P times each polynomial, in evaluation form; it is zero modulo the dropped primes."""
         parameters = self.signature.parameters
         residues = modular.from_integers(polynomials, parameters.kept_primes)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-Reals = npt.NDArray[np.float64]
+from .arrays import Reals
 
 HEADS: dict[str, tuple[str | None, ...]] = {
     "decision_function": (

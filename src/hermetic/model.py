@@ -11,15 +11,16 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from . import bounds
+from .circuits.linear import bounds
+from .circuits.linear.integers import IntegerMap, worst_case
+from .circuits.linear.packing import Layout
+from .circuits.linear.server import MaskingKey, evaluate
+from .circuits.linear.weights import EncodedWeights
+from .circuits.linear.wire import Query, Result
 from .errors import MismatchError, ModelFileError, WireError
-from .evaluate import MaskingKey, evaluate
 from .files import write_private
-from .packing import Layout
-from .quantize import IntegerMap, worst_case
+from .keys.public import PublicKey
 from .signature import Offer, Signature
-from .weights import EncodedWeights
-from .wire import PublicKey, Query, Result
 
 FORMAT = "hermetic model 1"
 ENCODED_BYTES = 1 << 30
@@ -36,7 +37,7 @@ class EncryptedModel:
     """
 
     def __init__(self, integers: IntegerMap, signature: Signature) -> None:
-        """Check that the bounds of :mod:`hermetic.bounds` hold for these weights.
+        """Check that the bounds of :mod:`hermetic.circuits.linear.bounds` hold for these weights.
 
         Raises
         ------
@@ -55,7 +56,7 @@ class EncryptedModel:
         return self._integers
 
     def evaluate(self, query: Query, public_key: PublicKey | MaskingKey, *, threads: int | None = None) -> Result:
-        """Answer a query: what the server does. Exact and sanitised, see :mod:`hermetic.evaluate`.
+        """Answer a query: what the server does. Exact and sanitised, see :mod:`hermetic.circuits.linear.server`.
 
         Parameters
         ----------
@@ -97,8 +98,7 @@ class EncryptedModel:
     def encoded(self, layout: Layout) -> EncodedWeights:
         """The weights in a layout, in :data:`ENCODED_BYTES` of memory at most; the layouts used last are kept."""
         if layout not in self._encoded:
-            parameters, factor = self.signature.parameters, self.signature.delta * self.signature.parameters.rescale_factor
-            made = EncodedWeights(self._integers, parameters, layout, factor, ENCODED_BYTES)
+            made = EncodedWeights(self._integers, self.signature, layout, ENCODED_BYTES)
             used = made.nbytes + sum(one.nbytes for one in self._encoded.values())
             while self._encoded and used > ENCODED_BYTES:
                 used -= self._encoded.popitem(last=False)[1].nbytes

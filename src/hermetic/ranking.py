@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from .arrays import Reals
 from .errors import InputError
-from .quantize import Reals
 
 
 def largest(scores: Reals, count: int) -> tuple[Reals, npt.NDArray[np.intp]]:

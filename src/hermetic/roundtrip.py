@@ -14,10 +14,11 @@ from typing import TypeVar
 
 import numpy.typing as npt
 
+from .arrays import Reals
+from .circuits.linear.wire import Query, Result
 from .client import Client, Progress
+from .keys.public import PublicKey
 from .model import EncryptedModel
-from .quantize import Reals
-from .wire import PublicKey, Query, Result
 
 STEPS = ("encrypt", "request", "server", "response", "decrypt")
 """``request`` and ``response`` are the client's own conversions to and from bytes; the server's are in ``server``."""

@@ -18,19 +18,22 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from . import bounds, plan
+from .circuits.linear import bounds, plan
+from .circuits.linear.integers import MAX_RESULT_BITS
+from .circuits.linear.packing import Layout
+from .envelope import SIGNATURE, open_envelope, seal
 from .errors import ParameterError, WireError
 from .features import FeatureMap
+from .inputs.grid import Grid
 from .links import HEADS, has_probabilities, outputs_fit
-from .packing import Layout
-from .parameters import Parameters, parameters_for
-from .quantize import MAX_RESULT_BITS, Grid
+from .rlwe.parameters import Parameters, parameters_for
 
 FORMAT = 1
 MAX_FEATURES = 1 << 20
 MAX_OUTPUTS = 1 << 20
 MAX_LAYOUTS = 64
 MAX_LABEL_BYTES = 64 << 20
+MAX_SIGNATURE_BYTES = 256 << 20
 
 Labels = npt.NDArray[Any]
 
@@ -76,7 +79,7 @@ class Signature:
     feature_names
         The column names seen in fitting, or ``None``.
     result_bits, scale_exponent, limbs, limb_bits
-        T and the public integer scale, see :mod:`hermetic.quantize`.
+        T and the public integer scale, see :mod:`hermetic.circuits.linear.integers`.
     error
         Guaranteed bound on |decrypted score - estimator's score|, for every input in range; before the link.
     offers
@@ -153,7 +156,7 @@ class Signature:
 
     def layouts_for(self, samples: int) -> tuple[Layout, ...]:
         """The layouts in which a batch of that many samples is answered; some are for large batches alone, see
-        :func:`hermetic.bounds.layout_allowed`.
+        :func:`hermetic.circuits.linear.bounds.layout_allowed`.
         """
         return tuple(one for one, least in self._least_samples if samples >= least)
 
@@ -235,6 +238,28 @@ class Signature:
             raise
         except (ParameterError, ArithmeticError, KeyError, TypeError, ValueError) as error:
             raise WireError(f"the signature is not valid: {type(error).__name__}: {error}") from error
+
+
+def signature_to_bytes(signature: Signature) -> bytes:
+    """A signature's envelope."""
+    return seal(SIGNATURE, signature.parameters.digest, signature.json)
+
+
+def signature_from_bytes(data: bytes) -> Signature:
+    """Read a signature.
+
+    Raises
+    ------
+    WireError
+        For anything but the envelope of a valid signature.
+    """
+    if len(data) > MAX_SIGNATURE_BYTES:
+        raise WireError(f"a signature must have at most {MAX_SIGNATURE_BYTES} bytes. Got {len(data)} instead.")
+    parameters, body = open_envelope(data, SIGNATURE)
+    signature = Signature.from_json(bytes(body))
+    if signature.parameters != parameters:
+        raise WireError("the signature's header and body must name the same parameters.")
+    return signature
 
 
 def _read(document: Any) -> Signature:

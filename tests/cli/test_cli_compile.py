@@ -22,7 +22,7 @@ from sklearn.preprocessing import SplineTransformer, StandardScaler
 
 from hermetic import EncryptedModel
 from hermetic.cli.compile import Profile
-from hermetic.parameters import PROFILES
+from hermetic.rlwe.parameters import PROFILES
 
 
 class Trap:

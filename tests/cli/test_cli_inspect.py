@@ -14,7 +14,7 @@ from sklearn.linear_model import Ridge
 import hermetic
 from hermetic import Client, EncryptedModel, Query, Result
 from hermetic.features import Bins, FeatureMap
-from hermetic.wire import signature_from_bytes, signature_to_bytes
+from hermetic.signature import signature_from_bytes, signature_to_bytes
 
 
 def test_the_document_states_exact_sizes(shell: Shell, digits: Project) -> None:

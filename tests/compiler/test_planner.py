@@ -15,12 +15,14 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 import hermetic
-from hermetic import CompileError, PrecisionError, bounds, plan
+from hermetic import CompileError, PrecisionError
+from hermetic.circuits.linear import bounds, plan
+from hermetic.circuits.linear.integers import IntegerMap, guaranteed_error
 from hermetic.compiler import planner
 from hermetic.compiler.inputs import InputRange, input_range
 from hermetic.compiler.linear import LinearMap
-from hermetic.parameters import FAST, MAX_ERROR, PRECISE, PROFILES, Parameters
-from hermetic.quantize import Grid, IntegerMap, guaranteed_error
+from hermetic.inputs.grid import Grid
+from hermetic.rlwe.parameters import FAST, MAX_ERROR, PRECISE, PROFILES, Parameters
 from known_weights import answered, client_of, compiled, regression
 
 

@@ -11,8 +11,8 @@ import pytest
 
 import hermetic
 from hermetic import EncryptedModel, PrecisionError
+from hermetic.circuits.linear.integers import recombine
 from hermetic.links import response_error
-from hermetic.quantize import recombine
 from known_weights import answered, client_of
 
 from .boosted import BOOSTED

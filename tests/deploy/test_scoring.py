@@ -17,7 +17,7 @@ from hermetic import Client, PublicKey, Result
 from hermetic.deploy import Description
 from hermetic.serve.keystore import KeyStore
 from hermetic.serve.stores import open_store
-from hermetic.wire import signature_from_bytes
+from hermetic.signature import signature_from_bytes
 from serve.stores import azurite, free_port
 
 LONGEST_START = 60

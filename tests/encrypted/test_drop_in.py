@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from encrypted.inference.eiclient import EILinearRegressionClient
 from encrypted.inference.eiserver import EIServer
 from encrypted.inference.exchange import KEY_BYTES, LARGEST_INPUT, PARAMETERS, question
-from hermetic import bounds
-from hermetic.wire import Query
+from hermetic.circuits.linear import bounds
+from hermetic.circuits.linear.wire import Query
 
 Reals = npt.NDArray[np.float64]
 

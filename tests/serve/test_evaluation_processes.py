@@ -13,7 +13,7 @@ from asking import Caller, metric
 from fitted import digits, petals
 from hermetic import Client, PublicKey
 from hermetic.errors import MismatchError
-from hermetic.parameters import FAST
+from hermetic.rlwe.parameters import FAST
 from hermetic.serve.pool import KEY_GROWTH
 from hermetic.serve.worker import KeyRing, zero_bytes
 from live import serving

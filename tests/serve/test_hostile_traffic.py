@@ -12,7 +12,7 @@ from asking import Caller, metric
 from hostile import Attack, Material, Outcome, attacks, besiege
 
 from fitted import digits
-from hermetic.wire import signature_to_bytes
+from hermetic.signature import signature_to_bytes
 from live import Live, serving
 
 WARM_UP = 5_000

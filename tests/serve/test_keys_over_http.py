@@ -15,7 +15,7 @@ from asking import Caller
 
 from fitted import digits, petals, progression
 from hermetic import PublicKey, Query
-from hermetic.parameters import FAST
+from hermetic.rlwe.parameters import FAST
 from live import Live, serving
 
 

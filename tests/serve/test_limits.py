@@ -19,9 +19,9 @@ from raw import Raw
 
 from fitted import Fitted, digits, petals, progression, tumours
 from hermetic import Query, Result
+from hermetic.circuits.linear.wire import Batch
 from hermetic.serve.access import new_token, token_line
 from hermetic.serve.limits import MAX_ANSWER_BYTES, BodySizes, MemoryBudget, Meter, Rate, predictions
-from hermetic.wire import Batch
 from known_weights import compiled
 from live import Live, serving
 

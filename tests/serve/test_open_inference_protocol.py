@@ -12,7 +12,7 @@ from asking import Caller, binary_request, json_request, split_answer
 
 from fitted import digits
 from hermetic import Result
-from hermetic.wire import signature_from_bytes
+from hermetic.signature import signature_from_bytes
 from live import Live
 
 

@@ -14,7 +14,7 @@ import hermetic
 from fitted import digits, petals, tumours
 from hermetic.serve import pages
 from hermetic.serve.repository import ServedModel
-from hermetic.wire import signature_to_bytes
+from hermetic.signature import signature_to_bytes
 from live import Live, serving
 
 

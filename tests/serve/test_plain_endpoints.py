@@ -12,7 +12,7 @@ from asking import Caller
 
 from fitted import digits, petals, tumours
 from hermetic import Result
-from hermetic.wire import signature_from_bytes
+from hermetic.signature import signature_from_bytes
 from live import Live
 
 

@@ -19,11 +19,13 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import fitted
-from hermetic import Client, modular, wire
-from hermetic.bitpacking import pack
-from hermetic.parameters import PROFILES
-from hermetic.ring import Ring
-from hermetic.seeds import PUBLIC_KEY_DOMAIN, QUERY_DOMAIN, expand
+from hermetic import Client
+from hermetic.rlwe import modular
+from hermetic.rlwe.bitpacking import pack
+from hermetic.rlwe.parameters import PROFILES
+from hermetic.rlwe.ring import Ring
+from hermetic.rlwe.seeds import PUBLIC_KEY_DOMAIN, QUERY_DOMAIN, expand
+from hermetic.signature import signature_to_bytes
 
 PASSPHRASE = "a passphrase that everybody knows"
 
@@ -35,7 +37,7 @@ def write(directory: Path, one: fitted.Fitted, X: Any) -> None:
     query = client.encrypt(X)
     result = one.model.evaluate(query, client.public_key)
     files = {
-        "signature.bin": wire.signature_to_bytes(one.signature),
+        "signature.bin": signature_to_bytes(one.signature),
         "public_key.bin": client.public_key.to_bytes(),
         "query.bin": query.to_bytes(),
         "result.bin": result.to_bytes(),

@@ -11,11 +11,11 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
+from hermetic.circuits.linear.wire import Query, Result
 from hermetic.client import Client
 from hermetic.errors import HermeticError, MismatchError
-from hermetic.secret_key import SecretKey
-from hermetic.signature import Signature
-from hermetic.wire import Query, Result, signature_from_bytes
+from hermetic.keys.secret import SecretKey
+from hermetic.signature import Signature, signature_from_bytes
 
 from .exchange import LARGEST_INPUT, NAME_BYTES, PARAMETERS, check_strings, from_text, question, to_text
 

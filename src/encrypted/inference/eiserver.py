@@ -9,12 +9,14 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
+from hermetic.arrays import Reals
+from hermetic.circuits.linear.integers import IntegerMap, guaranteed_error, quantize_map
+from hermetic.circuits.linear.wire import Query, Result
 from hermetic.errors import HermeticError, MismatchError
+from hermetic.keys.public import PublicKey
 from hermetic.legacy.format import is_legacy
 from hermetic.model import EncryptedModel, lambda_bits
-from hermetic.quantize import IntegerMap, Reals, guaranteed_error, quantize_map
-from hermetic.signature import MAX_FEATURES, MAX_OUTPUTS, Offer
-from hermetic.wire import PublicKey, Query, Result, signature_to_bytes
+from hermetic.signature import MAX_FEATURES, MAX_OUTPUTS, Offer, signature_to_bytes
 
 from .exchange import (
     FLOOD_BITS,

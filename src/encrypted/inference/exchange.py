@@ -20,12 +20,13 @@ from functools import lru_cache
 
 import numpy as np
 
-from hermetic import bounds
-from hermetic.packing import Layout
-from hermetic.parameters import PRECISE
-from hermetic.quantize import MAX_RESULT_BITS, Grid
+from hermetic.circuits.linear import bounds
+from hermetic.circuits.linear.integers import MAX_RESULT_BITS
+from hermetic.circuits.linear.packing import Layout
+from hermetic.inputs.grid import Grid
+from hermetic.keys.public import PublicKey
+from hermetic.rlwe.parameters import PRECISE
 from hermetic.signature import MAX_FEATURES, Offer, Signature
-from hermetic.wire import PublicKey
 
 PARAMETERS = PRECISE
 RESULT_BITS = MAX_RESULT_BITS
@@ -61,7 +62,7 @@ def layout(features: int) -> Layout:
 def signature(
     features: int, outputs: int, scale_exponent: int, limbs: int, limb_bits: int, offer: Offer, error: float
 ) -> Signature:
-    """The signature of a model with these integers, see :mod:`hermetic.quantize`."""
+    """The signature of a model with these integers, see :mod:`hermetic.circuits.linear.integers`."""
     return Signature(
         name="linear",
         parameters=PARAMETERS,

@@ -10,9 +10,9 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from functools import cached_property
 
+from hermetic.arrays import Reals
 from hermetic.legacy.ckks import LegacyWeights, RotationKeys
 from hermetic.legacy.format import read_strings
-from hermetic.quantize import Reals
 
 SWITCH = "HERMETIC_LEGACY_CLIENTS"
 """The environment variable that allows old clients where a script does not say."""

@@ -16,9 +16,9 @@ from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
+from ..arrays import Reals
 from ..client import Client
 from ..links import is_multilabel
-from ..quantize import Reals
 from .console import printable, stdout
 from .units import counted
 

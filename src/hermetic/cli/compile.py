@@ -17,7 +17,7 @@ from .samples import read_samples
 
 
 class Profile(StrEnum):
-    """The names of :data:`hermetic.parameters.PROFILES`."""
+    """The names of :data:`hermetic.rlwe.parameters.PROFILES`."""
 
     FAST = "fast"
     PRECISE = "precise"

@@ -17,7 +17,7 @@ from ..demo.classifier import Trained, cache_directory, load_or_train
 from ..demo.mnist import Bytes, Mnist, features, load_mnist
 from ..demo.picture import Exhibit, Figure, draw
 from ..demo.run import Outcome, Parties, all_at_once, one_by_one
-from ..parameters import SECURITY_BITS
+from ..rlwe.parameters import SECURITY_BITS
 from ..roundtrip import Service
 from .console import stderr, stdout
 from .demo_report import show_agreement, show_digits, show_times, show_views

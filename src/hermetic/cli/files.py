@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ..envelope import MAGIC
 from ..errors import ModelFileError
 from ..model import EncryptedModel
-from ..signature import Signature
-from ..wire import MAGIC, signature_from_bytes
+from ..signature import Signature, signature_from_bytes
 
 
 def load_model(path: Path) -> EncryptedModel:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError
-from ..quantize import Grid
+from ..inputs.grid import Grid
 from ..signature import Signature
 from .samples import Samples, read_samples
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import typer
 
 from ..errors import KeyFileError
-from ..parameters import Parameters
-from ..secret_key import SecretKey
+from ..keys.secret import SecretKey
+from ..rlwe.parameters import Parameters
 from .console import stderr
 
 VARIABLE = "HERMETIC_PASSPHRASE"

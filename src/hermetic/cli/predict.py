@@ -11,9 +11,9 @@ import numpy as np
 import typer
 from rich.text import Text
 
+from ..arrays import Reals
 from ..client import Client
 from ..errors import HermeticError
-from ..quantize import Reals
 from ..roundtrip import Service, round_trip
 from .answers import Output, read_answers, show_answers
 from .console import stdout

@@ -10,13 +10,14 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from ..circuits.linear.wire import Query, Result
 from ..features import FeatureMap
+from ..inputs.grid import Grid
+from ..keys.public import PublicKey
 from ..links import has_probabilities
 from ..model import EncryptedModel
-from ..parameters import SECURITY_BITS
-from ..quantize import Grid
-from ..signature import Offer, Signature
-from ..wire import PublicKey, Query, Result, signature_to_bytes
+from ..rlwe.parameters import SECURITY_BITS
+from ..signature import Offer, Signature, signature_to_bytes
 from .tables import facts, section
 from .units import counted, size
 

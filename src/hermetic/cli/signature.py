@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ..errors import ModelFileError
-from ..wire import signature_to_bytes
+from ..signature import signature_to_bytes
 from .console import stdout
 from .files import load_model
 from .units import size

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from ..errors import CompileError, InputError, WireError
 from ..features import Backbone, FeatureMap, backbone_name, computed
 from ..model import EncryptedModel
-from ..parameters import PROFILES
+from ..rlwe.parameters import PROFILES
 from ..signature import Signature
 from .inputs import Limits
 from .linear import LinearMap, affine
@@ -80,8 +80,9 @@ def compile_model(  # noqa: PLR0913
     tolerance
         Largest acceptable |score - estimator's score|, in units of the score, for every input in range.
     flooding
-        Least lambda, in bits, by which answers are flooded (see :mod:`hermetic.bounds`); by default 28 for ``fast`` and
-        40 for ``precise``, never below 10. More flooding costs one bit of weight precision for every two bits.
+        Least lambda, in bits, by which answers are flooded (see
+        :mod:`hermetic.circuits.linear.bounds`); by default 28 for ``fast`` and 40 for ``precise``, never below 10. More
+        flooding costs one bit of weight precision for every two bits.
 
     Returns
     -------

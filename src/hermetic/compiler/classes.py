@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..arrays import Reals
 from ..errors import CompileError, WireError
-from ..quantize import Reals
 from ..signature import Labels, check_labels
 
 

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..arrays import Reals
 from ..errors import CompileError
-from ..quantize import ON_GRID, Grid, Reals
+from ..inputs.grid import ON_GRID, Grid
 from .sample import Sample
 
 _MARGIN = 0.1
@@ -30,7 +31,7 @@ Limits = tuple[npt.ArrayLike, npt.ArrayLike]
 @dataclass(frozen=True, eq=False)
 class InputRange:
     """Smallest and largest value of every feature (d,), and the exact step (d,) if inputs are grid points; ``groups``
-    are those of :class:`hermetic.quantize.Grid`.
+    are those of :class:`hermetic.inputs.grid.Grid`.
     """
 
     lower: Reals

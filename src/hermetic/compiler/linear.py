@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..arrays import Reals
 from ..errors import CompileError
 from ..features import Block, FeatureMap
-from ..quantize import Reals
 from ..signature import MAX_FEATURES, MAX_OUTPUTS
 from .codes import without_codes
 from .passed import Passes, chained, merged, moved, of_weights

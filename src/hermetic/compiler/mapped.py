@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..arrays import Reals
 from ..errors import CompileError, ParameterError
 from ..features import FeatureMap
-from ..quantize import Reals
 from .inputs import InputRange, Limits, input_range, limits_of, per_input
 from .sample import Sample
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from ..arrays import Reals
 from ..errors import CompileError
 from ..features import Categories
-from ..quantize import Reals
 
 
 @dataclass(frozen=True)

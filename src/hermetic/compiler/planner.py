@@ -14,12 +14,14 @@ from functools import cached_property
 
 import numpy as np
 
-from .. import bounds, plan
+from ..arrays import Reals
+from ..circuits.linear import bounds, plan
+from ..circuits.linear.integers import MAX_RESULT_BITS, IntegerMap, guaranteed_error, quantize_map
+from ..circuits.linear.packing import Layout
 from ..errors import CompileError, PrecisionError
+from ..inputs.grid import Grid
 from ..model import lambda_bits
-from ..packing import Layout
-from ..parameters import FAST, PROFILES, Parameters
-from ..quantize import MAX_RESULT_BITS, Grid, IntegerMap, Reals, guaranteed_error, quantize_map
+from ..rlwe.parameters import FAST, PROFILES, Parameters
 from ..signature import Offer
 from .inputs import InputRange
 from .linear import LinearMap

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..arrays import Reals
 from ..features import Beside, Block, Columns, FeatureMap, Identity, Monomials
-from ..quantize import Reals
 
 _MAX_TERMS = 1 << 21
 _MAX_FEATURES = 1 << 12

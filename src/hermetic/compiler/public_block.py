@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..arrays import Reals
 from ..errors import CompileError, ParameterError
 from ..features import Affine, Beside, Block, Chain, Columns, FeatureMap, Identity, Scale
-from ..quantize import Reals
 from .passed import Passes
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..arrays import Reals
 from ..errors import CompileError
-from ..quantize import Reals
 
 _BLOCK = 1 << 20
 

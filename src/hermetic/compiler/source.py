@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..arrays import Reals
 from ..errors import CompileError, InputError
 from ..features import FeatureMap
-from ..quantize import Grid, Reals
+from ..inputs.grid import Grid
 from .inputs import Limits, input_range
 from .linear import LinearMap
 from .mapped import as_values, range_of_features, range_of_inputs

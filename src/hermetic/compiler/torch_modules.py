@@ -12,8 +12,8 @@ from typing import Any, NoReturn
 import numpy as np
 import numpy.typing as npt
 
+from ..arrays import Reals
 from ..errors import UnsupportedModelError
-from ..quantize import Reals
 from .classes import chosen, named_classes
 from .linear import LinearMap
 

@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..arrays import Reals
+from ..circuits.linear.integers import recombine
 from ..errors import CompileError, InputError
 from ..links import choose_labels, has_probabilities, is_multilabel, probabilities, respond, response_error
 from ..model import EncryptedModel
-from ..quantize import Reals, recombine
 from ..signature import Signature
 
 _MAX_ROWS = 1000

@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.linear_model import LogisticRegression
 
+from ..arrays import Integers, Reals
 from ..client import Client
 from ..model import EncryptedModel
-from ..quantize import Integers, Reals
 from ..roundtrip import STEPS, RoundTrip, Service, round_trip
 from ..signature import Signature
 

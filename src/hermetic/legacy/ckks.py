@@ -17,7 +17,7 @@ The weights are encoded at 2^10 times the prime that rescaling drops, so that th
 smaller beside the scores. They are divided by a power of two first, which the scale of the answer gives back: the error
 is relative to the largest weight, whatever its size. Answers keep 100 bits of modulus, so that scores do not overflow.
 
-This module and :mod:`hermetic.ring` alone import SEAL: here its evaluator does the work, on objects that
+This module and :mod:`hermetic.rlwe.ring` alone import SEAL: here its evaluator does the work, on objects that
 :mod:`hermetic.legacy.format` checked and wrote.
 """
 

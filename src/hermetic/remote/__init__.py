@@ -23,7 +23,7 @@ except ImportError:
 
 from ..errors import SettingsError
 from ..features import Backbone
-from ..secret_key import SecretKey
+from ..keys.secret import SecretKey
 from .async_driver import AsyncDriver
 from .async_remote_model import AsyncRemoteModel
 from .driver import Driver

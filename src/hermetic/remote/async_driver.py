@@ -9,9 +9,9 @@ from collections.abc import AsyncGenerator, AsyncIterator
 
 import httpx
 
+from ..arrays import Reals
 from ..client import Client
 from ..errors import RemoteError
-from ..quantize import Reals
 from .batches import Batches
 from .flow import CHUNK_BYTES, Compute, Flow, Reader, Reply, Send, Sleep, T
 from .session import Session

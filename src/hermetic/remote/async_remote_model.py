@@ -10,9 +10,9 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from ..arrays import Reals
 from ..client import Client
 from ..errors import SignatureChangedError, TooLargeError
-from ..quantize import Reals
 from .async_driver import AsyncDriver
 from .batches import Batches
 from .predictor import Predictor, joined, score_of

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from ..circuits.linear.wire import Query
 from ..errors import InputError
 from ..signature import Signature
-from ..wire import Query
 
 _REQUEST_MS = 5.0
 _LARGEST_POWER = 16
@@ -20,7 +20,7 @@ _GOOD_ENOUGH = 1.1
 def best_batch_size(signature: Signature, max_samples: int | None = None, max_bytes: int | None = None) -> int:
     """The least batch, a power of two, that costs at most 10 % more a sample than the cheapest one.
 
-    Costs are the planner's estimates and a fixed time for every request, see :mod:`hermetic.plan`.
+    Costs are the planner's estimates and a fixed time for every request, see :mod:`hermetic.circuits.linear.plan`.
 
     Parameters
     ----------

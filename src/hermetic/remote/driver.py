@@ -10,9 +10,9 @@ from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 
 import httpx
 
+from ..arrays import Reals
 from ..client import Client
 from ..errors import RemoteError
-from ..quantize import Reals
 from .batches import Batches
 from .flow import CHUNK_BYTES, Compute, Flow, Reader, Reply, Send, Sleep, T
 from .session import Session

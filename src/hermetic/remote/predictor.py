@@ -7,12 +7,12 @@ from typing import NoReturn
 import numpy as np
 import numpy.typing as npt
 
+from ..arrays import Reals
 from ..client import Client
 from ..errors import InputError, RemoteError
-from ..quantize import Reals
-from ..secret_key import SecretKey
+from ..keys.public import PublicKey
+from ..keys.secret import SecretKey
 from ..signature import Signature
-from ..wire import PublicKey
 from .metrics import accuracy, r2
 from .session import Session
 from .settings import Settings

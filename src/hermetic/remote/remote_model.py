@@ -11,9 +11,9 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from ..arrays import Reals
 from ..client import Client
 from ..errors import InputError, SettingsError, SignatureChangedError, TooLargeError
-from ..quantize import Reals
 from ..signature import Labels, Signature
 from .batches import Batches
 from .driver import Driver

@@ -19,8 +19,8 @@ from ..errors import (
     TooLargeError,
     WireError,
 )
-from ..signature import Signature
-from ..wire import MAX_SIGNATURE_BYTES, PublicKey, signature_from_bytes
+from ..keys.public import PublicKey
+from ..signature import MAX_SIGNATURE_BYTES, Signature, signature_from_bytes
 from .exchange import explanation, readable
 from .flow import Headers, Limit, Reply, Send
 from .settings import Settings

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from ..arrays import Reals
+from ..circuits.linear.wire import Batch, Result
 from ..client import Client, check_backbone
 from ..errors import (
     DecryptionError,
@@ -17,10 +19,8 @@ from ..errors import (
     TooLargeError,
 )
 from ..features import computed
-from ..quantize import Reals
-from ..secret_key import SecretKey
+from ..keys.secret import SecretKey
 from ..signature import Signature
-from ..wire import Batch, Result
 from .batches import Batches, best_batch_size
 from .changes import differences
 from .exchange import exchange

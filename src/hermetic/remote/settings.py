@@ -12,7 +12,7 @@ import httpx
 
 from ..errors import SettingsError
 from ..features import Backbone
-from ..secret_key import SecretKey
+from ..keys.secret import SecretKey
 
 Token = str | Callable[[], str]
 Progress = Callable[[int, int], None]

@@ -1,1 +1,1 @@
-"""The ring: parameters, modular arithmetic, transforms, seeds, bit packing."""
+"""Rings, their parameters, and exact arithmetic on their polynomials."""

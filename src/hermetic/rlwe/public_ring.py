@@ -1,7 +1,7 @@
 """Public ring operations of one parameter set, on the native ring. No secret passes through here.
 
 Residues are int64 in [0, p). *Lanes* are the same words as the native ring computes with them: float64, centred,
-|x| <= p/2, see ``native/README.md``. Shapes as in :mod:`hermetic.ring`:
+|x| <= p/2, see ``native/README.md``. Shapes as in :mod:`hermetic.rlwe.ring`:
 
     polynomial    (L, N)       one row a prime
     ciphertext    (2, L, N)    c0, c1
@@ -15,13 +15,12 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from ..modular import Residues
-from ..parameters import Parameters
+from ..arrays import Integers, Residues
 from . import native
+from .parameters import Parameters
 from .randomness import Stream
 
 Lanes = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
 
 _UNIFORM_BYTES, _BINOMIAL_BYTES, _FLOOD_BYTES = 4, 6, 16
 
@@ -63,13 +62,6 @@ class PublicRing:
         flat = out.reshape(-1, self._primes, points)
         self._native.reduce_integers(np.ascontiguousarray(coefficients).reshape(-1, points), flat)
         self._native.forward(flat)
-        return out
-
-    def residues(self, lanes: Lanes) -> Residues:
-        """Lanes (..., L, N) as residues."""
-        out = np.empty(lanes.shape, dtype=np.int64)
-        rows = (-1, self._primes, self._degree)
-        self._native.lower(np.ascontiguousarray(lanes).reshape(rows), out.reshape(rows))
         return out
 
     def empty_ciphertexts(self, count: int) -> Lanes:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 
+from ..arrays import Reals
+from ..circuits.linear.integers import recombine
 from ..errors import MismatchError
 from ..legacy.ckks import LegacyWeights, RotationKeys
 from ..model import EncryptedModel
-from ..quantize import Reals, recombine
 from .frames import Head
 
 

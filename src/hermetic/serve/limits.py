@@ -9,9 +9,9 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from .. import plan
+from ..circuits.linear import plan
+from ..circuits.linear.wire import Batch, Query
 from ..signature import Signature
-from ..wire import Batch, Query
 
 MAX_ANSWER_BYTES = 128 << 20
 """The most that one answer may take, where a request could be split."""

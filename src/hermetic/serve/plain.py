@@ -13,8 +13,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute
 
 from ..errors import WireError
-from ..parameters import PROFILES
-from ..wire import PublicKey
+from ..keys.public import PublicKey
+from ..rlwe.parameters import PROFILES
 from . import old_clients
 from .keystore import DIGEST_BYTES, KEY_ID
 from .metrics import CONTENT_TYPE

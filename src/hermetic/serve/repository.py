@@ -14,8 +14,7 @@ from functools import cached_property
 from pathlib import Path
 
 from ..errors import SettingsError, WireError
-from ..signature import Signature
-from ..wire import signature_from_bytes
+from ..signature import Signature, signature_from_bytes
 from .limits import BodySizes
 from .logs import log
 from .pool import EvaluationError, FaultError, Pool, WorkerLostError

@@ -6,8 +6,10 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from ..circuits.linear.wire import Batch
+from ..envelope import OVERHEAD_BYTES
 from ..errors import MismatchError, WireError
-from ..wire import OVERHEAD_BYTES, Batch, PublicKey
+from ..keys.public import PublicKey
 from .access import Caller
 from .allowance import Allowance
 from .keycache import KeyCache

@@ -14,11 +14,13 @@ import sys
 import time
 from collections import OrderedDict
 
+from ..circuits.linear.server import ZeroPool
+from ..circuits.linear.wire import Query
 from ..errors import HermeticError, MismatchError, ModelFileError
-from ..evaluate import ZeroPool
+from ..keys.public import PublicKey
 from ..model import EncryptedModel
-from ..parameters import Parameters
-from ..wire import PublicKey, Query, signature_to_bytes
+from ..rlwe.parameters import Parameters
+from ..signature import signature_to_bytes
 from .faults import describe_fault
 from .frames import Channel, Head
 from .legacy_evaluation import LegacyEvaluation

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from ...arrays import Reals
 from ...errors import UnsupportedModelError
 from ...features import Bins, Block, Categories, Columns, FeatureMap
-from ...quantize import Reals
 from ...signature import Labels
 from ..linear import LinearMap
 from ..published import Publication

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from ...arrays import Reals
 from ...features import Categories
-from ...quantize import Reals
 from ..linear import LinearMap
 from ..sklearn.classifiers import PROBABILITIES, labels_of
 from ..sklearn.registry import reads, refuse

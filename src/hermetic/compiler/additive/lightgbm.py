@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ...quantize import Reals
+from ...arrays import Reals
 from ...signature import Labels
 from ..linear import LinearMap
 from ..sklearn.classifiers import PROBABILITIES, labels_of

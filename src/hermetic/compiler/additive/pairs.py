@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...arrays import Reals
 from ...features import Block, Columns, PairBins
-from ...quantize import Reals
 
 
 @dataclass(frozen=True, eq=False)

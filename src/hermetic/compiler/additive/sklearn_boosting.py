@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.dummy import DummyClassifier, DummyRegressor
 
+from ...arrays import Reals
 from ...features import Categories
 from ...features.categories import is_nan
-from ...quantize import Reals
 from ..linear import LinearMap
 from ..sklearn.classifiers import PROBABILITIES, labels_of
 from ..sklearn.registry import reads, refuse

@@ -16,7 +16,7 @@ from operator import attrgetter
 
 import numpy as np
 
-from ...quantize import Reals
+from ...arrays import Reals
 
 LARGEST = float(np.finfo(np.float64).max)
 

@@ -9,8 +9,8 @@ import numpy.typing as npt
 from onnx import helper
 from onnx.reference import ReferenceEvaluator
 
+from ...arrays import Reals
 from ...errors import CompileError
-from ...quantize import Reals
 from ..classes import chosen
 from .graph import Array, Graph
 from .head import Head, decided, sorted_out

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ...arrays import Reals
 from ...errors import CompileError, UnsupportedModelError
 from ...links import probabilities
-from ...quantize import Reals
 from ...signature import Labels
 from ..classes import chosen, named_classes
 from .graph import ROWS, Array, Graph, run

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from onnx import NodeProto, TensorProto
 
+from ...arrays import Reals
 from ...errors import UnsupportedModelError
-from ...quantize import Reals
 from .files import attributes
 from .graph import ROWS, Array, Kind, Step
 from .public import is_public

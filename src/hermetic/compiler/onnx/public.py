@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from onnx import NodeProto
 
+from ...arrays import Reals
 from ...errors import ParameterError, UnsupportedModelError
 from ...features import Bins, Block, Categories, Columns
 from ...features.impute import Impute
-from ...quantize import Reals
 from ..published import Publication
 from .files import attributes
 from .graph import ROWS, Array, Step

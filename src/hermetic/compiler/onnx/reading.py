@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 from onnx import ModelProto
 
+from ...arrays import Reals
 from ...errors import CompileError, UnsupportedModelError
 from ...features import Block, Columns, FeatureMap, Identity
-from ...quantize import Reals
 from ..linear import LinearMap
 from ..passed import merged
 from .answers import OnnxModel

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...arrays import Reals
 from ...errors import UnsupportedModelError
-from ...quantize import Reals
 from .graph import ROWS, Array, Step
 
 

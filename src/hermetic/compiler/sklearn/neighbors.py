@@ -17,8 +17,8 @@ from sklearn.exceptions import NotFittedError
 from sklearn.neighbors import NearestNeighbors
 from sklearn.utils.validation import check_is_fitted
 
+from ...arrays import Reals
 from ...errors import CompileError
-from ...quantize import Reals
 from ..linear import LinearMap
 from .registry import refuse
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from ...arrays import Reals
 from ...errors import ParameterError, UnsupportedModelError
 from ...features import FeatureMap, Monomials
-from ...quantize import Reals
 from ..linear import LinearMap
 from ..published import Publication
 from .classifiers import PROBABILITIES, labels_of

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ...quantize import Reals
+from ...arrays import Reals
 from ..linear import LinearMap, affine
 from .registry import read_estimator, reads
 

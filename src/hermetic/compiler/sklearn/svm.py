@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ...quantize import Reals
+from ...arrays import Reals
 from ..linear import LinearMap, affine
 from .classifiers import SCORES, labels_of
 from .registry import reads, refuse

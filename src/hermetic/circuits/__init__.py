@@ -1,0 +1,1 @@
+"""Circuits: how a model is computed on ciphertexts. One folder each."""

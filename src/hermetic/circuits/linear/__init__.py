@@ -1,0 +1,1 @@
+"""The linear circuit: W·x + b on encrypted x."""

@@ -1,0 +1,199 @@
+"""What travels to and from a linear circuit: queries and results. Byte by byte in ``docs/wire-format.md``.
+
+Lengths are checked before anything is allocated, and every word against its prime before SEAL sees a byte. Reading
+raises as :mod:`hermetic.envelope` says.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...arrays import Residues
+from ...envelope import KIND_NAMES, OVERHEAD_BYTES, QUERY, RESULT, open_envelope, seal
+from ...errors import MismatchError, WireError
+from ...rlwe.bitpacking import pack, packed_bytes, unpack
+from ...rlwe.parameters import Parameters
+from ...rlwe.polynomials import checked, pack_rows, packed_rows_bytes, unpack_rows
+from ...signature import Signature
+from .packing import Layout
+
+_BATCH = struct.Struct("<32s32s32sIIIIB3x")
+MAX_SAMPLES = 1 << 24
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What a query and its result say about themselves in the clear.
+
+    ``signature`` and ``key`` are digests (32 bytes), ``query`` the seed of the query's ciphertexts (32 bytes),
+    ``vector`` whether the input was one sample of shape (d,).
+    """
+
+    signature: bytes
+    key: bytes
+    query: bytes
+    samples: int
+    layout: Layout
+    vector: bool
+
+    def pack(self) -> bytes:
+        one = self.layout
+        return _BATCH.pack(
+            self.signature, self.key, self.query, self.samples, one.samples, one.features, one.outputs, self.vector
+        )
+
+    @staticmethod
+    def unpack(body: memoryview, signature: Signature) -> Batch:
+        """Read the fixed part of a query or result, and hold it against the signature."""
+        if len(body) < _BATCH.size:
+            raise WireError(f"the body must have at least {_BATCH.size} bytes. Got {len(body)} instead.")
+        digest, key, query, samples, b, f, r, vector = _BATCH.unpack_from(body)
+        if digest != signature.digest:
+            raise MismatchError(
+                f"the object must belong to model {signature.name!r} (signature {signature.digest.hex()[:16]}…). "
+                f"It was made for signature {digest.hex()[:16]}… instead: fetch the current signature."
+            )
+        if bytes(body[_BATCH.size - 3 : _BATCH.size]) != bytes(3) or vector > 1:
+            raise WireError("reserved bytes must be zero. Some are set.")
+        if not 1 <= samples <= MAX_SAMPLES or (vector and samples != 1):
+            raise WireError(f"a batch must have 1 to {MAX_SAMPLES} samples. Got {samples} instead.")
+        layouts = {(one.samples, one.features, one.outputs): one for one in signature.layouts_for(samples)}
+        if (b, f, r) not in layouts:
+            raise WireError(
+                f"the layout of {samples} samples must be one of {sorted(layouts)}. Got {(b, f, r)} instead."
+            )
+        return Batch(digest, key, query, samples, layouts[b, f, r], bool(vector))
+
+
+@dataclass(frozen=True, eq=False)
+class Query:
+    """An encrypted batch: the c0 of every ciphertext, (chunks·m, L, N) in evaluation form; their c1 are a seed.
+
+    Leaks to the server: the number of samples, the layout, the model's signature and which public key answers it.
+    """
+
+    parameters: Parameters
+    batch: Batch
+    c0: Residues
+
+    @property
+    def samples(self) -> int:
+        """The number of encrypted samples."""
+        return self.batch.samples
+
+    @property
+    def key_id(self) -> str:
+        """The id of the public key that the answer will be masked with."""
+        return self.batch.key.hex()
+
+    def to_bytes(self) -> bytes:
+        """The envelope; encrypting the same input again gives different bytes."""
+        body = self.batch.pack() + pack_rows(self.c0, self.parameters.data_primes)
+        return seal(QUERY, self.parameters.digest, body)
+
+    @staticmethod
+    def size(signature: Signature, layout: Layout, samples: int) -> int:
+        """Exact bytes of a query of ``samples`` samples in a layout."""
+        count = layout.chunks(samples) * layout.query_polynomials(signature.features)
+        rows = packed_rows_bytes(count, signature.parameters, signature.parameters.data_primes)
+        return OVERHEAD_BYTES + _BATCH.size + rows
+
+    @staticmethod
+    def from_bytes(data: bytes, signature: Signature) -> Query:
+        """Read a query for the model of this signature.
+
+        Raises
+        ------
+        WireError
+            For anything but the envelope of a query in a layout of the signature.
+        MismatchError
+            For a query made for another signature or other parameters.
+        """
+        body = _open_for(data, QUERY, signature)
+        batch = Batch.unpack(body, signature)
+        count = batch.layout.chunks(batch.samples) * batch.layout.query_polynomials(signature.features)
+        primes = signature.parameters.data_primes
+        rows = unpack_rows(body[_BATCH.size :], count, signature.parameters, primes)
+        return Query(signature.parameters, batch, rows)
+
+    def __repr__(self) -> str:
+        return f"Query(samples={self.samples}, ciphertexts={len(self.c0)}, key_id={self.key_id[:16]}…)"
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """An encrypted answer: per chunk and group of outputs one c1, and the target words of c0; all modulo q'.
+
+    ``c1`` is (chunks·G, l, N) in coefficient form, ``words`` is (l, samples·integer outputs), in the order chunk,
+    output, sample. Nothing else of c0 is released.
+    """
+
+    parameters: Parameters
+    batch: Batch
+    c1: Residues
+    words: Residues
+
+    @property
+    def samples(self) -> int:
+        """The number of answered samples."""
+        return self.batch.samples
+
+    def to_bytes(self) -> bytes:
+        """The envelope."""
+        primes = self.parameters.kept_primes
+        words = b"".join(pack(row, p.bit_length()) for row, p in zip(self.words, primes, strict=True))
+        body = self.batch.pack() + pack_rows(self.c1, primes) + words
+        return seal(RESULT, self.parameters.digest, body)
+
+    @staticmethod
+    def size(signature: Signature, layout: Layout, samples: int) -> int:
+        """Exact bytes of the answer to ``samples`` samples in a layout."""
+        primes = signature.parameters.kept_primes
+        count = layout.chunks(samples) * layout.result_polynomials(signature.integer_outputs)
+        words = sum(packed_bytes(samples * signature.integer_outputs, p.bit_length()) for p in primes)
+        return OVERHEAD_BYTES + _BATCH.size + packed_rows_bytes(count, signature.parameters, primes) + words
+
+    @staticmethod
+    def from_bytes(data: bytes, signature: Signature) -> Result:
+        """Read an answer of the model of this signature.
+
+        Raises
+        ------
+        WireError
+            For anything but the envelope of a result in a layout of the signature.
+        MismatchError
+            For a result of another signature or other parameters.
+        """
+        body = _open_for(data, RESULT, signature)
+        batch = Batch.unpack(body, signature)
+        primes = signature.parameters.kept_primes
+        expected = Result.size(signature, batch.layout, batch.samples) - OVERHEAD_BYTES
+        if len(body) != expected:
+            raise WireError(f"the body of this result must have {expected} bytes. Got {len(body)} instead.")
+        count = batch.layout.chunks(batch.samples) * batch.layout.result_polynomials(signature.integer_outputs)
+        split = _BATCH.size + packed_rows_bytes(count, signature.parameters, primes)
+        c1 = unpack_rows(body[_BATCH.size : split], count, signature.parameters, primes)
+        words = []
+        for prime in primes:
+            end = split + packed_bytes(batch.samples * signature.integer_outputs, prime.bit_length())
+            words.append(
+                checked(unpack(body[split:end], batch.samples * signature.integer_outputs, prime.bit_length()), prime)
+            )
+            split = end
+        return Result(signature.parameters, batch, c1, np.stack(words))
+
+    def __repr__(self) -> str:
+        return f"Result(samples={self.samples}, ciphertexts={len(self.c1)})"
+
+
+def _open_for(data: bytes, kind: int, signature: Signature) -> memoryview:
+    parameters, body = open_envelope(data, kind)
+    if parameters != signature.parameters:
+        raise MismatchError(
+            f"the {KIND_NAMES[kind]} must use the parameters {signature.parameters.profile!r}. "
+            f"Got {parameters.profile!r} instead."
+        )
+    return body

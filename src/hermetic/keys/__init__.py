@@ -1,0 +1,1 @@
+"""The secret key of a client, and its public key."""

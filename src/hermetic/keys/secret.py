@@ -1,0 +1,168 @@
+"""The secret key, and its file. Only :mod:`hermetic.client` uses this.
+
+A key file is
+
+    magic "HRMK" | version 1 | log2 n, r, p of scrypt (1 byte each) | salt (16) | nonce (12) | AES-256-GCM ciphertext
+
+with everything before the ciphertext authenticated as associated data. The key of the cipher is scrypt's (RFC 7914)
+from the passphrase in UTF-8; the plaintext is
+
+    parameter digest (16) | the N coefficients of s, each plus 1, in 2 bits | the public key's envelope
+
+The public key belongs to the file because queries name it: a loaded key reads the answers to queries that were made
+before it was saved, and a server that knows its public key needs no other.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import struct
+from pathlib import Path
+from typing import NoReturn
+
+import numpy as np
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
+
+from ..arrays import Residues
+from ..errors import HermeticError, KeyFileError
+from ..files import write_private
+from ..rlwe.bitpacking import pack, packed_bytes, unpack
+from ..rlwe.parameters import FAST, PROFILES, Parameters, parameters_for
+from ..rlwe.ring import Ring, RingSecretKey
+from ..rlwe.seeds import PUBLIC_KEY_DOMAIN, SEED_BYTES, expand
+from .public import PublicKey
+
+_MAGIC = b"HRMK"
+_HEADER = struct.Struct("<4sBBBB16s12s")
+_LOG2_N, _R, _P = 16, 8, 1
+_DIGEST_BYTES = 16
+_TERNARY_BITS = 2
+
+
+class SecretKey:
+    """A client's secret key. Whoever has it reads every query and result of this client: it stays with the data owner.
+
+    It is masked in ``repr``, refuses to be pickled or copied, and is saved only encrypted under a passphrase.
+    """
+
+    def __init__(
+        self, parameters: Parameters = FAST, *, _stored: tuple[Residues, PublicKey | None] | None = None
+    ) -> None:
+        """Make a fresh key with SEAL's key generator."""
+        rows, public_key = _stored or (None, None)
+        self.parameters = parameters
+        self.ring_key = RingSecretKey(Ring.of(parameters), rows)
+        self.public_key = public_key or self._make_public_key()
+        """What servers need once, to mask answers with. Public; the same as long as this key lives."""
+
+    def _make_public_key(self) -> PublicKey:
+        seed = secrets.token_bytes(SEED_BYTES)
+        a = expand(PUBLIC_KEY_DOMAIN, seed, 0, self.parameters, self.parameters.key_primes)
+        return PublicKey(self.parameters, seed, self.ring_key.public_key(a))
+
+    def save(self, path: str | os.PathLike[str], passphrase: str, *, overwrite: bool = False) -> None:
+        """Write the key, encrypted, to a file that only its owner can read (mode 0600), all or nothing.
+
+        Raises
+        ------
+        KeyFileError
+            If the passphrase is empty, the file exists and ``overwrite`` is false, or it cannot be written.
+        """
+        if not passphrase:
+            raise KeyFileError("the passphrase must not be empty.")
+        target = Path(path)
+        if target.exists() and not overwrite:
+            raise KeyFileError(f"{target} exists already. Choose another name, or pass overwrite=True.")
+        salt, nonce = secrets.token_bytes(16), secrets.token_bytes(12)
+        header = _HEADER.pack(_MAGIC, 1, _LOG2_N, _R, _P, salt, nonce)
+        sealed = AESGCM(_derive(passphrase, salt, _LOG2_N, _R, _P)).encrypt(nonce, self._plaintext(), header)
+        try:
+            write_private(target, header + sealed)
+        except OSError as error:
+            raise KeyFileError(f"{target} cannot be written: {error.strerror}.") from error
+
+    @staticmethod
+    def load(path: str | os.PathLike[str], passphrase: str) -> SecretKey:
+        """Read a key file.
+
+        Raises
+        ------
+        KeyFileError
+            If the file cannot be read, is not a key file, is damaged, or the passphrase is wrong.
+        """
+        try:
+            data = Path(path).read_bytes()
+        except OSError as error:
+            raise KeyFileError(f"{path} cannot be read: {error.strerror}.") from error
+        sizes = {_HEADER.size + _plaintext_bytes(p) + 16 for p in PROFILES.values()}
+        if len(data) < _HEADER.size or data[:4] != _MAGIC:
+            raise KeyFileError(f"{path} must be a Hermetic secret key file. It is not.")
+        _, version, log2_n, r, p, salt, nonce = _HEADER.unpack_from(data)
+        if (version, log2_n, r, p) != (1, _LOG2_N, _R, _P):
+            raise KeyFileError(f"{path} has a header this version does not know, or is damaged.")
+        if len(data) not in sizes:
+            raise KeyFileError(f"{path} is damaged: it must have {sorted(sizes)} bytes. Got {len(data)} instead.")
+        try:
+            cipher = AESGCM(_derive(passphrase, salt, log2_n, r, p))
+            plaintext = cipher.decrypt(nonce, data[_HEADER.size :], data[: _HEADER.size])
+        except InvalidTag:
+            raise KeyFileError(f"{path}: the passphrase is wrong, or the file is damaged.") from None
+        try:
+            return SecretKey._from_plaintext(plaintext)
+        except HermeticError as error:
+            raise KeyFileError(f"{path} was made by another version of Hermetic: {error}") from error
+
+    def coefficients(self) -> bytes:
+        """The N coefficients of s, each plus 1, in 2 bits: the secret itself, in the clear. Prefer :meth:`save`."""
+        first = self.parameters.key_primes[0]
+        (coefficients,) = Ring.of(self.parameters).intt(self.ring_key.rows()[None, :1])[0]
+        return pack(np.where(coefficients == first - 1, 0, coefficients + 1), _TERNARY_BITS)
+
+    @staticmethod
+    def from_coefficients(parameters: Parameters, data: bytes, public_key: PublicKey | None = None) -> SecretKey:
+        """The key that :meth:`coefficients` wrote, with the public key it had, or by default a fresh one.
+
+        Raises
+        ------
+        KeyFileError
+            If the bytes are not as long, or hold a coefficient that is not -1, 0 or 1.
+        """
+        n = parameters.ring_degree
+        if len(data) != packed_bytes(n, _TERNARY_BITS):
+            expected = packed_bytes(n, _TERNARY_BITS)
+            raise KeyFileError(f"a secret key must have {expected} bytes. Got {len(data)} instead.")
+        ternary = unpack(data, n, _TERNARY_BITS)
+        if ternary.max() > 2:
+            raise KeyFileError("the coefficients of a secret key must be -1, 0 or 1. One is not.")
+        coefficients = np.stack([np.where(ternary == 0, prime - 1, ternary - 1) for prime in parameters.key_primes])
+        return SecretKey(parameters, _stored=(Ring.of(parameters).ntt(coefficients[None])[0], public_key))
+
+    def _plaintext(self) -> bytes:
+        return self.parameters.digest + self.coefficients() + self.public_key.to_bytes()
+
+    @staticmethod
+    def _from_plaintext(plaintext: bytes) -> SecretKey:
+        parameters = parameters_for(plaintext[:_DIGEST_BYTES])
+        split = _DIGEST_BYTES + packed_bytes(parameters.ring_degree, _TERNARY_BITS)
+        public_key = PublicKey.from_bytes(plaintext[split:])
+        return SecretKey.from_coefficients(parameters, plaintext[_DIGEST_BYTES:split], public_key)
+
+    def __repr__(self) -> str:
+        return f"SecretKey(<hidden>, {self.parameters.profile})"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "a SecretKey cannot be pickled or copied: save it under a passphrase with .save(path, passphrase)."
+        )
+
+
+def _plaintext_bytes(parameters: Parameters) -> int:
+    secret = packed_bytes(parameters.ring_degree, _TERNARY_BITS)
+    return _DIGEST_BYTES + secret + PublicKey.size(parameters)
+
+
+def _derive(passphrase: str, salt: bytes, log2_n: int, r: int, p: int) -> bytes:
+    return Scrypt(salt=salt, length=32, n=1 << log2_n, r=r, p=p).derive(passphrase.encode())
