@@ -10,7 +10,7 @@ export function delta(parameters: Parameters, resultBits: number): bigint {
   return product(parameters.keptPrimes) >> BigInt(resultBits);
 }
 
-/** The bits of every coefficient of a mask, and the largest error of one coefficient. */
+/** The bits of every coefficient of a mask, and the largest absolute coefficient of an error polynomial. */
 const MASK_BITS = 26;
 const MAX_ERROR = 21n;
 

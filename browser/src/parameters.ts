@@ -2,9 +2,6 @@
 import { WireError } from "./errors.ts";
 import { toHex } from "./bytes.ts";
 
-/** Largest absolute coefficient of one error polynomial that SEAL samples (centred binomial, 21 + 21 bits). */
-const MAX_ERROR = 21;
-
 /** A parameter set: polynomials modulo X^N + 1, and the primes of queries, results and public keys. */
 export interface Parameters {
   readonly profile: string;

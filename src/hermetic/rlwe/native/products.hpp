@@ -48,12 +48,13 @@ void sums(const double* x, size_t x_stride, const double* w, size_t group_stride
 void products(const double* query, const double* weights, double* out, size_t groups, size_t blocks, size_t n,
               size_t points, bool add, const Modulus* moduli, size_t primes) {
     const unsigned shift = static_cast<unsigned>(__builtin_ctzll(n / points));
+    const size_t size = n < kTile ? n : kTile;
     const size_t block_stride = primes * points, group_stride = blocks * block_stride;
     for (size_t l = 0; l < primes; l++)
-        for (size_t tile = 0; tile < n; tile += kTile)
+        for (size_t tile = 0; tile < n; tile += size)
             for (size_t g = 0; g < groups; g += kGroups)
                 for (size_t c = 0; c < 2; c++)
-                    for (size_t word = tile; word < tile + kTile; word += kWords) {
+                    for (size_t word = tile; word < tile + size; word += kWords) {
                         const double* x = query + (c * primes + l) * n + word;
                         const double* w = weights + g * group_stride + l * points;
                         double* y = out + ((2 * g + c) * primes + l) * n + word;
