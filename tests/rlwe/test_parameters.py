@@ -13,7 +13,6 @@ import reference
 from hermetic.errors import ParameterError
 from hermetic.rlwe.parameters import (
     FAST,
-    MAX_ERROR,
     MAX_MODULUS_BITS,
     MAX_PRIME_BITS,
     PRECISE,

@@ -74,32 +74,6 @@ def add(a: Residues, b: Residues, primes: Sequence[int]) -> Residues:
     return total
 
 
-def subtract(a: Residues, b: Residues, primes: Sequence[int]) -> Residues:
-    """Residue-wise difference of two arrays (..., L, N)."""
-    moduli = np.array(primes, dtype=np.int64)[:, None]
-    difference = a - b
-    difference += (difference >> 63) & moduli
-    return difference
-
-
-def divide_and_round(residues: Residues, primes: Sequence[int], keep: int) -> Residues:
-    """Divide by the primes after the first ``keep`` and round to nearest: (..., L, N) -> (..., keep, N).
-
-    The rounding adds at most 1/2 to every coefficient per dropped prime. This is rescaling in the residue number
-    system (Cheon, Han, Kim, Kim and Song, SAC 2018), in coefficient form.
-    """
-    while residues.shape[-2] > keep:
-        last = residues.shape[-2] - 1
-        top = residues[..., last, :]
-        centred = np.where(top > primes[last] // 2, top - primes[last], top)
-        rows = [
-            multiply(reduce(residues[..., i, :] - centred, p), pow(primes[last], -1, p), p)
-            for i, p in enumerate(primes[:last])
-        ]
-        residues = np.stack(rows, axis=-2)
-    return residues
-
-
 def to_centred_integers(residues: Residues, primes: Sequence[int]) -> npt.NDArray[np.object_]:
     """Residues (..., L, N) as Python integers (..., N) in (-q/2, q/2), by Garner's algorithm."""
     value = residues[..., 0, :].astype(object)

@@ -244,7 +244,7 @@ def loudest_masks(client: Client, sign: int) -> Callable[..., None]:
     def mask(public: PublicRing, answer: Lanes, *rest: Any) -> None:
         before = ring.intt(np.mod(answer[-1].astype(np.int64), primes))
         original(public, answer, *rest)
-        added = ring.ntt(modular.subtract(np.mod(answer[-1].astype(np.int64), primes), before, parameters.data_primes))
+        added = ring.ntt(np.mod(answer[-1].astype(np.int64) - before, primes))
         loud = with_noise(client, added[0], added[1], np.zeros_like(noise), noise)
         total = modular.add(before[0], ring.intt(loud[None])[0], parameters.data_primes)
         answer[-1, 0] = np.where(total > primes // 2, total - primes, total)

@@ -14,13 +14,14 @@ namespace {
 
 bool lift(const int64_t* __restrict in, double* __restrict out, size_t n, const Modulus& m) {
     const double p = m.p;
-    const int64_t most = static_cast<int64_t>(p) - 1;
-    int64_t outside = 0;
+    const uint64_t most = static_cast<uint64_t>(p) - 1;
+    uint64_t outside = 0;  // its highest bit: below 0, or above the most
     for (size_t i = 0; i < n; i++) {
-        outside |= in[i] | (most - in[i]);
+        const uint64_t word = static_cast<uint64_t>(in[i]);
+        outside |= word | (most - word);
         out[i] = lifted(in[i] & 0x000fffffffffffff, p);
     }
-    return outside >= 0;
+    return outside >> 63 == 0;
 }
 
 void lower(const double* __restrict in, int64_t* __restrict out, size_t n, const Modulus& m) {
