@@ -14,6 +14,7 @@ from starlette.routing import BaseRoute
 from watchfiles import awatch
 
 from ..errors import SettingsError
+from ..model import available_cores
 from . import browser, openapi, pages, plain, v2
 from .front import Front, again_and_again
 from .keycache import KeyCache
@@ -140,11 +141,11 @@ class House(Front):
 
 
 def _program(settings: Settings) -> Program:
-    """The evaluator, with what it needs of our environment: no credentials of stores, one thread for arithmetic."""
+    """The evaluator, with what it needs of our environment and its share of the cores: no credentials of stores."""
     kept = {name: value for name, value in os.environ.items() if name.startswith(_INHERITED)}
     return Program(
         module=f"{__package__}.worker",
-        options={"ahead": settings.zeros_ahead, "memory": settings.zero_memory * MIB},
+        options={"threads": max(1, available_cores() // settings.workers)},
         environment={**kept, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
         depth=_DEPTH,
     )
