@@ -42,7 +42,8 @@ HOUSE = """
     keys.public              errors arrays envelope rlwe.parameters rlwe.polynomials rlwe.seeds
     inputs                   -
     inputs.grid              errors arrays
-    features                 errors arrays
+    named_inputs             errors
+    features                 errors arrays named_inputs
 
     # The linear circuit: what is public about it, and what travels.
     circuits                 -

@@ -1,4 +1,4 @@
-"""RLWE over NumPy arrays: the only importer of Microsoft SEAL.
+"""RLWE over NumPy arrays: the importer of Microsoft SEAL (:mod:`hermetic.legacy` is the other).
 
 A SEAL *CKKS* ciphertext is plain RLWE: it stays in evaluation (NTT) form, and decryption returns the phase
 c0 + c1·s mod q without rounding. So SEAL's CKKS objects carry our coefficient-encoded integers, and everything this

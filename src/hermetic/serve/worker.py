@@ -99,7 +99,8 @@ class Evaluator:
 
 def main(descriptor: int, options: Head) -> None:
     """Serve the front process at the other end of a socket until it closes it."""
-    for number in (signal.SIGINT, signal.SIGTERM):  # sent to the whole group; the front process decides when to stop
+    # These are sent to the whole group; the front process decides when to stop.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     channel = Channel(socket.socket(fileno=descriptor))
     evaluator = Evaluator(options["threads"])
