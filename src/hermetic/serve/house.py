@@ -163,6 +163,6 @@ def _program(settings: Settings) -> Program:
     return Program(
         module=f"{__package__}.worker",
         options={"threads": max(1, available_cores() // settings.workers)},
-        environment={**kept, **forbidding(settings)},
+        environment={**kept, **forbidding(settings), "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
         depth=_DEPTH,
     )
