@@ -28,10 +28,13 @@ HOUSE = """
     # The ring: public ciphertexts and public keys; `seal` alone ever sees a secret.
     rlwe                     -
     rlwe.parameters          errors
+    rlwe.native              -
     rlwe.modular             arrays
-    rlwe.bitpacking          errors
+    rlwe.bitpacking          errors rlwe.native
     rlwe.polynomials         errors arrays rlwe.parameters rlwe.bitpacking
-    rlwe.seeds               arrays rlwe.parameters rlwe.modular
+    rlwe.seeds               arrays rlwe.parameters rlwe.native
+    rlwe.randomness          -
+    rlwe.public_ring         arrays rlwe.parameters rlwe.native rlwe.randomness
     rlwe.ring                errors arrays rlwe.parameters rlwe.modular
 
     envelope                 errors rlwe.parameters

@@ -22,6 +22,7 @@ from .links import choose_labels, has_probabilities, probabilities, respond
 from .named_inputs import called, in_order
 from .ranking import largest
 from .rlwe import modular
+from .rlwe.public_ring import PublicRing
 from .rlwe.ring import Ring
 from .rlwe.seeds import QUERY_DOMAIN, SEED_BYTES, expand
 from .signature import Signature
@@ -164,7 +165,7 @@ class Client:
         parameters = self.signature.parameters
         residues = modular.from_integers(polynomials, parameters.kept_primes)
         factor = self.signature.delta * parameters.rescale_factor
-        return self._ring.ntt(modular.scale(residues, factor, parameters.kept_primes))
+        return PublicRing.of(parameters).ntt(modular.scale(residues, factor, parameters.kept_primes))
 
     def decrypt(self, result: Result) -> Reals:
         """Scores: what the estimator's ``signature.method`` would give, mostly ``decision_function`` or ``predict``.
@@ -218,7 +219,7 @@ class Client:
         """c0 + c1·s mod q' at the target coefficients, as centred integers (n, k·limbs)."""
         parameters, batch = self.signature.parameters, result.batch
         primes, outputs = parameters.kept_primes, self.signature.integer_outputs
-        c1_s = self._ring.intt(self._secret_key.ring_key.times(self._ring.ntt(result.c1)))
+        c1_s = self._ring.intt(self._secret_key.ring_key.times(PublicRing.of(parameters).ntt(result.c1)))
         groups = batch.layout.result_polynomials(outputs)
         masks = np.concatenate(
             [

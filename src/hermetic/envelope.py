@@ -29,7 +29,7 @@ def seal(kind: int, digest: bytes, body: bytes) -> bytes:
     return envelope + hashlib.sha256(envelope).digest()
 
 
-def open_envelope(data: bytes, kind: int) -> tuple[Parameters, memoryview]:
+def open_envelope(data: bytes | memoryview, kind: int) -> tuple[Parameters, memoryview]:
     view = memoryview(data)
     if len(view) < OVERHEAD_BYTES:
         raise WireError(f"an envelope must have at least {OVERHEAD_BYTES} bytes. Got {len(view)} instead.")

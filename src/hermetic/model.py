@@ -14,7 +14,7 @@ from safetensors.numpy import save
 from .circuits.linear import bounds
 from .circuits.linear.integers import IntegerMap, worst_case
 from .circuits.linear.packing import Layout
-from .circuits.linear.server import ZeroPool, evaluate
+from .circuits.linear.server import MaskingKey, evaluate
 from .circuits.linear.weights import EncodedWeights
 from .circuits.linear.wire import Query, Result
 from .errors import MismatchError, ModelFileError, WireError
@@ -26,7 +26,7 @@ FORMAT = "hermetic model 1"
 ENCODED_BYTES = 1 << 30
 """What a model's weights may take in memory ready for use, in all layouts; more are made anew for every answer."""
 
-_MAX_POOLS = 16
+_MAX_KEYS = 16
 
 
 class EncryptedModel:
@@ -48,14 +48,14 @@ class EncryptedModel:
         self._integers = integers
         self.signature = signature
         self._encoded: OrderedDict[Layout, EncodedWeights] = OrderedDict()
-        self._pools: OrderedDict[str, ZeroPool] = OrderedDict()
+        self._keys: OrderedDict[str, MaskingKey] = OrderedDict()
 
     @property
     def integers(self) -> IntegerMap:
         """The private integer weights and biases."""
         return self._integers
 
-    def evaluate(self, query: Query, public_key: PublicKey | ZeroPool) -> Result:
+    def evaluate(self, query: Query, public_key: PublicKey | MaskingKey, *, threads: int | None = None) -> Result:
         """Answer a query: what the server does. Exact and sanitised, see :mod:`hermetic.circuits.linear.server`.
 
         Parameters
@@ -63,7 +63,9 @@ class EncryptedModel:
         query
             From :meth:`Client.encrypt` or :meth:`Query.from_bytes`.
         public_key
-            The client's public key, or a :class:`ZeroPool` of it with encryptions of zero made ahead.
+            The client's public key, or what :meth:`masking_key` made of it.
+        threads
+            How many threads may work on a large answer; by default as many as this process has cores.
 
         Raises
         ------
@@ -76,27 +78,27 @@ class EncryptedModel:
         ``bounds.target_bits`` bits about the weights whatever the client sends. Like any prediction service,
         d + 1 well-chosen samples determine a linear model: limiting the number of queries is the caller's job.
         """
-        zeros = public_key if isinstance(public_key, ZeroPool) else self.zero_pool(public_key)
-        return evaluate(self._integers, self.signature, self.encoded, query, zeros)
+        key = public_key if isinstance(public_key, MaskingKey) else self.masking_key(public_key)
+        return evaluate(self.signature, self.encoded, query, key, threads or available_cores())
 
-    def zero_pool(self, public_key: PublicKey) -> ZeroPool:
-        """The pool of encryptions of zero of a public key; the last few keys' pools are kept."""
+    def masking_key(self, public_key: PublicKey) -> MaskingKey:
+        """What masks need of a public key; that of the last few keys is kept."""
         if public_key.parameters != self.signature.parameters:
             raise MismatchError(
                 f"the public key must use the parameters {self.signature.parameters.profile!r}. "
                 f"Got {public_key.parameters.profile!r} instead."
             )
-        if public_key.id not in self._pools:
-            self._pools[public_key.id] = ZeroPool(public_key)
-            while len(self._pools) > _MAX_POOLS:
-                self._pools.popitem(last=False)
-        self._pools.move_to_end(public_key.id)
-        return self._pools[public_key.id]
+        if public_key.id not in self._keys:
+            self._keys[public_key.id] = MaskingKey(public_key)
+            while len(self._keys) > _MAX_KEYS:
+                self._keys.popitem(last=False)
+        self._keys.move_to_end(public_key.id)
+        return self._keys[public_key.id]
 
     def encoded(self, layout: Layout) -> EncodedWeights:
         """The weights in a layout, in :data:`ENCODED_BYTES` of memory at most; the layouts used last are kept."""
         if layout not in self._encoded:
-            made = EncodedWeights(self._integers.weights, self.signature.parameters, layout, ENCODED_BYTES)
+            made = EncodedWeights(self._integers, self.signature, layout, ENCODED_BYTES)
             used = made.nbytes + sum(one.nbytes for one in self._encoded.values())
             while self._encoded and used > ENCODED_BYTES:
                 used -= self._encoded.popitem(last=False)[1].nbytes
@@ -158,6 +160,11 @@ class EncryptedModel:
         return (
             f"EncryptedModel({one.name!r}, {one.features} features -> {one.outputs} outputs, {one.parameters.profile})"
         )
+
+
+def available_cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def lambda_bits(integers: IntegerMap, layout: Layout, flood: int) -> float:

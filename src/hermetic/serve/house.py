@@ -12,6 +12,7 @@ from starlette.routing import BaseRoute
 from watchfiles import awatch
 
 from ..errors import SettingsError
+from ..model import available_cores
 from . import brand, browser, openapi, pages, plain, v2
 from .checks import check_files
 from .front import Facts, Front, again_and_again, forbidding
@@ -132,11 +133,11 @@ def _reasons(broken: dict[str, str]) -> str:
 
 
 def _program(settings: Settings) -> Program:
-    """The evaluator, with what it needs of our environment: no credentials of stores, one thread for arithmetic."""
+    """The evaluator, with what it needs of our environment and its share of the cores: no credentials of stores."""
     kept = {name: value for name, value in os.environ.items() if name.startswith(_INHERITED)}
     return Program(
         module=f"{__package__}.worker",
-        options={"ahead": settings.zeros_ahead, "memory": settings.zero_memory * MIB},
+        options={"threads": max(1, available_cores() // settings.workers)},
         environment={**kept, **forbidding(settings), "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
         depth=_DEPTH,
     )

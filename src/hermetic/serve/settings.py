@@ -121,8 +121,6 @@ class Settings(BaseModel):
     )
     key_cache: int = Field(64, ge=1, description="Memory for keys in the front process, MiB.")
     worker_key_memory: int = Field(64, ge=1, description="Memory for parsed keys in each evaluation process, MiB.")
-    zeros_ahead: int = Field(32, ge=0, description="Encryptions of zero made ahead for each key in use, when idle.")
-    zero_memory: int = Field(48, ge=0, description="Memory for them in each evaluation process, MiB.")
 
     max_samples: int = Field(
         4096,

@@ -102,7 +102,7 @@ class Query:
         return OVERHEAD_BYTES + _BATCH.size + rows
 
     @staticmethod
-    def from_bytes(data: bytes, signature: Signature) -> Query:
+    def from_bytes(data: bytes | memoryview, signature: Signature) -> Query:
         """Read a query for the model of this signature.
 
         Raises
@@ -189,7 +189,7 @@ class Result:
         return f"Result(samples={self.samples}, ciphertexts={len(self.c1)})"
 
 
-def _open_for(data: bytes, kind: int, signature: Signature) -> memoryview:
+def _open_for(data: bytes | memoryview, kind: int, signature: Signature) -> memoryview:
     parameters, body = open_envelope(data, kind)
     if parameters != signature.parameters:
         raise MismatchError(
