@@ -123,9 +123,9 @@ class _Owner:
     """The data owner: reads the signature only."""
 
     def __init__(self, model_file: Path) -> None:
-        from hermetic.signature import signature_from_bytes
+        from hermetic.signature import Signature
 
-        self.signature = signature_from_bytes(model_file.with_suffix(".signature").read_bytes())
+        self.signature = Signature.from_bytes(model_file.with_suffix(".signature").read_bytes())
 
     def keys(self, repeat: int) -> tuple[bytes, float]:
         from hermetic import Client
@@ -181,7 +181,7 @@ class _Service:
         digits = 1
         if query.samples <= signature.features:
             digits = mask_digits(signature.parameters, layout, signature.flood_bits)
-        needed = digits * layout.result_polynomials(signature.integer_outputs) * layout.chunks(query.samples)
+        needed = digits * layout.result_polynomials(signature.circuit.integer_outputs) * layout.chunks(query.samples)
         result, ms = _median_ms(answer, repeat)
         ahead = None
         if needed <= _AHEAD_LIMIT:

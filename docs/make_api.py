@@ -22,9 +22,9 @@ GROUPS = {
     "Compile and keep a model": ["compile", "EncryptedModel"],
     "What is public about a model": [
         "Signature",
-        "signature.signature_to_bytes",
-        "signature.signature_from_bytes",
-        "signature.Offer",
+        "head.Head",
+        "circuits.linear.public.LinearCircuit",
+        "circuits.linear.public.Offer",
         "inputs.grid.Grid",
         "Layout",
         "circuits.linear.plan.Cost",

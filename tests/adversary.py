@@ -19,8 +19,8 @@ import numpy.typing as npt
 
 from hermetic import EncryptedModel, Layout, Parameters, PublicKey, Query, Result, Signature, ZeroPool
 from hermetic.arrays import Integers
+from hermetic.circuits.linear.evaluate import evaluate, query_polynomials
 from hermetic.circuits.linear.packing import released
-from hermetic.circuits.linear.server import evaluate, query_polynomials
 from hermetic.circuits.linear.weights import EncodedWeights
 from hermetic.circuits.linear.wire import Batch
 from hermetic.rlwe import modular
@@ -209,9 +209,9 @@ def read_digits(
 def read_mask(result: Result, signature: Signature, bias: Integers, digits: int = 1) -> dict[int, int]:
     """The coefficients of u that one polynomial of target words gives. The bias is what an honest zero sample gives."""
     parameters, batch = signature.parameters, result.batch
-    (indices,) = released(batch.layout, batch.samples, signature.integer_outputs)[0]
+    (indices,) = released(batch.layout, batch.samples, signature.circuit.integer_outputs)[0]
     words = modular.to_centred_integers(result.words, parameters.kept_primes)
-    words = words - signature.delta * np.repeat(bias, indices.shape[1]).astype(object)
+    words = words - signature.circuit.delta * np.repeat(bias, indices.shape[1]).astype(object)
     values = centred(words, parameters.result_modulus) * parameters.rescale_factor
     return read_digits(values, indices.reshape(-1), signature, batch.layout.samples, digits)
 

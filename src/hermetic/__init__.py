@@ -16,8 +16,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .circuits.linear.evaluate import ZeroPool
     from .circuits.linear.packing import Layout
-    from .circuits.linear.server import ZeroPool
     from .circuits.linear.wire import Query, Result
     from .client import Client
     from .compiler import compile_model as compile
@@ -90,7 +90,7 @@ _HOMES = {
     "UnreachableError": ("errors", "UnreachableError"),
     "UnsupportedModelError": ("errors", "UnsupportedModelError"),
     "WireError": ("errors", "WireError"),
-    "ZeroPool": ("circuits.linear.server", "ZeroPool"),
+    "ZeroPool": ("circuits.linear.evaluate", "ZeroPool"),
     "aconnect": ("remote", "aconnect"),
     "compile": ("compiler", "compile_model"),
     "connect": ("remote", "connect"),

@@ -17,10 +17,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from hermetic import CompileError
+from hermetic.circuits.linear.public import MAX_FEATURES, MAX_OUTPUTS
 from hermetic.compiler.linear import LinearMap, affine
 from hermetic.compiler.sklearn import read_estimator
 from hermetic.compiler.stacked import stacked
-from hermetic.signature import MAX_FEATURES, MAX_OUTPUTS
 
 WEIGHTS, BIAS = np.array([[1.0, -2, 0.5], [0, 3, -1]]), np.array([0.25, -4])
 HEAD = {"link": "logistic", "labels": np.array([0, 1]), "squeeze": True, "feature_names": ("a", "b", "c")}

@@ -12,7 +12,7 @@ from asking import Caller
 
 from fitted import digits, petals, tumours
 from hermetic import Result
-from hermetic.signature import signature_from_bytes
+from hermetic.signature import Signature
 from live import Live
 
 
@@ -34,7 +34,7 @@ def test_models_are_listed(service: Live) -> None:
 def test_the_signature_as_envelope_and_as_json(service: Live) -> None:
     for address in ("/models/tumours/signature", "/models/tumours/versions/1/signature"):
         answer = httpx.get(service.url + address)
-        assert signature_from_bytes(answer.content) == tumours().signature
+        assert Signature.from_bytes(answer.content) == tumours().signature
         assert answer.headers["etag"] == f'"{tumours().signature.digest.hex()}"'
         as_json = httpx.get(service.url + address, headers={"Accept": "application/json"})
         assert as_json.content == tumours().signature.json

@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from ..errors import ModelFileError
-from ..signature import signature_to_bytes
 from .console import stdout
 from .files import load_model
 from .units import size
@@ -19,7 +18,7 @@ def signature(
     output: Annotated[Path, typer.Option("--output", "-o", help="Where to write the signature.")],
 ) -> None:
     """Write the public signature of a model: all that a client needs, and no weight."""
-    data = signature_to_bytes(load_model(model).signature)
+    data = load_model(model).signature.to_bytes()
     try:
         output.write_bytes(data)
     except OSError as error:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from ..errors import CompileError, InputError, WireError
 from ..features import Backbone, FeatureMap, backbone_name, computed
+from ..head import Head
 from ..model import EncryptedModel
 from ..rlwe.parameters import PROFILES
 from ..signature import Signature
@@ -170,23 +171,12 @@ def _is_positive(value: Any) -> bool:
 
 
 def _signature(linear: LinearMap, choice: Choice, name: str, backbone: str | None) -> Signature:
-    one = choice.integers
     signature = Signature(
         name=name,
-        parameters=choice.parameters,
-        grid=choice.grid,
-        outputs=len(linear.bias),
-        method=linear.method,
-        link=linear.link,
-        labels=linear.labels,
-        squeeze=linear.squeeze,
-        feature_names=linear.feature_names,
-        result_bits=choice.result_bits,
-        scale_exponent=one.scale_exponent,
-        limbs=one.limbs,
-        limb_bits=one.limb_bits,
+        head=Head(linear.method, linear.link, linear.labels, linear.squeeze),
+        circuit=choice.circuit,
         error=choice.error,
-        offers=choice.offers,
+        feature_names=linear.feature_names,
         feature_map=linear.feature_map,
         backbone=backbone,
     )

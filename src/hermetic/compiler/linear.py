@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ..arrays import Reals
+from ..circuits.linear.public import MAX_FEATURES, MAX_OUTPUTS
 from ..errors import CompileError
 from ..features import Block, FeatureMap
-from ..signature import MAX_FEATURES, MAX_OUTPUTS
 from .codes import without_codes
 from .passed import Passes, chained, merged, moved, of_weights
 from .polynomials import Substitution, centred, substitute

@@ -10,12 +10,12 @@ import pytest
 import fitted
 from hermetic import Client, EncryptedModel, MismatchError, Parameters, PublicKey, Query, Result, ZeroPool
 from hermetic.circuits.linear import bounds
+from hermetic.circuits.linear.evaluate import _uniform_integers, evaluate
 from hermetic.circuits.linear.packing import Layout
-from hermetic.circuits.linear.server import _uniform_integers, evaluate
+from hermetic.circuits.linear.public import Offer
 from hermetic.rlwe.modular import to_centred_integers
 from hermetic.rlwe.parameters import FAST, PRECISE
-from hermetic.signature import Offer
-from known_weights import compiled
+from known_weights import compiled, with_circuit
 
 PETALS = fitted.petals()
 MODEL = PETALS.model
@@ -133,13 +133,13 @@ def test_flooding_is_uniform_over_its_whole_range(bits: int, parameters: Paramet
 @pytest.mark.parametrize("memory", [0, 100_000, 1 << 30])
 def test_a_model_answers_the_same_in_any_memory(memory: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Layouts that were used longest ago give way; what is not kept is made anew."""
-    monkeypatch.setattr("hermetic.model.ENCODED_BYTES", memory)
+    monkeypatch.setattr("hermetic.circuits.linear.server.ENCODED_BYTES", memory)
     model = EncryptedModel(MODEL.integers, MODEL.signature)
     for samples in (1, 5, 150, 1, 5):
         integers, _ = CLIENT.quantize(PETALS.X[:samples])
         found = CLIENT.decrypt_integers(model.evaluate(CLIENT.encrypt(PETALS.X[:samples]), CLIENT.public_key))
         assert np.array_equal(found, MODEL.integers.apply(integers))
-        assert sum(one.nbytes for one in model._encoded.values()) <= memory
+        assert sum(one.nbytes for one in model._half._encoded.values()) <= memory
 
 
 def test_many_scores_of_a_sample_are_answered_under_wide_masks() -> None:
@@ -148,7 +148,9 @@ def test_many_scores_of_a_sample_are_answered_under_wide_masks() -> None:
     model = compiled(rng.normal(size=(600, 40)), rng.normal(size=600), input_range=(-1, 1), tolerance=0.1)
     layout = Layout(4096, 1, 6, 600)
     lambda_bits = model.signature.flood_bits - math.log2(21 * sum(model.integers.norms)) - 0.1
-    model = EncryptedModel(model.integers, replace(model.signature, offers=(Offer(layout, round(lambda_bits, 1)),)))
+    model = EncryptedModel(
+        model.integers, with_circuit(model.signature, offers=(Offer(layout, round(lambda_bits, 1)),))
+    )
     assert bounds.mask_digits(FAST, layout, model.signature.flood_bits) >= 5
     client, x = Client(model.signature), rng.uniform(-1, 1, size=40)
     result = model.evaluate(client.encrypt(x), client.public_key)

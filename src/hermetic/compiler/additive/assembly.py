@@ -11,7 +11,7 @@ import numpy as np
 from ...arrays import Reals
 from ...errors import UnsupportedModelError
 from ...features import Bins, Block, Categories, Columns, FeatureMap
-from ...signature import Labels
+from ...head import Labels
 from ..linear import LinearMap
 from ..published import Publication
 from .pairs import PairFunction

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...arrays import Reals
-from ...signature import Labels
+from ...head import Labels
 from ..linear import LinearMap
 from ..sklearn.classifiers import PROBABILITIES, labels_of
 from ..sklearn.registry import reads, refuse

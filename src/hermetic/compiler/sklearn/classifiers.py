@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...errors import UnsupportedModelError, WireError
-from ...signature import check_labels
+from ...signature.labels import check_labels
 from ..linear import LinearMap
 from .registry import reads, refuse
 from .regressors import coefficients

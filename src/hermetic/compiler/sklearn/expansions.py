@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse  # type: ignore[import-untyped]
 
+from ...circuits.linear.public import MAX_FEATURES
 from ...errors import ParameterError, UnsupportedModelError
 from ...features import (
     AdditiveChi2,
@@ -22,7 +23,6 @@ from ...features import (
     Monomials,
     Splines,
 )
-from ...signature import MAX_FEATURES
 from ..linear import LinearMap, affine
 from ..published import Publication
 from .registry import reads_step, refuse
