@@ -95,8 +95,8 @@ def test_every_tolerance_is_met_with_the_least_that_meets_it(profile: str | None
     assert exact_error(estimator.coef_[None], [estimator.intercept_], model.integers, one.grid) <= one.error
     linear = LinearMap(estimator.coef_[None], np.array([estimator.intercept_]), "predict")
     inputs = InputRange(one.grid.lower, one.grid.upper, None)
-    fewer = planner._at(linear, inputs, one.parameters, one.result_bits - 1, one.limbs)
-    if one.result_bits > planner._RESULT_BITS[0]:
+    fewer = planner._at(linear, inputs, one.parameters, one.circuit.result_bits - 1, one.circuit.limbs)
+    if one.circuit.result_bits > planner._RESULT_BITS[0]:
         assert fewer is None or fewer.error > tolerance
 
 
@@ -106,9 +106,9 @@ def test_a_loose_tolerance_buys_flooding_and_a_tight_one_costs_limbs_or_primes()
     loose = hermetic.compile(estimator, X, tolerance=1000 * default.error).signature
     tight = hermetic.compile(estimator, X, tolerance=default.error / 100).signature
     assert loose.parameters.profile == default.parameters.profile == "fast"
-    assert loose.result_bits <= default.result_bits - 8
+    assert loose.circuit.result_bits <= default.circuit.result_bits - 8
     assert loose.lambda_bits >= default.lambda_bits + 16
-    assert (tight.parameters.profile, tight.limbs) != ("fast", 1)
+    assert (tight.parameters.profile, tight.circuit.limbs) != ("fast", 1)
     assert tight.error <= default.error / 100
 
 
@@ -326,8 +326,8 @@ def test_limbs_hold_intercepts_of_more_bits_than_an_integer() -> None:
     """The bias of all limbs together has more than 64 bits; each limb of it fits."""
     model = compiled(WEIGHTS, BIAS * 1e3, profile="precise", tolerance=2e-9, **REAL)
     one = model.signature
-    assert one.limbs > 1
-    assert one.scale_exponent + math.log2(np.abs(BIAS).max() * 1e3) > 64
+    assert one.circuit.limbs > 1
+    assert one.circuit.scale_exponent + math.log2(np.abs(BIAS).max() * 1e3) > 64
     assert exact_error(WEIGHTS, BIAS * 1e3, model.integers, one.grid) <= one.error
 
 
