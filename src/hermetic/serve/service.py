@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from ..circuits.linear.wire import Batch, Query
-from ..envelope import QUERY, peek
+from ..envelope import PEEK_BYTES, QUERY, peek
 from ..errors import MismatchError, WireError
 from ..keys.public import PublicKey
 from .access import Caller
@@ -41,7 +41,8 @@ def check_digest(model: ServedModel, head: bytes) -> None:
     """Raise :class:`RefusalError` 409 if the start of a query names another signature than the model's, and 422 if it
     is that of no query, or of one of a later version.
     """
-    if digest_of(head) != model.digest:
+    named = digest_of(head)
+    if named and named != model.digest:
         raise signature_changed(
             f"the query must be made for the current signature of model {model.name!r}. It was made for another: fetch "
             "the signature again.",
@@ -50,7 +51,11 @@ def check_digest(model: ServedModel, head: bytes) -> None:
 
 
 def digest_of(query: Data) -> str:
-    """The signature digest that a query names, hexadecimal. Raises :class:`RefusalError` 422 for other bytes."""
+    """The signature digest that a query names, hexadecimal; empty for bytes that are too few. Raises
+    :class:`RefusalError` 422 for bytes that are no query, or one of a later version.
+    """
+    if len(query) < PEEK_BYTES:
+        return ""
     try:
         return peek(query, QUERY)[0].hex()
     except WireError as error:

@@ -121,8 +121,7 @@ async def infer(request: Request) -> Response:
 
     if json_bytes is not None and not model.sizes.allow(declared_length(request) - json_bytes):
         head = await house.bodies.read_start(request, json_bytes + PEEK_BYTES)
-        if len(head) >= json_bytes + PEEK_BYTES:
-            check_digest(model, head[json_bytes:])
+        check_digest(model, head[json_bytes:])
     async with house.bodies.read(request, endpoint.caller.tenant, check) as body:
         endpoint.trace.bytes_in = len(body)
         asked = read_binary(body, json_bytes) if json_bytes is not None else read_json(body)
