@@ -13,7 +13,6 @@ import numpy.typing as npt
 
 from ..errors import CompileError, InputError, WireError
 from ..features import Backbone, FeatureMap, backbone_name, computed
-from ..head import Head
 from ..model import EncryptedModel
 from ..rlwe.parameters import PROFILES
 from ..signature import Signature
@@ -173,7 +172,7 @@ def _is_positive(value: Any) -> bool:
 def _signature(linear: LinearMap, choice: Choice, name: str, backbone: str | None) -> Signature:
     signature = Signature(
         name=name,
-        head=Head(linear.method, linear.link, linear.labels, linear.squeeze),
+        head=linear.head,
         circuit=choice.circuit,
         error=choice.error,
         feature_names=linear.feature_names,
