@@ -66,7 +66,12 @@ def read_dump(name: str, model: dict[str, Any], labels: Labels | None) -> Linear
         for number, tree in enumerate(trees)
     ]
     return additive_map(
-        functions, np.zeros(outputs), model["max_feature_idx"] + 1, head, step=name.lower(), raw_scores=RAW_SCORE
+        functions,
+        np.zeros(outputs),
+        model["max_feature_idx"] + 1,
+        head,
+        step=name.lower(),
+        raw_scores=RAW_SCORE if labels is not None else None,
     )
 
 

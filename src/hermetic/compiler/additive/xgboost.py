@@ -89,7 +89,15 @@ def read_learner(name: str, model: dict[str, Any], labels: Labels | None, iterat
     functions = list(_steps(name, trees, weights, count, outputs))
     inputs = int(model["learner_model_param"]["num_feature"])
     bias = _base_margin(model, outputs)
-    return additive_map(functions, bias, inputs, head, step=name.lower(), unit=FLOAT32, raw_scores=MARGIN)
+    return additive_map(
+        functions,
+        bias,
+        inputs,
+        head,
+        step=name.lower(),
+        unit=FLOAT32,
+        raw_scores=MARGIN if labels is not None else None,
+    )
 
 
 def _head(name: str, model: dict[str, Any], labels: Labels | None) -> tuple[int, Head]:
