@@ -10,6 +10,7 @@ LOCKED    := $(VENV)/.locked
 INSTALLED := $(VENV)/.installed
 BROWSER   := browser/node_modules/.installed
 AZURITE   := tests/azurite/node_modules/.installed
+NATIVE    := $(wildcard src/hermetic/rlwe/native/*pp) src/hermetic/rlwe/native/CMakeLists.txt
 HOSTS     := $(patsubst %/requirements.lock,%/.venv/.installed,$(wildcard tests/hosts/*/requirements.lock))
 AZUREML   := tests/hosts/azureml/.venv
 TORCH     := tests/hosts/torch/.venv
@@ -39,8 +40,11 @@ $(LOCKED): requirements.lock
 	$(PIP) install --quiet --require-hashes -r requirements.lock
 	@touch $@
 
-# Hermetic itself, editable. The build backend is in the lock, so this step downloads nothing.
-$(INSTALLED): $(LOCKED) pyproject.toml
+# Hermetic itself, editable, with its native ring compiled. What builds it is in the lock, so this step downloads nothing
+# but a compiler, from Debian's packages, where there is none.
+$(INSTALLED): $(LOCKED) pyproject.toml $(NATIVE)
+	@command -v c++ >/dev/null || command -v g++ >/dev/null || { command -v apt-get >/dev/null && $(APT) g++; } || { \
+	  echo "Hermetic's native ring needs a C++17 compiler. Got none: install g++ or clang." >&2; exit 1; }
 	$(PIP) install --quiet --no-index --no-deps --no-build-isolation -e .
 	@touch $@
 
@@ -76,7 +80,7 @@ tests/hosts/%/.venv/.installed: tests/hosts/%/requirements.lock
 # Scripts there import Hermetic, so these hosts have it too, editable as in .venv.
 $(AZUREML)/.hermetic: $(AZUREML)/.installed
 $(TORCH)/.hermetic: $(TORCH)/.torch
-$(AZUREML)/.hermetic $(TORCH)/.hermetic: pyproject.toml
+$(AZUREML)/.hermetic $(TORCH)/.hermetic: pyproject.toml $(NATIVE)
 	$(@D)/bin/python -m pip --disable-pip-version-check install --quiet --no-index --no-deps --no-build-isolation -e .
 	@touch $@
 

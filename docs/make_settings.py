@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hermetic.serve.settings import ENV_PREFIX, Setting, all_settings
+from hermetic.serve.settings import GROUPS, Setting, all_settings
+from hermetic.serve.sources import ENV_PREFIX
 
 TARGET = Path(__file__).with_name("settings.md")
 
@@ -25,19 +26,27 @@ Every setting can be given in three ways. A flag beats the environment, and the 
 | TOML file, named by `--config FILE` | `queue_timeout = 2` |
 
 Switches are flags without a value (`--public-models`), and `true` or `false` elsewhere. The models are arguments of the
-command; in TOML they are a list of strings, and in the environment a JSON list. Names that are not in the table are
-refused, in the file and among the flags.
+command; in TOML they are a list of strings, and in the environment one path or a JSON list. Names that are not in the
+tables are refused, in the file and among the flags.
 
-| setting | value | default | meaning |
-| --- | --- | --- | --- |
+`~` means the home directory wherever a path is given. Relative paths start in the working directory, those in a TOML
+file where that file lies. What Kubernetes sets for a Service called hermetic (`{ENV_PREFIX}PORT=tcp://…`) is no setting
+and is passed over.
 """
+
+_HEAD = "| setting | value | default | meaning |\n| --- | --- | --- | --- |\n"
 
 _KINDS = {"bool": "switch", "int": "whole number", "float": "number", "Path": "file", "str": "text"}
 
 
 def render() -> str:
     """The text of ``settings.md``."""
-    return INTRODUCTION + "".join(_row(one) for one in all_settings())
+    return INTRODUCTION + "".join(map(_table, GROUPS.values()))
+
+
+def _table(group: str) -> str:
+    rows = "".join(_row(one) for one in all_settings() if one.group == group)
+    return f"\n## {group}\n\n{_HEAD}{rows}"
 
 
 def _row(one: Setting) -> str:

@@ -164,14 +164,22 @@ def test_whole_numbers_and_booleans_are_numbers() -> None:
         assert np.array_equal(digits.quantize(X.astype(dtype))[0], expected)
 
 
-def test_columns_must_be_the_models_in_their_order() -> None:
+def test_names_decide_and_errors_name_columns() -> None:
     one = fitted.progression()
     client, X = client_of(one), one.X.iloc[:3]
-    assert np.array_equal(client.quantize(X)[0], client.quantize(X.to_numpy())[0])
-    backwards, renamed, fewer = X[X.columns[::-1]], X.rename(columns={"age": "years"}), X.drop(columns="age")
-    for wrong in (backwards, renamed, fewer):
-        with pytest.raises(InputError, match=r"the columns must be \['age'.*in this order. Got \['"):
+    expected = client.quantize(X.to_numpy())[0]
+    for same in (X, X[X.columns[::-1]], X.assign(more="text")):
+        assert np.array_equal(client.quantize(same)[0], expected)
+    assert np.array_equal(client.quantize(X.iloc[0].sort_index())[0], expected[:1])
+    for wrong in (X.rename(columns={"age": "years"}), X.drop(columns="age")):
+        with pytest.raises(InputError, match="Missing: 'age'"):
             client.encrypt(wrong)
+    with pytest.raises(InputError, match=r"column 's1' must be between .* \(sample 2, column 's1'\)"):
+        client.encrypt(X.assign(s1=[0, 0, 9]))
+    with pytest.raises(InputError, match=r"could not convert .*'high' \(sample 2, column 'bp'\)"):
+        client.encrypt(X.assign(bp=[0, 1, "high"]))
+    with pytest.raises(InputError, match=r"must be finite. Got nan \(sample 1, column 'bp'\)"):
+        client.encrypt(X.assign(bp=[0, np.nan, 0]))
 
 
 REFUSED = {

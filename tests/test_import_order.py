@@ -27,13 +27,16 @@ HOUSE = """
     links                      arrays
     head                       arrays links
 
-    # The ring. Its one door to SEAL alone ever sees a secret.
+    # The ring: public ciphertexts and public keys; `seal` alone ever sees a secret.
     rlwe                       -
     rlwe.parameters            errors
+    rlwe.native                -
     rlwe.modular               arrays
-    rlwe.bitpacking            errors
+    rlwe.bitpacking            errors rlwe.native
     rlwe.polynomials           errors arrays rlwe.parameters rlwe.bitpacking
-    rlwe.seeds                 arrays rlwe.parameters rlwe.modular
+    rlwe.seeds                 arrays rlwe.parameters rlwe.native
+    rlwe.randomness            -
+    rlwe.public_ring           arrays rlwe.parameters rlwe.native rlwe.randomness
     rlwe.ring                  errors arrays rlwe.parameters rlwe.modular
 
     envelope                   errors rlwe.parameters
@@ -41,7 +44,8 @@ HOUSE = """
     keys.public                errors arrays envelope rlwe.parameters rlwe.polynomials rlwe.seeds
     inputs                     -
     inputs.grid                errors arrays
-    features                   errors arrays
+    named_inputs               errors
+    features                   errors arrays named_inputs
 
     # The linear circuit: what is public about it, and what travels.
     circuits                   -

@@ -164,7 +164,7 @@ def test_small_batches_have_no_large_layouts() -> None:
     assert large in signature.circuit.layouts_for(65)
     assert large not in signature.circuit.layouts_for(64)
     for samples in range(1, 65):
-        allowed = bounds.MAX_MASK_DIGITS * bounds.max_targets(FAST, signature.flood_bits)
+        allowed = bounds.max_targets(FAST, signature.flood_bits)
         assert all(one.samples * one.outputs <= allowed for one in signature.circuit.layouts_for(samples))
         assert signature.layout_for(samples) in signature.circuit.layouts_for(samples)
 

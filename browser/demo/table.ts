@@ -49,9 +49,10 @@ export class Table {
     });
   }
 
-  /** A message about features by their numbers, with their names. */
+  /** A message about a column, with its name as it stands above the field. */
   named(message: string): string {
-    return message.replace(/\bfeature (\d+)\b/, (_, feature: string) => this.#name(Number(feature)));
+    const names = this.#signature.featureNames ?? [];
+    return names.reduce((text, name) => text.replaceAll(`column '${name}'`, name), message);
   }
 
   #name(feature: number): string {

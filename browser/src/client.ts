@@ -43,7 +43,7 @@ export class Client {
    */
   async encrypt(samples: Samples, progress?: Progress): Promise<Query> {
     const { signature, secretKey } = this;
-    const integers = signature.grid.quantize(samples.values, this.options);
+    const integers = signature.grid.quantize(samples.values, this.options, signature.featureNames);
     const layout = layoutFor(signature, samples.count);
     const seed = randomBytes(SEED_BYTES);
     const batch = {

@@ -7,7 +7,7 @@
 export { type ConnectOptions, type Prediction, RemoteModel, connect, forgetKeys } from "./remote-model.ts";
 export type { Answer, ServiceOptions } from "./service.ts";
 export type { Progress } from "./client.ts";
-export type { Input, Sample } from "./samples.ts";
+export type { Input, Named, Sample, Value } from "./samples.ts";
 export type { Link, Method } from "./links.ts";
 export type { Label, Signature } from "./signature.ts";
 export { Grid, type InputOptions } from "./quantize.ts";

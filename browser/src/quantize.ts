@@ -1,5 +1,6 @@
 /** Reals to integers on the public grid of the inputs, and integer results back to reals. */
 import { InputError } from "./errors.ts";
+import { featureName } from "./samples.ts";
 
 /** An exact grid accepts values this close to a grid point, in steps: float32 pixels divided by 255 qualify. */
 const ON_GRID = 2 ** -14;
@@ -53,15 +54,16 @@ export class Grid {
    * Reals (n, d) in row order as whole numbers (n, d).
    *
    * Throws InputError for NaN or infinity; for a value out of range unless `clip`; for a value off an exact grid unless
-   * `roundInputs`.
+   * `roundInputs`. `names` are those of the features, for messages.
    */
-  quantize(values: Float64Array, options: InputOptions = {}): Float64Array {
+  quantize(values: Float64Array, options: InputOptions = {}, names: readonly string[] | null = null): Float64Array {
     const d = this.features;
-    return values.map((value, i) => this.#one(value, i % d, Math.floor(i / d), options));
+    return values.map((value, i) => this.#one(value, i % d, Math.floor(i / d), options, names));
   }
 
-  #one(value: number, feature: number, sample: number, options: InputOptions): number {
-    const found = (): string => `${short(value, 9)} (sample ${sample}, feature ${feature})`;
+  #one(value: number, feature: number, sample: number, options: InputOptions, names: readonly string[] | null): number {
+    const name = (): string => featureName(feature, names);
+    const found = (): string => `${short(value, 9)} (sample ${sample}, ${name()})`;
     if (!Number.isFinite(value)) throw new InputError(`inputs must be finite. Got ${found()} instead.`);
     const low = this.low[feature]!;
     const high = this.high[feature]!;
@@ -71,14 +73,14 @@ export class Grid {
     const position = (used - this.offset[feature]!) / this.step[feature]!;
     if (position < low - 0.5 || position > high + 0.5) {
       throw new InputError(
-        `feature ${feature} must be between ${short(lower, 6)} and ${short(upper, 6)}. Got ${found()} instead. ` +
+        `${name()} must be between ${short(lower, 6)} and ${short(upper, 6)}. Got ${found()} instead. ` +
           "Check the units of the data, or pass clip: true to use the nearest value in range.",
       );
     }
     const nearest = roundHalfToEven(position);
     if (this.exact && !options.roundInputs && Math.abs(position - nearest) > this.#slack(feature)) {
       throw new InputError(
-        `feature ${feature} must be ${short(lower, 6)} plus a multiple of ${short(this.step[feature]!, 6)}. ` +
+        `${name()} must be ${short(lower, 6)} plus a multiple of ${short(this.step[feature]!, 6)}. ` +
           `Got ${found()} instead. Pass roundInputs: true to round to the nearest step.`,
       );
     }

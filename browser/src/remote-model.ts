@@ -108,7 +108,8 @@ async function openEngine(
 }
 
 /**
- * A connected model. Methods take one sample (d,) or a batch (n, d), and give one value or an array of them.
+ * A connected model. Methods take one sample (d,) or a batch (n, d), and give one value or an array of them. A sample is
+ * an array of numbers, or an object, `Map` or `FormData` of them by the names of `signature.featureNames`.
  *
  * {@link predict} and its like are {@link encrypt}, {@link ask} and {@link decrypt} in a row.
  */
@@ -199,10 +200,10 @@ export class RemoteModel {
   /**
    * Encrypt samples: the query's envelope. Encrypting the same input twice gives different bytes.
    *
-   * Throws InputError for a wrong shape, NaN, infinity, or values that the signature's grid does not hold.
+   * Throws InputError for a wrong shape, a missing name, NaN, infinity, or values that the signature's grid does not hold.
    */
   async encrypt(input: Input): Promise<Bytes> {
-    return this.engine.encrypt(samplesOf(input, this.signature.features), this.progress);
+    return this.engine.encrypt(samplesOf(input, this.signature.features, this.signature.featureNames), this.progress);
   }
 
   /** Send a query: the answer's envelope. The service sees neither input nor result. */
@@ -236,14 +237,29 @@ export class RemoteModel {
   }
 
   async #each<T>(input: Input, read: (scores: Float64Array) => T): Promise<T | T[]> {
-    const samples = samplesOf(input, this.signature.features);
-    const answers: T[] = [];
+    const samples = samplesOf(input, this.signature.features, this.signature.featureNames);
+    const pairs: { query: Bytes; result: Bytes }[] = [];
     for (const batch of this.#batches(samples)) {
       const query = await this.engine.encrypt(batch, this.progress);
-      const { result } = await this.ask(query);
-      answers.push(...(await this.decrypt(query, result)).map(read));
+      pairs.push({ query, result: (await this.ask(query)).result });
     }
+    const answers = (await this.#decryptAll(pairs)).map(read);
     return samples.vector ? answers[0]! : answers;
+  }
+
+  /**
+   * The scores of a whole call, once it has nothing left to send, and an error only after all was tried: a service that
+   * sees which of its forgeries decrypt learns the secret key.
+   */
+  async #decryptAll(pairs: readonly { query: Bytes; result: Bytes }[]): Promise<Float64Array[]> {
+    const settled: PromiseSettledResult<Float64Array[]>[] = [];
+    for (const { query, result } of pairs) {
+      settled.push(...(await Promise.allSettled([this.decrypt(query, result)])));
+    }
+    return settled.flatMap((one) => {
+      if (one.status === "rejected") throw one.reason;
+      return one.value;
+    });
   }
 
   /** Batches that the service takes, each as large as it may be. */

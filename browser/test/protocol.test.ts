@@ -5,7 +5,7 @@ import fc from "fast-check";
 
 import { type Bytes, toHex } from "../src/bytes.ts";
 import { Client } from "../src/client.ts";
-import { samplesOf } from "../src/samples.ts";
+import { type Named, samplesOf } from "../src/samples.ts";
 import { DecryptionError, HermeticError, InputError, MismatchError, WireError } from "../src/errors.ts";
 import { chooseLabel, chooseLabels, hasProbabilities, isMultilabel, probabilities, respond } from "../src/links.ts";
 import { FAST, PRECISE, PROFILES } from "../src/parameters.ts";
@@ -324,7 +324,82 @@ test("inputs of another shape or type are refused", () => {
   assert.throws(() => samplesOf([1, 2, 3], 4), /must have 4 features. Got 3 features in sample 0/);
   assert.throws(() => samplesOf([], 4), InputError);
   assert.throws(() => samplesOf([[1, 2], [1]], 2), /1 features in sample 1/);
-  assert.throws(() => samplesOf([1, "2"] as unknown as number[], 2), /must be numbers. Got 2 \(sample 0, feature 1\)/);
+  for (const text of ["two", "", " ", "1,5", "0x10", "Infinity", "NaN", "1e", "1 2"]) {
+    assert.throws(() => samplesOf([1, text], 2), /must be numbers. Got .*\(sample 0, feature 1\)/);
+  }
   assert.throws(() => samplesOf([[1, 2], null] as unknown as number[][], 2), InputError);
   assert.deepEqual(samplesOf(Float32Array.of(1, 2), 2).values, Float64Array.of(1, 2));
+});
+
+test("numbers may be texts, as forms have them", () => {
+  assert.deepEqual(samplesOf(["1", " 2.50 "], 2), samplesOf([1, 2.5], 2));
+  assert.deepEqual(
+    samplesOf(
+      [
+        ["-1e3", ".5"],
+        [1, "+2."],
+      ],
+      2,
+    ).values,
+    Float64Array.of(-1000, 0.5, 1, 2),
+  );
+  fc.assert(
+    fc.property(fc.double({ noNaN: true, noDefaultInfinity: true }), (value) => {
+      assert.equal(samplesOf([String(value)], 1).values[0], value + 0);
+    }),
+  );
+});
+
+const NAMES = ["age", "bmi", "constructor"];
+
+test("names decide: any order, in objects, maps and forms, one sample or several", () => {
+  const form = new FormData();
+  for (const [name, value] of [
+    ["constructor", "3"],
+    ["ward", "B"],
+    ["bmi", "2.5"],
+    ["age", "1"],
+  ] as const) {
+    form.append(name, value);
+  }
+  const expected = samplesOf([1, 2.5, 3], 3);
+  const mixed = { constructor: 3, ward: "B", bmi: "2.5", age: 1 };
+  for (const one of [mixed, new Map(Object.entries(mixed)), form, new URLSearchParams(form as never)]) {
+    assert.deepEqual(samplesOf(one as Named, 3, NAMES), expected);
+  }
+  assert.deepEqual(samplesOf([mixed, form] as Named[], 3, NAMES).values, Float64Array.of(1, 2.5, 3, 1, 2.5, 3));
+  fc.assert(
+    fc.property(fc.shuffledSubarray([0, 1, 2, 3, 4], { minLength: 5 }), (order) => {
+      const entries = [
+        ["age", 1],
+        ["bmi", 2],
+        ["constructor", 3],
+        ["other", "x"],
+        ["more", null],
+      ] as const;
+      const sample = new Map<string, unknown>(order.map((i) => entries[i]!));
+      assert.deepEqual(samplesOf(sample, 3, NAMES).values, Float64Array.of(1, 2, 3));
+    }),
+  );
+});
+
+test("what has other names is refused, and says which", () => {
+  const twice = new URLSearchParams("age=1&bmi=2&constructor=3&age=4");
+  for (const [sample, message] of [
+    [{ age: 1, BMI: 2 }, /Missing in sample 0: 'bmi', 'constructor'. Not known: 'BMI'/],
+    [
+      [
+        { age: 1, bmi: 2, constructor: 3 },
+        { age: 1, bmi: 2 },
+      ],
+      /Missing in sample 1: 'constructor'\.$/,
+    ],
+    [twice, /there once. Sample 0 has more of 'age'/],
+    [{ age: 1, bmi: "much", constructor: 3 }, /Got much \(sample 0, column 'bmi'\)/],
+    [{ age: 1, bmi: undefined, constructor: 3 }, /Got undefined \(sample 0, column 'bmi'\)/],
+    [[[1, 2, 3], 4], /must be samples of numbers. Got 4 in sample 1/],
+  ] as [Named, RegExp][]) {
+    assert.throws(() => samplesOf(sample, 3, NAMES), message);
+  }
+  assert.throws(() => samplesOf({ age: 1 }, 1), /the model has no names/);
 });

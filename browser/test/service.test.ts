@@ -1,6 +1,7 @@
 /** The client over HTTP, against the real service. */
 import assert from "node:assert/strict";
 import { execFile, execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -149,6 +150,46 @@ test("an answer to another query is refused", async () => {
   const [one, other] = [await model.encrypt(sample), await model.encrypt(sample)];
   const { result } = await model.ask(one);
   await assert.rejects(model.decrypt(other, result), /must answer the query that was sent/);
+});
+
+/** The real service, but for its first answer: that no longer decrypts within the noise bound. */
+async function forging(): Promise<{ url: string; answers: string[]; close(): void }> {
+  const answers: string[] = [];
+  const front = createServer(async (request, response) => {
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk as Buffer);
+    const headers = new Headers(Object.entries(request.headers) as [string, string][]);
+    for (const name of ["host", "connection", "content-length"]) headers.delete(name);
+    const body = chunks.length > 0 ? Buffer.concat(chunks) : null;
+    const answer = await fetch(url + request.url, { method: request.method!, headers, body });
+    const data = Buffer.from(await answer.arrayBuffer());
+    if (request.url!.endsWith("/infer") && answer.ok && answers.push(request.url!) === 1) forge(data);
+    const length = answer.headers.get("inference-header-content-length");
+    response.writeHead(answer.status, length === null ? {} : { "inference-header-content-length": length });
+    response.end(data);
+  });
+  await new Promise<void>((resolve) => front.listen(0, "127.0.0.1", resolve));
+  const { port } = front.address() as AddressInfo;
+  return { url: `http://127.0.0.1:${port}`, answers, close: () => void front.close() };
+}
+
+function forge(data: Buffer): void {
+  const envelope = data.subarray(data.indexOf("HRMT"));
+  const end = envelope.length - 32;
+  for (let i = end - 600; i < end - 500; i++) envelope[i]! ^= 255;
+  createHash("sha256").update(envelope.subarray(0, end)).digest().copy(envelope, end);
+}
+
+test("a service that forges an answer sees the whole call nevertheless", async () => {
+  const front = await forging();
+  const model = await hermetic.connect(front.url, { model: "digits", token });
+  const X = digits["X"] as number[][];
+  const many = Array.from({ length: 150 }, (_, i) => X[i % X.length]!);
+  await assert.rejects(model.predict(many), hermetic.DecryptionError);
+  assert.equal(front.answers.length, 3);
+  assert.equal((await model.predict(many)).length, 150);
+  model.close();
+  front.close();
 });
 
 test("a request that takes too long has its message", async () => {

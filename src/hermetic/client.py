@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from .errors import InputError, MismatchError
 from .features import Backbone, computed
 from .keys.public import PublicKey
 from .keys.secret import SecretKey
+from .named_inputs import called, in_order
 from .ranking import largest
 from .signature import Signature
 
@@ -93,9 +95,10 @@ class Client:
         Parameters
         ----------
         X
-            Shape (inputs,) for one sample or (n, inputs) for any number of them; an array, a DataFrame, a list or a
-            sparse matrix, with texts where the model has categories. ``signature.inputs`` is d where it has no feature
-            map.
+            Shape (inputs,) for one sample or (n, inputs) for any number of them; an array, a DataFrame, a Series, a
+            mapping of names, a list or a sparse matrix, with texts where the model has categories. ``signature.inputs``
+            is d where it has no feature map. Where both X and ``signature.feature_names`` have names, they decide: any
+            order will do, and values that the model does not use are left out, which the log says once.
         progress
             Called with (done, total) ciphertexts.
 
@@ -107,8 +110,8 @@ class Client:
         Raises
         ------
         InputError
-            For a wrong shape, dtype or column names; NaN or infinity where they have no meaning; categories that are
-            not known, or values that the signature's grid does not hold.
+            For a wrong shape or dtype, or a column of the model that is not there; NaN or infinity where they have no
+            meaning; categories that are not known, or values that the signature's grid does not hold.
         """
         integers, vector = self.quantize(X)
         return self._half.encrypt(integers, vector=vector, progress=progress)
@@ -117,15 +120,11 @@ class Client:
         """The integers (n, d) that :meth:`encrypt` encrypts, and whether X was one sample; features of the signature's
         feature map are computed first.
         """
-        if self.features is not None:
-            X = computed(self.features, X, self.signature.inputs)
-        _check_names(X, self.signature)
-        features = self.signature.feature_map
-        rows, vector = _samples(_as_reals(X) if features is None else _as_table(X), self.signature)
-        reals = rows if features is None else features.apply(rows, self.signature.feature_names)
-        name = (
-            "feature {}".format if features is None else partial(features.name_of, names=self.signature.feature_names)
-        )
+        features, names = self.signature.feature_map, self.signature.feature_names
+        X = in_order(X, names) if self.features is None else computed(self.features, X, self.signature.inputs)
+        rows, vector = _samples(_as_reals(X, names) if features is None else _as_table(X), self.signature)
+        reals = rows if features is None else features.apply(rows, names)
+        name = called(names) if features is None else partial(features.name_of, names=names)
         integers = self.signature.grid.quantize(reals, clip=self.clip, round_inputs=self.round_inputs, name=name)
         return integers, vector
 
@@ -228,23 +227,28 @@ def check_backbone(signature: Signature, features: Backbone | None) -> None:
         raise MismatchError(f"features must be left out: model {signature.name!r} takes the inputs themselves.")
 
 
-def _check_names(X: Any, signature: Signature) -> None:
-    names = getattr(X, "columns", None)
-    if names is not None and signature.feature_names is not None and list(names) != list(signature.feature_names):
-        raise InputError(
-            f"the columns must be {list(signature.feature_names)[:8]}…, in this order. Got {list(names)[:8]}… instead."
-        )
-
-
-def _as_reals(X: Any) -> Reals:
+def _as_reals(X: Any, names: Sequence[str] | None) -> Reals:
     """X as float64 of its own shape."""
+    raw = None
     try:
         raw = np.asarray(X.toarray() if hasattr(X, "toarray") else X)
         if raw.dtype.kind not in _REAL_KINDS:
             raise TypeError(f"its dtype is {raw.dtype}")
         return raw.astype(np.float64)
     except (TypeError, ValueError) as error:
-        raise InputError(f"inputs must be real numbers. Got {type(X).__name__} that is not: {error}.") from error
+        place = "" if raw is None or raw.dtype.kind != "O" else _first_unreal(np.atleast_2d(raw), names)
+        raise InputError(f"inputs must be real numbers. Got {type(X).__name__} that is not: {error}{place}.") from error
+
+
+def _first_unreal(rows: npt.NDArray[Any], names: Sequence[str] | None) -> str:
+    """Where the first object is that is no real number."""
+    name = called(names if rows.shape[1:] == (len(names or ()),) else None)
+    for sample, feature in np.ndindex(*rows.shape[:2]):
+        try:
+            float(rows[sample, feature])
+        except (TypeError, ValueError):
+            return f" (sample {sample}, {name(feature)})"
+    return ""
 
 
 def _as_table(X: Any) -> Any:

@@ -51,7 +51,7 @@ def peek(data: bytes | memoryview, kind: int) -> tuple[bytes, memoryview]:
     return bytes(body[:_SIGNATURE_BYTES]), body
 
 
-def open_envelope(data: bytes, kind: int) -> tuple[Parameters, memoryview]:
+def open_envelope(data: bytes | memoryview, kind: int) -> tuple[Parameters, memoryview]:
     """The parameters and the body of an object of a kind.
 
     Raises

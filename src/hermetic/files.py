@@ -1,24 +1,59 @@
-"""Private files, written all or nothing."""
+"""Private files and directories, whatever the umask: files are written all or nothing."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
 from pathlib import Path
 
+_OWNER, _GROUP_READS = 0o600, 0o040
 
-def write_private(target: Path, data: bytes) -> None:
+
+def write_private(target: Path, data: bytes, *, keep_group: bool = False) -> None:
     """Write ``data`` so that only its owner can read it (mode 0600) and a crash leaves the old file or the new one.
+
+    A symbolic link stays one: what it names is written. With ``keep_group`` a file that was there keeps its owner and
+    its group, and the group may go on reading it, where this process may say so.
 
     Raises OSError if the directory cannot be written.
     """
+    target = target.resolve()
     descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     try:
         with os.fdopen(descriptor, "wb") as file:
+            os.fchmod(descriptor, _OWNER)
+            if keep_group:
+                _keep_group(descriptor, target)
             file.write(data)
             file.flush()
-            os.fsync(file.fileno())
+            os.fsync(descriptor)
         Path(temporary).replace(target)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def _keep_group(descriptor: int, target: Path) -> None:
+    with contextlib.suppress(FileNotFoundError, PermissionError):
+        was = target.stat()
+        os.fchown(descriptor, was.st_uid, was.st_gid)
+        os.fchmod(descriptor, _OWNER | was.st_mode & _GROUP_READS)
+
+
+def make_private_directory(path: Path) -> None:
+    """Make a directory, and what is missing of those above it, for their owner alone (mode 0700).
+
+    Raises OSError if that cannot be, or if something else has the name.
+    """
+    if path.is_dir():
+        return
+    if not path.parent.is_dir():
+        make_private_directory(path.parent)
+    try:
+        path.mkdir(mode=0o700)
+    except FileExistsError:
+        if not path.is_dir():
+            raise
+    else:
+        path.chmod(0o700)

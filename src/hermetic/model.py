@@ -10,7 +10,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from .circuits import server_half
-from .circuits.linear.evaluate import ZeroPool
+from .circuits.linear.evaluate import MaskingKey
 from .circuits.linear.integers import IntegerMap
 from .circuits.linear.packing import Layout
 from .circuits.linear.weights import EncodedWeights
@@ -49,7 +49,7 @@ class EncryptedModel:
         """The private integer weights and biases."""
         return self._half.integers
 
-    def evaluate(self, query: Query, public_key: PublicKey | ZeroPool) -> Result:
+    def evaluate(self, query: Query, public_key: PublicKey | MaskingKey, *, threads: int | None = None) -> Result:
         """Answer a query: what the server does. Exact and sanitised, see :mod:`hermetic.circuits.linear.evaluate`.
 
         Parameters
@@ -57,7 +57,9 @@ class EncryptedModel:
         query
             From :meth:`Client.encrypt` or :meth:`Query.from_bytes`.
         public_key
-            The client's public key, or a :class:`ZeroPool` of it with encryptions of zero made ahead.
+            The client's public key, or what :meth:`masking_key` made of it.
+        threads
+            How many threads may work on a large answer; by default as many as this process has cores.
 
         Raises
         ------
@@ -70,15 +72,15 @@ class EncryptedModel:
         ``bounds.target_bits`` bits about the weights whatever the client sends. Like any prediction service,
         d + 1 well-chosen samples determine a linear model: limiting the number of queries is the caller's job.
         """
-        return self._half.evaluate(query, public_key)
+        return self._half.evaluate(query, public_key, threads)
 
     def prepare(self, samples: int) -> None:
         """Make the weights ready for batches of that many samples, which the first such query would do otherwise."""
         self._half.prepare(samples)
 
-    def zero_pool(self, public_key: PublicKey) -> ZeroPool:
-        """The pool of encryptions of zero of a public key; the last few keys' pools are kept."""
-        return self._half.zero_pool(public_key)
+    def masking_key(self, public_key: PublicKey) -> MaskingKey:
+        """What masks need of a public key; that of the last few keys is kept."""
+        return self._half.masking_key(public_key)
 
     def encoded(self, layout: Layout) -> EncodedWeights:
         """The weights in a layout, in a limited amount of memory; the layouts used last are kept."""

@@ -34,6 +34,24 @@ def test_help_names_every_command(invoke: Invoke) -> None:
         assert f" {command} " in done.stdout
 
 
+def test_help_is_grouped_by_purpose(invoke: Invoke) -> None:
+    text = invoke("--help").stdout
+    places = [text.index(f" {one} ") for one in ("Models", "compile", "Predictions", "predict", "The service", "token")]
+    assert places == sorted(places)
+
+
+@pytest.mark.parametrize("spelling", [("--file", "~/tokens"), ("--file=~/tokens",)])
+def test_a_tilde_that_no_shell_replaced_is_the_home_directory(
+    spelling: tuple[str, ...], invoke: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "home").mkdir()
+    done = invoke("token", "new", "acme", *spelling, "--output=~/a.token", HOME=str(tmp_path / "home"))
+    assert done.exit_code == 0, done.output
+    assert {one.name for one in (tmp_path / "home").iterdir()} == {"tokens", "a.token"}
+    assert not (tmp_path / "~").exists()
+
+
 @pytest.mark.parametrize("library", ["typer", "rich"])
 def test_without_its_libraries_it_says_what_to_install(library: str) -> None:
     done = without(library, "--version")

@@ -98,24 +98,53 @@ def test_standard_input_with_and_without_a_header(invoke: Invoke, iris: Project)
         assert json.loads(done.stdout)["predictions"] == expected
 
 
+def test_columns_by_name_may_come_in_any_order_with_others(invoke: Invoke, iris: Project, tmp_path: Path) -> None:
+    expected = list(iris.estimator.predict(iris.X))
+    mixed = iris.X[iris.X.columns[::-1]].assign(who="text", code=1)
+    mixed.to_csv(tmp_path / "mixed.csv", index=False)
+    np.save(tmp_path / "mixed.npy", mixed.drop(columns="who").to_records())
+    for file in ("mixed.csv", "mixed.npy"):
+        done = invoke("predict", iris.model_file, str(tmp_path / file), "--output", "json")
+        assert done.exit_code == 0, done.stderr
+        assert json.loads(done.stdout)["predictions"] == expected
+
+
+def test_a_sample_by_name_may_come_in_any_order_too(invoke: Invoke, iris: Project, tmp_path: Path) -> None:
+    iris.X[iris.X.columns[::-1]].assign(who="text").to_csv(tmp_path / "mixed.csv", index=False)
+    target = tmp_path / "iris.hermetic"
+    done = invoke(
+        "compile", iris.estimator_file, "-o", str(target), "--sample", str(tmp_path / "mixed.csv"), "--trust-pickle"
+    )
+    assert done.exit_code == 0, done.output
+    assert EncryptedModel.load(target).signature == EncryptedModel.load(iris.model_file).signature
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         (
             "sepal length (cm),sepal width (cm),x\n1,2,3\n",
-            "'petal width (cm)' missing and 'x' not known",
+            "Missing: 'petal length (cm)', 'petal width (cm)'. Not known: 'x'.",
         ),
         (
-            "petal width (cm),sepal width (cm),petal length (cm),sepal length (cm)\n1,2,3,4\n",
-            "Got the same in another order",
+            "petal width (cm),sepal width (cm),2020\n1,2,3\n",
+            "Missing: 'sepal length (cm)', 'petal length (cm)'. Not known: '2020'.",
+        ),
+        (
+            "petal width (cm),sepal width (cm),petal length (cm),sepal length (cm),petal width (cm)\n1,2,3,4,5\n",
+            "Got 'petal width (cm)' more than once",
+        ),
+        (
+            "petal width (cm),who,sepal width (cm),petal length (cm),sepal length (cm)\n0.2,x,3,one,5\n",
+            "standard input, line 2, column 4: must be a number. Got 'one' for 'petal length (cm)' instead",
         ),
         ("5,3,1\n", "inputs must have shape (4,) or (n, 4). Got (1, 3) instead"),
         ("5,3,1,0.2\n5,3,1\n", "line 2: must have 4 columns. Got 3 instead"),
-        ("5,3,nan,0.2\n", "inputs must be finite. Got nan (sample 0, feature 2)"),
+        ("5,3,nan,0.2\n", "inputs must be finite. Got nan (sample 0, column 'petal length (cm)')"),
         ("5,3,inf,0.2\n", "inputs must be finite"),
         ("5,3,,0.2\n", "line 1, column 3: must be a number. Got '' instead"),
         ("5,3,1,0.2\n5,three,1,0.2\n", "line 2, column 2: must be a number. Got 'three' instead"),
-        ("5,3,1,999\n", "Got 999 (sample 0, feature 3)"),
+        ("5,3,1,999\n", "Got 999 (sample 0, column 'petal width (cm)')"),
         ("", "must hold at least one sample"),
         ("\n\n", "must hold at least one sample"),
         ("sepal length (cm),sepal width (cm),petal length (cm),petal width (cm)\n", "must hold at least one sample"),

@@ -117,6 +117,29 @@ def test_errors_are_one_line_and_hold_no_token(
     assert TOKEN not in done.output
 
 
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("HTTPS_PROXY", "socks4://proxy"),
+        ("ALL_PROXY", "http://proxy:port"),
+        ("SSL_CERT_FILE", "/gone.pem"),
+        ("SSL_CERT_DIR", "/gone"),
+    ],
+)
+def test_the_environment_is_named_in_one_line(
+    variable: str, value: str, ask: list[str], invoke: Invoke, iris: Project
+) -> None:
+    variables = {"SSL_CERT_FILE": "", variable: value}
+    done = invoke(*ask, iris.data_file, "--model", "iris", "--url", "https://models.example.com", **variables)
+    assert (done.exit_code, done.stderr.count("\n")) == (1, 1)
+    assert done.stderr.startswith(f"error: {variable} must")
+
+
+def test_this_machine_is_asked_directly(ask: list[str], invoke: Invoke, iris: Project) -> None:
+    done = invoke(*ask, iris.data_file, "--model", "iris", HTTP_PROXY="http://127.0.0.1:9", SSL_CERT_FILE="/gone")
+    assert done.exit_code == 0, done.stderr
+
+
 def test_an_empty_token_file(live: Live, invoke: Invoke, iris: Project, tmp_path: Path) -> None:
     (tmp_path / "empty").write_text("\n")
     done = invoke(

@@ -324,14 +324,6 @@ def test_a_sample_must_have_the_features_of_the_model() -> None:
         hermetic.compile(ONE, X[:, :3])
 
 
-def test_columns_in_another_order_are_refused() -> None:
-    frame = load_iris(as_frame=True).data
-    estimator = LogisticRegression(max_iter=20).fit(frame, Y)
-    assert hermetic.compile(estimator, frame).signature.feature_names == tuple(frame.columns)
-    with pytest.raises(CompileError, match="must have the columns that the estimator was fitted with, in their order"):
-        hermetic.compile(estimator, frame[frame.columns[::-1]])
-
-
 def test_compiling_warns_of_nothing(recwarn: pytest.WarningsRecorder) -> None:
     frame = load_iris(as_frame=True).data
     estimator = make_pipeline(StandardScaler(), LogisticRegression()).fit(frame, Y)

@@ -11,7 +11,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy import sparse
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_iris, load_wine
+from sklearn.linear_model import LinearRegression
 
+import hermetic
 from hermetic import CompileError
 from hermetic.compiler.inputs import InputRange, input_range
 from hermetic.compiler.sample import Sample
@@ -394,15 +396,49 @@ def test_what_is_no_sample_is_refused(X: Any, message: str) -> None:
         Sample(X, 3, None)
 
 
-def test_columns_must_be_those_of_the_estimator() -> None:
+def test_a_sample_by_name_is_the_same_sample_in_any_order() -> None:
     frame = load_iris(as_frame=True).data
-    names = tuple(frame.columns)
-    Sample(frame, 4, names)
-    Sample(frame.to_numpy(), 4, names)
-    Sample(frame.set_axis(range(4), axis=1), 4, None)
-    with pytest.raises(
-        CompileError, match=r"Got 'petal width \(cm\)' instead of 'sepal length \(cm\)': pass X_sample\["
+    estimator = LinearRegression().fit(frame, load_iris().target)
+    expected = hermetic.compile(estimator, frame)
+    assert hermetic.compile(estimator, frame[frame.columns[::-1]].assign(target=0)).signature == expected.signature
+    with pytest.raises(CompileError, match=r"X_sample must fit the model: .* Missing: 'petal width \(cm\)'\."):
+        hermetic.compile(estimator, frame.iloc[:, :3])
+
+
+def test_limits_by_name_are_the_same_limits_in_any_order() -> None:
+    frame = load_iris(as_frame=True).data
+    estimator = LinearRegression().fit(frame, load_iris().target)
+    low, high = frame.min() - 1, frame.max() + 1
+    expected = hermetic.compile(estimator, input_range=(low.to_numpy(), high.to_numpy())).signature
+    backwards = list(frame.columns[::-1])
+    for limits in (
+        (low[backwards], high),
+        (dict(low[backwards]), dict(high)),
+        ({**low, "target": 0}, high[backwards]),
+        {name: (low[name], high[name]) for name in backwards},
+        pd.DataFrame([low, high])[backwards],
     ):
-        Sample(frame[list(reversed(names))], 4, names)
-    with pytest.raises(CompileError, match="Got 3 instead of '4 columns'"):
-        Sample(frame[list(names[:3])], 4, names)
+        assert hermetic.compile(estimator, input_range=limits).signature == expected
+    with pytest.raises(CompileError, match=r"input_range must fit the model: .* Missing: 'sepal length \(cm\)'"):
+        hermetic.compile(estimator, input_range=(low.iloc[1:], high))
+    step = pd.Series(0.5, low.index)[backwards]
+    step[backwards[0]] = 0.25
+    wide = (np.floor(low), np.ceil(high))
+    by_name = hermetic.compile(estimator, input_range=wide, input_step=step).signature
+    assert by_name == hermetic.compile(estimator, input_range=wide, input_step=step[frame.columns].to_numpy()).signature
+
+
+def test_errors_about_ranges_name_columns() -> None:
+    frame = load_iris(as_frame=True).data.rename(columns=lambda name: name.split(" (")[0].title())
+    estimator = LinearRegression().fit(frame, load_iris().target)
+    for sample, options, message in (
+        (frame.assign(**{"Petal Width": np.nan}), {}, "Column 'Petal Width' holds NaN"),
+        (frame.assign(**{"Sepal Width": 1.5}), {}, "Column 'Sepal Width' is always 1.5"),
+        (frame.assign(**{"Sepal Width": 1e300}), {}, "Column 'Sepal Width' of X_sample reaches"),
+        (frame, {"input_range": (0, 5)}, "Column 'Sepal Length' reaches from 4.3 to 7.9"),
+        (None, {"input_range": (0, [1, 1, 0, 1])}, "Got 0 and 0 for column 'Petal Length'"),
+        (None, {"input_range": (0, 1), "input_step": [1, 1, 1, 0.3]}, "steps of 0.3 for column 'Petal Width'"),
+        (None, {"input_range": (0, 1), "input_step": [1, 1, -1, 1]}, "Got -1 for column 'Petal Length'"),
+    ):
+        with pytest.raises(CompileError, match=message):
+            hermetic.compile(estimator, sample, **options)

@@ -12,6 +12,7 @@ from old_client import OldClient
 
 from encrypted.inference.eiclient import EILinearRegressionClient
 from encrypted.inference.eiserver import EIServer
+from hermetic.errors import SettingsError
 from hermetic.legacy.ckks import LegacyWeights, RotationKeys
 from hermetic.legacy.format import read_strings
 
@@ -135,6 +136,28 @@ def test_an_environment_variable_tells_an_unchanged_script(old: OldClient, monke
     monkeypatch.setenv("HERMETIC_LEGACY_CLIENTS", "maybe")
     with pytest.raises(ValueError, match="must be 1 or 0"):
         EIServer([[2.0]], [1.0])
+
+
+@pytest.mark.parametrize("word", ["1", "true", "yes", "TRUE", " 1 ", "please"])
+def test_an_operator_can_make_them_impossible(word: str, old: OldClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever asks, and however deep: an answer in this format needs weights that are encoded for it."""
+    monkeypatch.setenv("HERMETIC_FORBID_LEGACY_CLIENTS", word)
+    with pytest.raises(ValueError, match="HERMETIC_FORBID_LEGACY_CLIENTS is set"):
+        EIServer([[2.0]], [1.0], legacy_clients=True)
+    with pytest.raises(SettingsError, match="must not be answered"):
+        LegacyWeights(np.ones((1, 1)), np.ones(1))
+    monkeypatch.setenv("HERMETIC_LEGACY_CLIENTS", "1")
+    with pytest.raises(ValueError, match="HERMETIC_FORBID_LEGACY_CLIENTS is set"):
+        EIServer([[2.0]], [1.0])
+    new = EILinearRegressionClient()
+    server = EIServer([[2.0]], [1.0], legacy_clients=False)
+    assert new.decrypt(server.predict(new.encrypt([3.0]), new.get_public_keys()[1])) == pytest.approx([7], abs=1e-3)
+
+
+@pytest.mark.parametrize("word", ["", "0", "false", "no"])
+def test_a_plain_no_forbids_nothing(word: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HERMETIC_FORBID_LEGACY_CLIENTS", word)
+    assert LegacyWeights(np.ones((1, 1)), np.ones(1)).features == 1
 
 
 @pytest.mark.filterwarnings("ignore:answers")

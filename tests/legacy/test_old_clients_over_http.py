@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import os
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import jsonschema
 import numpy as np
+import psutil
 import pytest
 from old_client import OldClient
 
 from fitted import Fitted, digits, progression, tumours
 from hermetic.legacy.format import MAX_KEY_BYTES
-from live import Live, serving, serving_script
+from live import COMMAND, Live, serving, serving_script
 from serve.asking import Caller
 
 
@@ -117,6 +120,38 @@ def test_without_the_switch_nothing_of_it_is_there(tmp_path: Path, old: OldClien
         refused = score(service, old, old.encrypt(digits().X[0]))
         assert refused.status_code == 422 and "64 lower-case" in refused.json()["error"]
         assert not [entry for entry in service.log if entry.get("event") == "legacy_clients"]
+
+
+def test_it_can_be_made_impossible(tmp_path: Path, old: OldClient) -> None:
+    """Even where the front process let such a request through, no evaluation process would answer it."""
+    options = ("--forbid-legacy-clients",)
+    with serving(tmp_path, {"digits": digits().model}, *options) as service:
+        assert put(service, old).status_code == 422
+        for worker in psutil.Process(service.process.pid).children():
+            assert worker.environ()["HERMETIC_FORBID_LEGACY_CLIENTS"] == "1"
+    for variables, flags in (({"HERMETIC_LEGACY_CLIENTS": "1"}, options), ({}, ("--legacy-clients", *options))):
+        done = start(str(tmp_path / "models"), *flags, **variables)
+        assert done.returncode == 1
+        assert "legacy_clients must stay off where forbid_legacy_clients is on" in done.stderr
+
+
+def test_a_script_cannot_allow_what_is_forbidden(tmp_path: Path) -> None:
+    script = tmp_path / "score.py"
+    script.write_text(
+        "from encrypted.inference.eiserver import EIServer\n"
+        "def init(): EIServer([[1.0]], [0.0], legacy_clients=True)\n"
+        "def run(raw_data): ...\n"
+    )
+    done = start("--entry-script", str(script), "--forbid-legacy-clients")
+    assert done.returncode == 1
+    assert "HERMETIC_FORBID_LEGACY_CLIENTS is set" in done.stderr
+    with serving_script(script):
+        """Without the switch it starts."""
+
+
+def start(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    command = [COMMAND, "serve", "--port", "0", "--workers", "1", *arguments]
+    return subprocess.run(command, env=os.environ | variables, capture_output=True, text=True, check=False, timeout=120)
 
 
 def test_limits_count_old_clients_too(tmp_path: Path, old: OldClient) -> None:

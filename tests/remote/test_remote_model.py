@@ -112,11 +112,23 @@ def test_every_kind_of_input_goes_in_batches(kind: Any, connect: Connect, servic
     assert len(service.front.calls("POST", "/infer")) == 4
 
 
-def test_a_frame_in_batches_keeps_its_columns_checked(connect: Connect) -> None:
+def test_names_decide_in_batches_too(connect: Connect) -> None:
     remote, X = connect("diabetes", batch_size=16), diabetes().X[:50]
-    np.testing.assert_allclose(remote.predict(X), diabetes().scores[:50], rtol=0, atol=remote.signature.error)
-    with pytest.raises(InputError, match="columns must be"):
-        remote.predict(X[X.columns[::-1]])
+    backwards = X[X.columns[::-1]].assign(target=0)
+    for same in (X, backwards, backwards.to_dict("records"), backwards.to_dict("list"), backwards.to_records()):
+        np.testing.assert_allclose(remote.predict(same), diabetes().scores[:50], rtol=0, atol=remote.signature.error)
+    one = remote.predict(backwards.iloc[7])
+    np.testing.assert_allclose(one, diabetes().scores[7], rtol=0, atol=remote.signature.error)
+    with pytest.raises(InputError, match="Missing: 'age'"):
+        remote.predict(X.drop(columns="age"))
+
+
+def test_what_is_not_used_is_said_once_a_model(connect: Connect, caplog: pytest.LogCaptureFixture) -> None:
+    remote, X = connect("diabetes", batch_size=16), diabetes().X[:50].assign(ward=1, colour="red")
+    for _ in range(2):
+        remote.predict(X)
+    said = [one.getMessage() for one in caplog.records if one.name == "hermetic"]
+    assert said == ["columns that the model does not use are left out: 'ward', 'colour'"]
 
 
 def test_a_memory_mapped_file_is_read_piece_by_piece(connect: Connect, tmp_path: Any) -> None:

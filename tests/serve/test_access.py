@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -93,6 +94,66 @@ class TestFile:
         assert gate.caller(f"Bearer {first}").tenant == "acme"
         assert gate.caller(f"bearer {second}").tenant == "other"
 
+    def test_who_reads_it_goes_on_reading_it(self, tmp_path: Path) -> None:
+        """The service's group reads the file that an administrator changes."""
+        path = tmp_path / "tokens"
+        path.write_text("")
+        path.chmod(0o664)
+        access.append_line(path, token_line("acme", new_token()))
+        assert path.stat().st_mode & 0o777 == 0o640
+
+    @pytest.mark.parametrize("mode", [0o602, 0o646, 0o666, 0o777])
+    def test_a_file_that_everybody_may_write_is_refused(self, tmp_path: Path, mode: int) -> None:
+        path = tmp_path / "tokens"
+        path.write_text(token_line("acme", new_token()))
+        path.chmod(mode)
+        for use in (Gatekeeper, lambda file: access.append_line(file, token_line("acme", new_token()))):
+            with pytest.raises(SettingsError, match="must not be writable by everybody"):
+                use(path)
+        (tmp_path / "link").symlink_to(path)
+        with pytest.raises(SettingsError, match="must not be writable by everybody"):
+            Gatekeeper(tmp_path / "link")
+
+    def test_a_file_that_everybody_may_replace_is_refused(self, tmp_path: Path) -> None:
+        folder = tmp_path / "shared"
+        folder.mkdir()
+        (folder / "tokens").write_text(token_line("acme", new_token()))
+        folder.chmod(0o777)
+        with pytest.raises(SettingsError, match="not everybody can replace it"):
+            Gatekeeper(folder / "tokens")
+        folder.chmod(0o1777)  # as /tmp, and as Kubernetes mounts secrets: only the owner replaces a file
+        assert Gatekeeper(folder / "tokens").count == 1
+
+    def test_a_file_that_becomes_writable_while_it_is_used_changes_nothing(self, tmp_path: Path) -> None:
+        path, old, planted = tmp_path / "tokens", new_token(), new_token()
+        path.write_text(token_line("acme", old))
+        gate = Gatekeeper(path)
+        path.chmod(0o666)
+        path.write_text(token_line("mallory", planted))
+        gate.reload()
+        assert gate.caller(f"Bearer {old}").tenant == "acme"
+        with pytest.raises(RefusalError):
+            gate.caller(f"Bearer {planted}")
+
+    def test_revoking_takes_the_tenants_lines_and_leaves_the_rest(self, tmp_path: Path) -> None:
+        path = tmp_path / "tokens"
+        lines = [token_line(one, new_token()) for one in ("acme", "acme", "acme-2")]
+        path.write_text("\n".join(["# ours", *lines, "", "# end"]))
+        first, second, _ = access.read_tokens(path)
+        assert access.revoke(path, "acme", first.id) == 1
+        assert path.read_text().splitlines() == ["# ours", *lines[1:], "", "# end"]
+        assert access.revoke(path, "acme", second.sha256.hex().upper()) == 1
+        assert path.read_text().splitlines() == ["# ours", lines[2], "", "# end"]
+        for tenant, start in (("acme", ""), ("acme-2", first.id), ("nobody", "")):
+            with pytest.raises(SettingsError, match="There is none"):
+                access.revoke(path, tenant, start)
+
+    def test_commands_at_once_lose_no_line(self, tmp_path: Path) -> None:
+        path = tmp_path / "tokens"
+        with ThreadPoolExecutor(8) as threads:
+            list(threads.map(lambda i: access.append_line(path, token_line(f"t{i}", new_token())), range(40)))
+        assert {one.caller.tenant for one in access.read_tokens(path)} == {f"t{i}" for i in range(40)}
+
     def test_changes_take_effect_and_a_broken_file_changes_nothing(self, tmp_path: Path) -> None:
         path, old, new = tmp_path / "tokens", new_token(), new_token()
         path.write_text(token_line("acme", old))
@@ -140,8 +201,15 @@ class TestGatekeeper:
         assert gate.caller(f"Bearer {predicting}", PREDICT).tenant == "acme"
         assert gate.caller(f"Bearer {watching}", METRICS).tenant == "ops"
         for token, role in ((predicting, METRICS), (watching, PREDICT)):
-            with pytest.raises(RefusalError, match="must be one that this service knows"):
+            with pytest.raises(RefusalError, match=f"must have the role {role} here") as refused:
                 gate.caller(f"Bearer {token}", role)
+            assert (refused.value.status, refused.value.code) == (403, "wrong_role")
+
+    def test_an_expired_token_of_another_role_has_expired(self, path: Path) -> None:
+        old = new_token()
+        path.write_text(token_line("acme", old, expires=hours(-1)))
+        with pytest.raises(RefusalError, match="must not have expired"):
+            Gatekeeper(path).caller(f"Bearer {old}", METRICS)
 
     def test_every_hash_is_compared_in_constant_time(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """The number of comparisons does not depend on where, or whether, the token is in the file."""
@@ -256,8 +324,8 @@ def test_metrics_need_a_token_of_their_own(guarded: Live, tokens: dict[str, str]
         return httpx.get(guarded.url + address, headers={"Authorization": f"Bearer {tokens[name]}"}).status_code
 
     assert status("ops", "/metrics") == 200
-    assert status("acme", "/metrics") == 401
-    assert status("ops", "/models") == 401
+    assert status("acme", "/metrics") == 403
+    assert status("ops", "/models") == 403
     assert status("acme", "/models") == 200
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
@@ -22,9 +23,11 @@ from live import serving
 HERMETIC = str(Path(sys.executable).parent / "hermetic")
 
 
-def run(*arguments: str, status: int = 0) -> subprocess.CompletedProcess[str]:
+def run(*arguments: str, status: int = 0, umask: int = -1) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "COLUMNS": "200", "NO_COLOR": "1"}
-    done = subprocess.run([HERMETIC, *arguments], capture_output=True, text=True, check=False, env=environment)
+    done = subprocess.run(
+        [HERMETIC, *arguments], capture_output=True, text=True, check=False, env=environment, umask=umask
+    )
     assert done.returncode == status, done.stderr
     return done
 
@@ -76,6 +79,11 @@ class TestKeys:
         done = run("keys", "delete", "00" * 32, "--expired", "--store", store, status=1)
         assert "either keys or --expired" in done.stderr
 
+    def test_a_store_that_is_not_there_is_named_and_not_made(self, tmp_path: Path) -> None:
+        missing = tmp_path / "typo"
+        assert f"There is no {missing}" in run("keys", "list", "--store", str(missing), status=1).stderr
+        assert not missing.exists()
+
     def test_a_running_service_forgets_a_deleted_key(self, tmp_path: Path, store: str) -> None:
         options = ("--store", store, "--key-recheck", "0.2")
         with serving(tmp_path, {"petals": petals().model}, *options) as live:
@@ -101,6 +109,70 @@ class TestToken:
         assert str(gate.caller(f"Bearer {other}").rate) == "5/second"
         assert file.stat().st_mode & 0o077 == 0
 
+    @pytest.mark.parametrize("umask", [0o000, 0o022, 0o077, 0o277, 0o777])
+    def test_files_are_their_owners_alone_under_any_umask(self, tmp_path: Path, umask: int) -> None:
+        file, output = tmp_path / "tokens", tmp_path / "acme.token"
+        command = ["token", "new", "acme", "--file", str(file), "--output", str(output)]
+        done = run(*command, umask=umask)
+        assert not done.stdout
+        assert {one.stat().st_mode & 0o777 for one in (file, output)} == {0o600}
+        assert Gatekeeper(file).caller(f"Bearer {output.read_text().strip()}").tenant == "acme"
+
+    def test_a_link_to_the_tokens_file_stays_one(self, tmp_path: Path) -> None:
+        target, link = tmp_path / "elsewhere" / "tokens", tmp_path / "tokens"
+        target.parent.mkdir()
+        link.symlink_to(target)
+        for tenant in ("acme", "other"):  # first there is nothing behind it, then there is
+            token = run("token", "new", tenant, "--file", str(link)).stdout.strip()
+            assert link.is_symlink()
+            assert Gatekeeper(target).caller(f"Bearer {token}").tenant == tenant
+        run("token", "revoke", "acme", "--file", str(link))
+        assert link.is_symlink()
+        assert Gatekeeper(target).count == 1
+
+    def test_a_token_is_not_written_over_a_file_and_nothing_is_changed(self, tmp_path: Path) -> None:
+        file, output = tmp_path / "tokens", tmp_path / "acme.token"
+        output.write_text("mine")
+        for place in (output, tmp_path / "nowhere" / "acme.token", tmp_path):
+            done = run("token", "new", "acme", "--file", str(file), "--output", str(place), status=1)
+            assert str(place) in done.stderr
+        assert output.read_text() == "mine"
+        assert not file.exists()
+
+    def test_a_token_that_goes_into_an_open_file_is_remarked_on(self, tmp_path: Path) -> None:
+        for mode, remarked in ((0o644, True), (0o660, True), (0o600, False)):
+            target = tmp_path / f"{mode:o}"
+            target.touch()
+            target.chmod(mode)
+            with target.open("w") as stdout:
+                done = subprocess.run(
+                    [HERMETIC, "token", "new", "acme"], stdout=stdout, stderr=subprocess.PIPE, text=True, check=True
+                )
+            assert ("others can read" in done.stderr) is remarked
+            assert target.read_text().startswith("hermetic_")
+
+    def test_list_and_revoke(self, tmp_path: Path) -> None:
+        file = tmp_path / "tokens"
+        tokens = [run("token", "new", one, "--file", str(file)).stdout.strip() for one in ("acme", "acme", "other")]
+        run("token", "new", "ops", "--file", str(file), "--role", "metrics", "--days", "3", "--rate", "5/second")
+        text = run("token", "list", "--file", str(file)).stdout
+        listed = json.loads(run("token", "list", "--file", str(file), "--json").stdout)
+        assert [one["tenant"] for one in listed] == ["acme", "acme", "other", "ops"]
+        assert (listed[3]["role"], listed[3]["rate"], listed[3]["quota"]) == ("metrics", "5/second", None)
+        assert all(one["id"] in text and one["tenant"] in text for one in listed)
+        assert not any(token in text for token in tokens)
+        assert listed[0]["id"] == hashlib.sha256(tokens[0].encode()).hexdigest()[:12]
+        assert (
+            run("token", "revoke", "acme", "--id", listed[0]["id"], "--file", str(file)).stdout == "1 token revoked\n"
+        )
+        assert Gatekeeper(file).caller(f"Bearer {tokens[1]}").tenant == "acme"
+        run("token", "revoke", "acme", "--file", str(file))
+        assert [one["tenant"] for one in json.loads(run("token", "list", "--file", str(file), "--json").stdout)] == [
+            "other",
+            "ops",
+        ]
+        assert "There is none" in run("token", "revoke", "acme", "--file", str(file), status=1).stderr
+
     def test_without_a_file_the_line_is_shown(self, tmp_path: Path) -> None:
         done = run("token", "new", "ops", "--role", "metrics")
         (tmp_path / "tokens").write_text(done.stderr.splitlines()[-1])
@@ -112,6 +184,8 @@ class TestToken:
             (["Acme"], "a tenant must be"),
             (["acme", "--role", "admin"], "role must be"),
             (["acme", "--rate", "fast"], "600/minute"),
+            (["acme", "--days", "1e12"], "--days must be"),
+            (["acme", "--file", "/nowhere/tokens"], "/nowhere/tokens"),
         ],
     )
     def test_what_the_file_would_not_take_is_refused(self, arguments: list[str], message: str) -> None:

@@ -17,12 +17,14 @@ from typing import Any, TypeVar
 
 import obstore
 import pytest
-from stores import StoreAt, azurite, free_port, s3
+from stores import NAME, StoreAt, azurite, free_port, s3
 
 from hermetic.errors import SettingsError
+from hermetic.serve.clouds import read_connection_string
 from hermetic.serve.keycache import KeyCache
-from hermetic.serve.keystore import AsyncKeyStore, KeyStore, StoreError
+from hermetic.serve.keystore import AsyncKeyStore, KeyStore, StoreError, open_keys
 from hermetic.serve.refusals import RefusalError
+from hermetic.serve.settings import load_settings
 from hermetic.serve.stores import Store, open_store
 
 T = TypeVar("T")
@@ -172,6 +174,140 @@ def test_a_connection_string_must_be_whole(monkeypatch: pytest.MonkeyPatch) -> N
     with pytest.raises(SettingsError, match="must hold AccountName and AccountKey") as caught:
         open_store("az://keys")
     assert "secret" not in str(caught.value)
+
+
+KEY_TEXT = "c2VjcmV0LWtleQ=="
+
+
+@pytest.mark.parametrize(
+    ("text", "endpoint"),
+    [
+        ("AccountName=acme;AccountKey={key}", "https://acme.blob.core.windows.net"),
+        ("accountname=acme;ACCOUNTKEY={key}", "https://acme.blob.core.windows.net"),
+        (" AccountName = acme ; AccountKey = {key} ;", "https://acme.blob.core.windows.net"),
+        ("AccountName=acme;AccountKey={key};blobendpoint=http://h:1/acme/", "http://h:1/acme"),
+        ("AccountName=acme;AccountKey={key}; BlobEndpoint =http://h:1/acme", "http://h:1/acme"),
+        ("AccountName=acme;AccountKey={key};BLOBENDPOINT= https://h ", "https://h"),
+        (
+            "endpointsuffix=core.chinacloudapi.cn;AccountName=acme;AccountKey={key}",
+            "https://acme.blob.core.chinacloudapi.cn",
+        ),
+        ("DEFAULTENDPOINTSPROTOCOL=HTTP;AccountName=acme;AccountKey={key}", "http://acme.blob.core.windows.net"),
+        ("EndpointSuffix=;AccountName=acme;AccountKey={key}", "https://acme.blob.core.windows.net"),
+        ("QueueEndpoint=https://q;AccountName=acme;AccountKey={key}", "https://acme.blob.core.windows.net"),
+    ],
+)
+def test_a_connection_string_means_what_azures_tools_read_in_it(text: str, endpoint: str) -> None:
+    assert read_connection_string(text.format(key=KEY_TEXT)) == ("acme", KEY_TEXT, endpoint)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "BlobEndpont=http://h:1;AccountName=acme;AccountKey={key}",
+        "Blob Endpoint=http://h:1;AccountName=acme;AccountKey={key}",
+        '"AccountName=acme;AccountKey={key}"',
+        "AccountName=acme;accountname=other;AccountKey={key}",
+        "AccountName=acme;AccountKey={key};BlobEndpoint=h:1/acme",
+        "AccountName=acme;AccountKey={key};BlobEndpoint=http://h 1/acme",
+        "AccountName=acme;AccountKey={key};DefaultEndpointsProtocol=ftp",
+        "AccountName=acme;{key}",
+        "{key}",
+        "AccountKey={key}",
+        "AccountName=;AccountKey={key}",
+        "AccountName=acme",
+    ],
+)
+def test_a_connection_string_that_would_lead_elsewhere_is_refused(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", text.format(key=KEY_TEXT))
+    with pytest.raises(SettingsError, match="AZURE_STORAGE_CONNECTION_STRING") as caught:
+        open_store("az://keys")
+    assert KEY_TEXT not in str(caught.value)
+
+
+@pytest.mark.parametrize("variable", ["AWS_ENDPOINT", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"])
+def test_a_store_of_s3s_kind_is_reached_without_tls_where_its_address_says_so(
+    variable: str, s3_store: StoreAt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As MinIO is set up: the address alone, without AWS_ALLOW_HTTP."""
+    for name, value in s3_store.environment.items():
+        if name not in ("AWS_ENDPOINT", "AWS_ALLOW_HTTP"):
+            monkeypatch.setenv(name, value)
+    monkeypatch.setenv(variable, s3_store.environment["AWS_ENDPOINT"].replace("http://", "HTTP://") + "/ ")
+    keys, (key_id, data) = KeyStore(open_store(s3_store.url)), made()
+    keys.check()
+    keys.create("acme", key_id, data)
+    assert keys.read("acme", key_id) == data
+
+
+@pytest.mark.parametrize("endpoint", ["minio:9000", "minio", "tcp://minio:9000", "http://", "http://h:99999"])
+@pytest.mark.parametrize(("variable", "url"), [("AWS_ENDPOINT", "s3://keys"), ("AZURE_STORAGE_ENDPOINT", "az://keys")])
+def test_an_endpoint_that_is_no_url_is_named(
+    variable: str, url: str, endpoint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, endpoint)
+    with pytest.raises(SettingsError, match=f"{variable} must be a URL"):
+        open_store(url)
+
+
+def test_an_environment_that_makes_no_url_is_refused_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "not valid")
+    with pytest.raises(SettingsError, match=r"must answer.*AWS_REGION"):
+        open_keys(load_settings({"store": "s3://keys"}))
+
+
+@pytest.mark.parametrize("kind", ["az", "s3_store"])
+def test_a_bucket_or_container_that_is_missing_is_refused_at_the_start(
+    kind: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store_at: StoreAt = request.getfixturevalue(kind)
+    for name, value in store_at.environment.items():
+        monkeypatch.setenv(name, value)
+    url = store_at.url.replace(NAME, "no-such-place")
+    monkeypatch.setenv("HERMETIC_STORE", url)
+    with pytest.raises(SettingsError, match=r"HERMETIC_STORE.* must answer.*container or bucket") as caught:
+        open_keys(load_settings({}))
+    assert url in str(caught.value)
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o077, 0o277, 0o777])
+def test_a_directory_is_its_owners_alone_under_any_umask(umask: int, tmp_path: Path) -> None:
+    before = os.umask(umask)
+    try:
+        keys, (key_id, data) = KeyStore(open_store(str(tmp_path / "var" / "lib" / "keys"))), made()
+        keys.create("acme", key_id, data)
+        assert keys.read("acme", key_id) == data
+    finally:
+        os.umask(before)
+    for path in (tmp_path / "var").rglob("*"):
+        assert path.stat().st_mode & 0o777 == (0o700 if path.is_dir() else 0o600), path
+    assert (tmp_path / "var").stat().st_mode & 0o777 == 0o700
+
+
+def test_a_directory_by_its_url_and_below_the_home_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for url, path in (("~/a", "a"), (f"file://{tmp_path}/b%20c", "b c"), (f"file://localhost{tmp_path}/d", "d")):
+        open_store(url)
+        assert (tmp_path / path).is_dir()
+    for url in ("file://~/keys", "file://host/keys", "file:keys"):
+        with pytest.raises(SettingsError, match="must be file:///whole/path"):
+            open_store(url)
+
+
+@pytest.mark.parametrize(
+    "url", ["az://", "s3:///prefix", "az://key@container", "s3://bucket/p?x=1", "gs://b#f", "s3://b c"]
+)
+def test_a_url_that_lacks_a_name_or_holds_more_is_refused(url: str) -> None:
+    with pytest.raises(SettingsError, match="and hold nothing else"):
+        open_store(url)
+
+
+def test_a_directory_that_cannot_be_one_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for path in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(SettingsError, match=f"{path} must be a directory"):
+            open_store(str(path))
 
 
 def test_a_store_that_is_gone_is_refused_at_the_start_and_503_later(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from hermetic.errors import SettingsError
+from hermetic.serve.checks import check_files
 from hermetic.serve.limits import Rate
-from hermetic.serve.settings import Settings, all_settings, load_settings
+from hermetic.serve.settings import GROUPS, Settings, all_settings, load_settings
 
 ROOT = Path(__file__).parent.parent.parent
 HERMETIC = str(Path(sys.executable).parent / "hermetic")
@@ -32,7 +33,7 @@ def test_a_flag_beats_the_environment_which_beats_the_file(tmp_path: Path, monke
     settings = load_settings({"workers": 3}, file)
     assert (settings.port, settings.queue, settings.workers) == (1, 2, 3)
     assert settings.rate == Rate(600, 60)
-    assert settings.models == (Path("a"), Path("b"))
+    assert settings.models == (tmp_path / "a", tmp_path / "b")
 
 
 def test_flags_that_are_not_given_change_nothing() -> None:
@@ -68,12 +69,174 @@ def test_the_file_must_be_there_and_hold_known_names(tmp_path: Path) -> None:
             load_settings({}, tmp_path / "bad.toml")
 
 
+SECRET = "hermetic_secret-token"
+
+
+@pytest.mark.parametrize("name", ["port", "workers", "key_days", "public_models", "log_level", "rate", "max_samples"])
+def test_a_bad_value_names_where_it_came_from(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "hermetic.toml"
+    file.write_text(f"{name} = '{SECRET}'\n")
+    variable = f"HERMETIC_{name.upper()}"
+    for given, config, source in (
+        ({name: SECRET}, None, f"--{name.replace('_', '-')}"),
+        ({}, file, str(file)),
+        ({}, None, variable),
+    ):
+        if source == variable:
+            monkeypatch.setenv(variable, SECRET)
+        with pytest.raises(SettingsError) as caught:
+            load_settings(given, config)
+        assert name in str(caught.value)
+        assert source in str(caught.value)
+
+
+def test_settings_that_do_not_go_together_name_where_each_came_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "hermetic.toml"
+    file.write_text("legacy_clients = true\n")
+    monkeypatch.setenv("HERMETIC_FORBID_LEGACY_CLIENTS", "1")
+    with pytest.raises(SettingsError, match="legacy_clients must stay off") as caught:
+        load_settings({}, file)
+    assert str(file) in str(caught.value)
+    assert "HERMETIC_FORBID_LEGACY_CLIENTS" in str(caught.value)
+
+
+def test_a_misspelt_name_is_told_the_right_one(tmp_path: Path) -> None:
+    file = tmp_path / "hermetic.toml"
+    for wrong, right in (("queue-timeout", "queue_timeout"), ("worker", "workers"), ("token", "tokens")):
+        file.write_text(f"{wrong} = 1\n")
+        with pytest.raises(SettingsError, match=f"{wrong} .* is not a setting: did you mean {right}"):
+            load_settings({}, file)
+
+
+@pytest.mark.parametrize("address", ["tcp://10.0.0.1:8000", "udp://10.0.0.1:53", "sctp://[fd00::1]:9", "tcp://h:1"])
+def test_what_kubernetes_sets_for_a_service_called_hermetic_is_passed_over(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host, port = "10.0.0.1", "8000"
+    for name, value in {
+        "HERMETIC_PORT": address,
+        "HERMETIC_SERVICE_HOST": host,
+        "HERMETIC_SERVICE_PORT": port,
+        "HERMETIC_SERVICE_PORT_HTTP": port,
+        "HERMETIC_PORT_8000_TCP": address,
+        "HERMETIC_PORT_8000_TCP_PROTO": "tcp",
+        "HERMETIC_PORT_8000_TCP_PORT": port,
+        "HERMETIC_PORT_8000_TCP_ADDR": host,
+    }.items():
+        monkeypatch.setenv(name, value)
+    settings = load_settings({})
+    assert (settings.host, settings.port) == ("127.0.0.1", 8000)
+    assert not settings.is_given("port")
+    assert load_settings({"port": 1}).port == 1
+
+
+def test_blanks_around_a_variable_do_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    for value, port in ((" 9000\n", 9000), ("  ", 8000), ("", 8000)):
+        monkeypatch.setenv("HERMETIC_PORT", value)
+        assert load_settings({}).port == port
+
+
+ALL_PATHS = ("entry_script", "tokens", "tls_certificate", "tls_key", "tls_client_ca", "store", "model_dir")
+
+
+@pytest.mark.parametrize("source", ["flags", "environment", "toml"])
+def test_a_tilde_is_the_home_directory_wherever_a_path_is_given(
+    source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    given = dict.fromkeys(ALL_PATHS, "~/a/b")
+    file = tmp_path / "below" / "hermetic.toml"
+    file.parent.mkdir()
+    if source == "environment":
+        for name, value in given.items():
+            monkeypatch.setenv(f"HERMETIC_{name.upper()}", value)
+    file.write_text("".join(f"{name} = '{value}'\n" for name, value in given.items()) if source == "toml" else "")
+    settings = load_settings(given if source == "flags" else {}, Path("~/below/hermetic.toml"))
+    assert {str(getattr(settings, name)) for name in ALL_PATHS} == {str(tmp_path / "a" / "b")}
+
+
+def test_models_with_a_tilde(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for text, names in (("~/a", ["a"]), ('["~/a", "~/b"]', ["a", "b"])):
+        monkeypatch.setenv("HERMETIC_MODELS", text)
+        assert load_settings({}).models == tuple(tmp_path / one for one in names)
+    assert load_settings({"models": [Path("~/c")]}).models == (tmp_path / "c",)
+    monkeypatch.setenv("HERMETIC_MODELS", "[a")
+    with pytest.raises(SettingsError, match=r"models \(HERMETIC_MODELS\) must be a path, or a JSON list"):
+        load_settings({})
+
+
+def test_the_default_store_is_below_the_home_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (documented,) = [one.default for one in all_settings() if one.name == "store"]
+    for state, store in (
+        (None, tmp_path / ".local/state/hermetic/keys"),
+        ("", tmp_path / ".local/state/hermetic/keys"),
+        ("relative", tmp_path / ".local/state/hermetic/keys"),  # as the XDG specification asks
+        ("~/state", tmp_path / "state/hermetic/keys"),
+        ("/var/state", Path("/var/state/hermetic/keys")),
+    ):
+        monkeypatch.delenv("XDG_STATE_HOME", raising=False)
+        if state is not None:
+            monkeypatch.setenv("XDG_STATE_HOME", state)
+        assert load_settings({}).store == str(store)
+    assert load_settings({"store": documented}).store == str(tmp_path / ".local/state/hermetic/keys")
+
+
+def test_a_home_that_nobody_has_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HERMETIC_TOKENS", "~nobody-of-this-name/tokens")
+    with pytest.raises(SettingsError, match=r"tokens \(HERMETIC_TOKENS\) must not start with ~"):
+        load_settings({})
+
+
+def test_relative_paths_in_the_file_start_where_it_lies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "etc"
+    folder.mkdir()
+    (folder / "hermetic.toml").write_text("".join(f"{name} = '../x/y'\n" for name in ALL_PATHS))
+    (folder / "models.toml").write_text("models = ['m', '/n', 'o/p']\n")
+    monkeypatch.chdir(tmp_path)
+    for file in (Path("etc/hermetic.toml"), folder / "hermetic.toml"):
+        settings = load_settings({}, file)
+        assert {str(getattr(settings, name)) for name in ALL_PATHS} == {f"{folder}/../x/y"}
+        assert load_settings({}, file.with_name("models.toml")).models == (folder / "m", Path("/n"), folder / "o/p")
+    for store in ("memory://", "az://container/prefix", "s3://bucket", "file:///keys"):
+        (folder / "hermetic.toml").write_text(f"store = '{store}'\n")
+        assert load_settings({}, folder / "hermetic.toml").store == store
+
+
+@pytest.mark.parametrize("name", ["tokens", "tls_certificate", "tls_key", "tls_client_ca", "entry_script", "model_dir"])
+def test_a_file_that_is_missing_is_named_with_its_path_and_source(name: str, tmp_path: Path) -> None:
+    script, missing, config = tmp_path / "score.py", tmp_path / "missing", tmp_path / "hermetic.toml"
+    script.write_text("")
+    others = {"entry_script": script, "tls_certificate": script, "tls_key": script}
+    config.write_text(f"{name} = '{missing}'\n")
+    given = {other: path for other, path in others.items() if other != name}
+    for settings, source in (
+        (load_settings({**given, name: missing}), f"--{name.replace('_', '-')}"),
+        (load_settings(given, config), f"{name} in {config}"),
+    ):
+        with pytest.raises(SettingsError, match=f"There is no such path: {missing}") as caught:
+            check_files(settings)
+        assert str(caught.value).startswith(source)
+
+
+def test_a_file_that_is_a_directory_or_a_model_that_is_missing_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=f"--tokens must be .* {tmp_path} is a directory"):
+        check_files(load_settings({"tokens": tmp_path}))
+    with pytest.raises(SettingsError, match=f"There is no such path: {tmp_path}/typo"):
+        check_files(load_settings({"models": (tmp_path, tmp_path / "typo")}))
+
+
 def test_a_wrong_value_is_not_repeated_in_the_message(monkeypatch: pytest.MonkeyPatch) -> None:
     """Someone may have put a secret into the wrong variable."""
-    monkeypatch.setenv("HERMETIC_PORT", "hermetic_secret-token")
-    with pytest.raises(SettingsError) as caught:
-        load_settings({})
-    assert "secret" not in str(caught.value)
+    for name in ("PORT", "RATE", "QUOTA", "PUBLIC_MODELS", "LOG_LEVEL", "CORS_ORIGIN"):
+        monkeypatch.setenv(f"HERMETIC_{name}", SECRET)
+        with pytest.raises(SettingsError) as caught:
+            load_settings({})
+        assert SECRET not in str(caught.value)
+        monkeypatch.delenv(f"HERMETIC_{name}")
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2", "::1", "localhost"])
@@ -113,6 +276,8 @@ def test_the_command_has_every_setting_as_a_flag() -> None:
     for one in all_settings():
         if one.name != "models":
             assert f" {one.flag} " in done.stdout
+    places = [done.stdout.index(f" {group} ") for group in GROUPS.values()]
+    assert places == sorted(places)
 
 
 def test_the_table_is_what_the_settings_say() -> None:

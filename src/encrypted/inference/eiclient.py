@@ -36,6 +36,8 @@ class EILinearRegressionClient:
     ----------
     secret_key
         From :meth:`secret_key`, to be the same client again; by default a fresh key. Keys of 0.9 are of another scheme.
+        The longer one is used, the more a server can watch: do not let it see whether an answer decrypted, and change
+        the key when one did not.
     session_id
         Kept for the signature's sake: a name for this client's messages, 32 random characters by default.
     verbose
@@ -76,7 +78,8 @@ class EILinearRegressionClient:
         Parameters
         ----------
         values
-            Shape (d,), real numbers.
+            Shape (d,), real numbers in the order of the server's coefficients: this client knows no model and so no
+            names, and those of a Series do not count.
 
         Returns
         -------

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from functools import cached_property
 
 from hermetic.arrays import Reals
+from hermetic.legacy import check_allowed
 from hermetic.legacy.ckks import LegacyWeights, RotationKeys
 from hermetic.legacy.format import read_strings
 
@@ -26,14 +27,15 @@ def switched_on(asked: bool | None) -> bool:
     Raises
     ------
     ValueError
-        If the environment says neither 1 nor 0.
+        If the environment says neither 1 nor 0, or the operator forbids what is asked for.
     """
-    if asked is not None:
-        return asked
     value = os.environ.get(SWITCH, "").lower()
-    if value not in ("", "0", "1", "false", "true"):
+    if asked is None and value not in ("", "0", "1", "false", "true"):
         raise ValueError(f"{SWITCH} must be 1 or 0. It is neither.")
-    return value in ("1", "true")
+    wanted = value in ("1", "true") if asked is None else asked
+    if wanted:
+        check_allowed()
+    return wanted
 
 
 class LegacyClients:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -21,8 +23,17 @@ from .serve import PASSED_ON, serve
 from .signature import signature
 
 
+def _at_home(word: str) -> str:
+    """``~/…`` below the home directory, as shells write it, also where none did: ``--file=~/tokens``."""
+    option, equals, value = word.partition("=") if word.startswith("--") else ("", "", word)
+    return f"{option}{equals}{Path(value).expanduser()}" if value == "~" or value.startswith("~/") else word
+
+
 class _Commands(TyperGroup):
     """Shows every error that Hermetic raises on purpose as one line on stderr and exits with code 1."""
+
+    def main(self, args: Sequence[str] | None = None, *rest: Any, **options: Any) -> Any:
+        return super().main([_at_home(one) for one in (sys.argv[1:] if args is None else args)], *rest, **options)
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -43,15 +54,17 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("compile")(compile_estimator)
-app.command("inspect")(inspect)
-app.command("signature")(signature)
-app.command("predict")(predict)
-app.command("demo")(demo)
-app.command("serve", context_settings=PASSED_ON)(serve)
-app.command("deploy")(deploy)
-app.add_typer(keys.app, name="keys")
-app.add_typer(token.app, name="token")
+_MODELS, _PREDICTIONS, _SERVICE = "Models", "Predictions", "The service"
+
+app.command("compile", rich_help_panel=_MODELS)(compile_estimator)
+app.command("inspect", rich_help_panel=_MODELS)(inspect)
+app.command("signature", rich_help_panel=_MODELS)(signature)
+app.command("predict", rich_help_panel=_PREDICTIONS)(predict)
+app.command("demo", rich_help_panel=_PREDICTIONS)(demo)
+app.command("serve", rich_help_panel=_SERVICE, context_settings=PASSED_ON)(serve)
+app.command("deploy", rich_help_panel=_SERVICE)(deploy)
+app.add_typer(keys.app, name="keys", rich_help_panel=_SERVICE)
+app.add_typer(token.app, name="token", rich_help_panel=_SERVICE)
 
 
 def _show_version(wanted: bool) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from ..compiler import compile_model
-from ..compiler.reading import column_names, read_model
+from ..compiler.reading import read_model
 from .console import stdout
 from .estimators import load_estimator
 from .report import show_report
@@ -60,7 +60,7 @@ def compile_estimator(  # noqa: PLR0913, PLR0917
     fitted = load_estimator(estimator, trust_pickle=trust_pickle)
     model = compile_model(
         fitted,
-        None if sample is None else read_samples(sample, _names(fitted), read_model(fitted).linear.feature_map),
+        None if sample is None else _sample(sample, fitted),
         public=public or (),
         name=name or output.stem,
         input_range=limits,
@@ -79,8 +79,6 @@ def compile_estimator(  # noqa: PLR0913, PLR0917
     )
 
 
-def _names(fitted: Any) -> list[str] | None:
-    if isinstance(fitted, Path):
-        return column_names(fitted)
-    names = getattr(fitted, "feature_names_in_", None)
-    return None if names is None else [str(one) for one in names]
+def _sample(source: str, fitted: Any) -> Any:
+    linear = read_model(fitted).linear
+    return read_samples(source, linear.feature_names, linear.feature_map)

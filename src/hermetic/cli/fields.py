@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -25,13 +26,13 @@ class Fields:
         fits = all(column < len(fields) for column in self._texts)
         return bool(self._texts) and fits and all(fields[i] in known for i, known in self._texts.items())
 
-    def read(self, name: str, line: int, fields: list[str]) -> npt.NDArray[Any]:
+    def read(self, fields: list[str], wrong: Callable[[int, str], InputError]) -> npt.NDArray[Any]:
         """The values of a line: float64, or objects where some are categories or of columns that are not used.
 
         Raises
         ------
         InputError
-            For a field that must be a number, and is not.
+            What ``wrong`` makes of the number of a field and its text, if it must be a number and is not.
         """
         try:
             if not self._categories:
@@ -39,7 +40,7 @@ class Fields:
         except ValueError:
             pass
         if self._features is None:
-            return np.array([_number(name, line, i, field) for i, field in enumerate(fields)], dtype=np.float64)
+            return np.array([_number(i, field, wrong) for i, field in enumerate(fields)], dtype=np.float64)
         used, missing = self._features.used, self._features.missing
         values = np.zeros(len(fields), dtype=object if self._categories or not used.all() else np.float64)
         for i, field in enumerate(fields):
@@ -47,7 +48,7 @@ class Fields:
                 values[i] = _value(field, self._texts[i])
             elif i >= len(used) or used[i]:
                 empty = i < len(missing) and missing[i] and not field.strip()
-                values[i] = math.nan if empty else _number(name, line, i, field)
+                values[i] = math.nan if empty else _number(i, field, wrong)
         return values
 
 
@@ -60,9 +61,9 @@ def is_number(field: str) -> bool:
     return True
 
 
-def _number(name: str, line: int, column: int, field: str) -> float:
+def _number(column: int, field: str, wrong: Callable[[int, str], InputError]) -> float:
     if not is_number(field):
-        raise InputError(f"{name}, line {line}, column {column + 1}: must be a number. Got {field!r} instead.")
+        raise wrong(column, field)
     return float(field)
 
 

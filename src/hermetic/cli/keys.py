@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -71,14 +70,11 @@ def delete_keys(
 @contextlib.contextmanager
 def _opened(store: str | None, config: Path | None) -> Iterator[KeyStore]:
     need_serve()
-    from ..serve.keystore import KeyStore, StoreError
+    from ..serve.keystore import StoreError, open_keys
     from ..serve.settings import load_settings
-    from ..serve.stores import open_store
 
-    settings = load_settings({"store": store}, config)
-    lifetime = timedelta(days=settings.key_days) if settings.key_days else None
     try:
-        yield KeyStore(open_store(settings.store), lifetime)
+        yield open_keys(load_settings({"store": store}, config), create=False)
     except StoreError as error:
         raise SettingsError(str(error)) from None
 

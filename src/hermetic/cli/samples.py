@@ -7,6 +7,7 @@ import io
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -15,10 +16,10 @@ import numpy.typing as npt
 
 from ..errors import InputError
 from ..features import FeatureMap
+from ..named_inputs import in_order, places
 from .fields import Fields, is_number
 
 STDIN = "-"
-_SHOWN = 5
 
 Samples = npt.NDArray[Any]
 
@@ -31,7 +32,8 @@ def read_samples(source: str, names: Sequence[str] | None, features: FeatureMap 
     source
         The path of a ``.npy`` or ``.csv`` file, or ``-`` for CSV on standard input.
     names
-        The columns that a CSV header must have, in this order; ``None`` allows any.
+        The model's columns, in whose order a CSV header, or the fields of an array, are put; those that it does not
+        use are left out. ``None`` takes columns as they come.
     features
         The public features of the model: which columns are categories or not used, and may be texts, and which may be
         empty.
@@ -39,7 +41,7 @@ def read_samples(source: str, names: Sequence[str] | None, features: FeatureMap 
     Returns
     -------
     Samples
-        The array of a ``.npy`` file as it is; (n, columns) from CSV.
+        The array of a ``.npy`` file, but for the order of its fields; (n, columns) from CSV.
 
     Raises
     ------
@@ -51,7 +53,8 @@ def read_samples(source: str, names: Sequence[str] | None, features: FeatureMap 
         with _open_text(source) as file:
             return _read_csv("standard input" if source == STDIN else source, file, names, Fields(features))
     if suffix == ".npy":
-        return _read_npy(source)
+        array: Samples = in_order(_read_npy(source), names)
+        return array
     raise InputError(
         f"samples must be a .npy or .csv file, or - for CSV on standard input. Got {source} instead: "
         "other formats must be turned into one row of numbers a sample first."
@@ -89,20 +92,31 @@ def _read_npy(source: str) -> Samples:
 def _read_csv(name: str, file: TextIO, names: Sequence[str] | None, form: Fields) -> Samples:
     rows: list[Samples] = []
     width: int | None = None
+    taken: list[int] | None = None
     try:
         for line, fields in _records(file):
             if width is None:
                 width = len(fields)
-                if not form.are_known(fields) and _is_header(name, fields, names):
+                if not form.are_known(fields) and _is_header(fields, names):
+                    taken = _taken(name, fields, names)
                     continue
             if len(fields) != width:
                 raise InputError(f"{name}, line {line}: must have {width} columns. Got {len(fields)} instead.")
-            rows.append(form.read(name, line, fields))
+            wrong = partial(_no_number, name, line, taken, names)
+            rows.append(form.read(fields if taken is None else [fields[i] for i in taken], wrong))
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{name} must be CSV text in UTF-8: {error}.") from error
     if not rows:
         raise InputError(f"{name} must hold at least one sample. It holds none.")
     return np.stack(rows)
+
+
+def _no_number(
+    name: str, line: int, taken: list[int] | None, names: Sequence[str] | None, column: int, field: str
+) -> InputError:
+    """Says where in the file the field is, from 1 on, and what its column is called there."""
+    place, what = (column, "") if taken is None or names is None else (taken[column], f" for {names[column]!r}")
+    return InputError(f"{name}, line {line}, column {place + 1}: must be a number. Got {field!r}{what} instead.")
 
 
 def _records(file: Iterable[str]) -> Iterator[tuple[int, list[str]]]:
@@ -111,28 +125,19 @@ def _records(file: Iterable[str]) -> Iterator[tuple[int, list[str]]]:
     return ((reader.line_num, fields) for fields in reader if any(map(str.strip, fields)))
 
 
-def _is_header(name: str, fields: list[str], names: Sequence[str] | None) -> bool:
-    """Whether the first line names the columns; it does when it holds the model's names, or no number at all."""
-    found = [field.strip() for field in fields]
-    if names is not None and found == list(names):
+def _is_header(fields: list[str], names: Sequence[str] | None) -> bool:
+    """Whether the first line names the columns: it holds all names of the model, or one that is no number, or no number
+    at all.
+    """
+    found, known = {field.strip() for field in fields}, set(names or ())
+    if known and known <= found:
         return True
-    if any(map(is_number, found)):
-        return False
-    if names is not None:
-        raise InputError(f"{name}: {_wrong_columns(found, names)}")
-    return True
+    return any(not is_number(one) for one in known & found) or not any(map(is_number, found))
 
 
-def _wrong_columns(found: list[str], names: Sequence[str]) -> str:
-    missing = [one for one in names if one not in found]
-    unknown = [one for one in found if one not in names]
-    expected = f"the columns must be {_listed(names)}."
-    if missing or unknown:
-        parts = [f"{_listed(group)} {verb}" for group, verb in ((missing, "missing"), (unknown, "not known")) if group]
-        return f"{expected} Got {' and '.join(parts)}."
-    return f"{expected} Got the same in another order or twice: {_listed(found)}."
-
-
-def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(map(repr, names[:_SHOWN]))
-    return f"{shown}, … ({len(names)} in all)" if len(names) > _SHOWN else shown
+def _taken(name: str, fields: list[str], names: Sequence[str] | None) -> list[int] | None:
+    """The numbers of the columns that the model takes, in its order."""
+    try:
+        return None if names is None else places([field.strip() for field in fields], names)
+    except InputError as error:
+        raise InputError(f"{name}: {error}") from None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import SettingsError
+from .console import stdout
+from .tables import facts
 
 if TYPE_CHECKING:
     from ..serve.settings import Setting
@@ -18,10 +20,15 @@ if TYPE_CHECKING:
 PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 """How :func:`serve` is registered: it reads its arguments itself, as they need the libraries of ``hermetic[serve]``."""
 
-_LIBRARIES = ("obstore", "pydantic_settings", "starlette", "uvicorn", "watchfiles", "prometheus_client")
+_LIBRARIES = ("obstore", "pydantic", "starlette", "uvicorn", "watchfiles", "prometheus_client")
 
 ConfigOption = Annotated[
     Path | None, typer.Option("--config", help="TOML file of settings.", metavar="FILE", show_default=False)
+]
+
+CheckOption = Annotated[
+    bool,
+    typer.Option("--check", help="Load everything, say what would be served, and end.", show_default=False),
 ]
 
 
@@ -43,17 +50,30 @@ def _command() -> Callable[..., None]:
     need_serve()
     from ..serve.settings import all_settings
 
-    def command(config: Path | None = None, **given: Any) -> None:
+    def command(config: Path | None = None, check: bool = False, **given: Any) -> None:
+        from ..serve.run import check as try_out
         from ..serve.run import serve as run
         from ..serve.settings import load_settings
 
-        run(load_settings(given, config))
+        settings = load_settings(given, config)
+        _show(try_out(settings)) if check else run(settings)
 
     options = [inspect.Parameter("config", inspect.Parameter.KEYWORD_ONLY, annotation=ConfigOption, default=None)]
+    options += [inspect.Parameter("check", inspect.Parameter.KEYWORD_ONLY, annotation=CheckOption, default=False)]
     options += [_parameter(one) for one in all_settings()]
     command.__signature__ = inspect.Signature(options)  # type: ignore[attr-defined]
     command.__annotations__ = {one.name: one.annotation for one in options}
     return command
+
+
+def _show(found: Mapping[str, Any]) -> None:
+    """What ``--check`` found out."""
+    stdout().print("The service would start.")
+    stdout().print(facts({name: _words(value) for name, value in found.items()}))
+
+
+def _words(value: Any) -> str:
+    return ", ".join(value) or "none" if isinstance(value, list) else str(value)
 
 
 def _parameter(setting: Setting) -> inspect.Parameter:
@@ -62,5 +82,6 @@ def _parameter(setting: Setting) -> inspect.Parameter:
         annotation = Annotated[list[Path] | None, typer.Argument(help=setting.description, show_default=False)]
     else:
         shown = f"{setting.description} (default: {setting.default})" if setting.default else setting.description
-        annotation = Annotated[setting.kind | None, typer.Option(setting.flag, help=shown, show_default=False)]
+        option = typer.Option(setting.flag, help=shown, show_default=False, rich_help_panel=setting.group)
+        annotation = Annotated[setting.kind | None, option]
     return inspect.Parameter(setting.name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation, default=None)

@@ -21,6 +21,7 @@ from .linear import LinearMap, affine
 from .planner import Choice, choose
 from .published import check_published
 from .reading import read_model
+from .sample import in_model_order
 from .source import Source
 from .unused import without_unused_texts
 from .verify import rows_to_verify, verify
@@ -52,8 +53,9 @@ def compile_model(  # noqa: PLR0913
         of Linear layers, or an ONNX model or the name of its file, affine up to its scores.
     X_sample
         Inputs as clients will send them: an array (n, d) or (d,), a DataFrame or a sparse matrix; a few thousand rows
-        suffice. Their range, widened and rounded, becomes public. 8-bit pixels (as integers, or divided by 255) and
-        whole numbers are recognised, and encrypted exactly.
+        suffice. Columns with the names of fitting may be in any order, others among them. Their range, widened and
+        rounded, becomes public. 8-bit pixels (as integers, or divided by 255) and whole numbers are recognised, and
+        encrypted exactly.
     name
         The model's public name; by default the estimator's class in lower case.
     features
@@ -70,7 +72,8 @@ def compile_model(  # noqa: PLR0913
         KBinsDiscretizer, are computed by clients, who must know their parameters; what learns nothing from data, such
         as PolynomialFeatures, needs no word.
     input_range
-        (smallest, largest) of every input, numbers or arrays (inputs,), instead of the sample's.
+        (smallest, largest) of every input, instead of the sample's: numbers, arrays (inputs,), or Series and mappings
+        by the names of columns; or (smallest, largest) under each name.
     input_step
         The step of exact inputs, a number or an array (d,), where every input is smallest + a multiple of it; 0 if
         inputs are any real numbers, although those of the sample are not.
@@ -108,6 +111,8 @@ def compile_model(  # noqa: PLR0913
     _check_options(name, profile, tolerance, flooding)
     # 1. The estimator as an affine map over reals, scalers folded in, of public features where it has non-linear steps.
     read = read_model(estimator, labels)
+    if features is None:
+        X_sample = in_model_order(X_sample, read.linear.feature_names, "X_sample")
     own = without_unused_texts(read.linear, X_sample)
     features, backbone, X_sample = _public_part(features, own, X_sample)
     linear = own if features is None else _on(features, own)

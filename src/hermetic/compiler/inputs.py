@@ -7,6 +7,7 @@ get the range of their type. Pass ``input_range`` to publish nothing that was le
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,8 @@ import numpy.typing as npt
 from ..arrays import Reals
 from ..errors import CompileError
 from ..inputs.grid import ON_GRID, Grid
-from .sample import Sample
+from ..named_inputs import called
+from .sample import Sample, in_model_order
 
 _MARGIN = 0.1
 _BYTE = 255
@@ -59,7 +61,13 @@ class InputRange:
         return Grid(self.lower + below * self.step, self.step, -below, steps - below, exact=True, groups=self.groups)
 
 
-def input_range(features: int, sample: Sample | None, limits: Limits | None, step: npt.ArrayLike | None) -> InputRange:
+def input_range(
+    features: int,
+    sample: Sample | None,
+    limits: Limits | None,
+    step: npt.ArrayLike | None,
+    names: Sequence[str] | None = None,
+) -> InputRange:
     """The range of every feature.
 
     Parameters
@@ -72,16 +80,18 @@ def input_range(features: int, sample: Sample | None, limits: Limits | None, ste
         (smallest, largest), each a number or of shape (d,); None reads them from the sample.
     step
         The exact step, a number or of shape (d,); 0 if inputs are any real numbers; None finds it in the sample.
+    names
+        Those of the features, or None. Limits and steps that have names are put in their order.
 
     Raises
     ------
     CompileError
         If neither tells the range of a feature, or they contradict each other.
     """
-    steps = None if step is None else per_input(step, features, "input_step")
+    steps = None if step is None else per_input(step, features, "input_step", names)
     real = steps is not None and not steps.any()
     if limits is not None:
-        lower, upper = limits_of(limits, features)
+        lower, upper = limits_of(limits, features, names)
         found = None if steps is not None or sample is None else _found_step(sample)
         if found is not None and _divides(found, lower, upper):
             steps = np.full(features, found)
@@ -94,23 +104,35 @@ def input_range(features: int, sample: Sample | None, limits: Limits | None, ste
     else:
         lower, upper, steps = _from_sample(sample)
     found_range = InputRange(lower, upper, None if real else steps)
-    _check(found_range)
+    _check(found_range, called(names))
     if sample is not None:
         _check_holds(found_range, sample)
     return found_range
 
 
-def limits_of(limits: Limits, features: int) -> tuple[Reals, Reals]:
+def limits_of(limits: Limits, features: int, names: Sequence[str] | None = None) -> tuple[Reals, Reals]:
     """(smallest, largest) of every feature (d,). Raises :class:`CompileError`."""
     try:
-        smallest, largest = limits
-    except (TypeError, ValueError) as error:
+        smallest, largest = _pair(limits)
+    except (LookupError, TypeError, ValueError) as error:
         raise CompileError(f"input_range must be a pair (smallest, largest). Got {limits!r} instead.") from error
-    return per_input(smallest, features, "input_range"), per_input(largest, features, "input_range")
+    return per_input(smallest, features, "input_range", names), per_input(largest, features, "input_range", names)
 
 
-def per_input(value: npt.ArrayLike, features: int, name: str) -> Reals:
+def _pair(limits: Any) -> tuple[Any, Any]:
+    """What would else be a pair of names: the two rows of a DataFrame, and pairs under the names of features."""
+    if hasattr(limits, "iloc"):
+        smallest, largest = (limits.iloc[i] for i in range(len(limits)))
+    elif isinstance(limits, Mapping):
+        smallest, largest = ({name: pair[i] for name, pair in limits.items()} for i in range(2))
+    else:
+        smallest, largest = limits
+    return smallest, largest
+
+
+def per_input(value: npt.ArrayLike, features: int, name: str, names: Sequence[str] | None = None) -> Reals:
     """A number, or one of every feature, as (d,). Raises :class:`CompileError`."""
+    value = in_model_order(value, names, name)
     try:
         return np.broadcast_to(np.asarray(value, dtype=np.float64), (features,)).copy()
     except (TypeError, ValueError, OverflowError) as error:
@@ -144,7 +166,7 @@ def _from_sample(sample: Sample) -> tuple[Reals, Reals, Reals | None]:
 def _widened(sample: Sample) -> tuple[Reals, Reals]:
     """The sample's extremes, moved outwards by a tenth of the width and to two decimal digits of it."""
     low, high = sample.low, sample.high
-    _check_varies(low, high)
+    _check_varies(sample)
     width = high - low
     digits = np.floor(np.log10(width)) - 1
     return (
@@ -159,17 +181,18 @@ def _rounded(towards: np.ufunc, values: Reals, digits: Reals) -> Reals:
     return np.asarray(towards(values * small / large) * large / small)
 
 
-def _check_varies(low: Reals, high: Reals) -> None:
+def _check_varies(sample: Sample) -> None:
+    low, high = sample.low, sample.high
     largest = np.maximum(np.abs(low), np.abs(high))
     if largest.max() > _LARGEST:
         raise CompileError(
-            f"inputs must be between {-_LARGEST:g} and {_LARGEST:g}. Feature {largest.argmax()} of X_sample reaches "
-            f"{largest.max():g}: check its units."
+            f"inputs must be between {-_LARGEST:g} and {_LARGEST:g}. {sample.heading(largest.argmax())} of X_sample "
+            f"reaches {largest.max():g}: check its units."
         )
     constant = np.flatnonzero(high - low <= np.maximum(largest * _LEAST_WIDTH, 1 / _LARGEST))
     if len(constant):
         raise CompileError(
-            f"every feature of X_sample must vary, to tell its range. Feature {constant[0]} is always "
+            f"every feature of X_sample must vary, to tell its range. {sample.heading(constant[0])} is always "
             f"{low[constant[0]]:g} ({len(constant)} such features): pass a larger sample, or input_range=(smallest, "
             "largest) with a number or an array of all features each."
         )
@@ -190,14 +213,14 @@ def _divides(step: float, lower: Reals, upper: Reals) -> bool:
     return bool(np.all(whole)) and bool(((upper - lower) / step <= _MAX_FOUND_STEPS).all())
 
 
-def _check(found: InputRange) -> None:
+def _check(found: InputRange, name: Callable[[int], str]) -> None:
     lower, upper = found.lower, found.upper
     valid = (lower < upper) & (np.maximum(np.abs(lower), np.abs(upper)) <= _LARGEST)
     if not valid.all():
         first = int(valid.argmin())
         raise CompileError(
             f"input_range must be finite, and smallest below largest for every feature. "
-            f"Got {lower[first]:g} and {upper[first]:g} for feature {first} instead."
+            f"Got {lower[first]:g} and {upper[first]:g} for {name(first)} instead."
         )
     if found.step is None:
         return
@@ -205,7 +228,7 @@ def _check(found: InputRange) -> None:
     if not positive.all():
         raise CompileError(
             "input_step must be positive for every feature, or 0 for all if inputs are any real numbers. "
-            f"Got {found.step[positive.argmin()]:g} for feature {positive.argmin()} instead."
+            f"Got {found.step[positive.argmin()]:g} for {name(int(positive.argmin()))} instead."
         )
     steps = (upper - lower) / found.step
     fits = (np.abs(steps - np.rint(steps)) <= ON_GRID) & (steps >= 1) & (steps <= _MAX_STEPS)
@@ -213,7 +236,7 @@ def _check(found: InputRange) -> None:
         first = int(fits.argmin())
         raise CompileError(
             f"input_step must divide the width of input_range into at most 2^48 steps. "
-            f"Got {steps[first]:.9g} steps of {found.step[first]:g} for feature {first} instead."
+            f"Got {steps[first]:.9g} steps of {found.step[first]:g} for {name(first)} instead."
         )
 
 
@@ -224,7 +247,7 @@ def _check_holds(found: InputRange, sample: Sample) -> None:
     if outside.any():
         first = int(outside.argmax())
         raise CompileError(
-            f"X_sample must lie in input_range. Feature {first} reaches from {sample.low[first]:.9g} to "
+            f"X_sample must lie in input_range. {sample.heading(first)} reaches from {sample.low[first]:.9g} to "
             f"{sample.high[first]:.9g} in the sample, beyond {lower[first]:.9g} to {upper[first]:.9g}: widen "
             "input_range, or clip the sample and make clients with clip=True."
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -20,7 +21,11 @@ _CONSTANT = 2.0**-40
 
 
 def range_of_inputs(
-    features: FeatureMap, rows: npt.NDArray[Any] | None, limits: Limits | None, step: Any
+    features: FeatureMap,
+    rows: npt.NDArray[Any] | None,
+    limits: Limits | None,
+    step: Any,
+    names: Sequence[str] | None = None,
 ) -> InputRange:
     """The range of every input; categories have that of their numbers, inputs that are not used 0 to 1.
 
@@ -28,7 +33,7 @@ def range_of_inputs(
     ----------
     rows
         A sample (n, inputs) that was read, or None.
-    limits, step
+    limits, step, names
         As in :func:`hermetic.compiler.inputs.input_range`.
 
     Raises
@@ -42,17 +47,17 @@ def range_of_inputs(
     sample = None
     if rows is not None:
         free |= _constant(features, rows, free)
-        sample = Sample(_filled(np.where(free, 0, rows) if free.any() else rows), n, None)
+        sample = Sample(_filled(np.where(free, 0, rows) if free.any() else rows), n, names)
         sample.spread(free)
     elif limits is None and (free.all() or _have_limits(features, *_anything(features))):
         limits = 0.0, 1.0
     if limits is not None:
-        lower, upper = limits_of(limits, n)
+        lower, upper = limits_of(limits, n, names)
         limits = np.where(free, 0.0, lower), np.where(free, 1.0, upper)
-    steps = None if step is None else per_input(step, n, "input_step")
+    steps = None if step is None else per_input(step, n, "input_step", names)
     if steps is not None and steps.any():
         steps = np.where(free, 1.0, steps)
-    found = _with_categories(features, input_range(n, sample, limits, steps))
+    found = _with_categories(features, input_range(n, sample, limits, steps, names))
     if limits is None and sample is not None and not _have_limits(features, found.lower, found.upper):
         # Logarithms and roots have no value below 0: inputs that never were there stay above.
         found = replace(found, lower=np.where(sample.low >= 0, np.maximum(found.lower, 0), found.lower))

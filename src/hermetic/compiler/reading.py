@@ -66,12 +66,6 @@ def _read_onnx(model: Any, labels: Any) -> Read:
     return Read(linear, own, Path(model).stem if isinstance(model, str | Path) else type(own).__name__.lower())
 
 
-def column_names(model: str | Path) -> list[str] | None:
-    """The names that an ONNX model gives its columns; ``None`` if it has none. Raises :class:`CompileError`."""
-    names: tuple[str, ...] | None = _onnx().column_names(model)
-    return None if names is None else list(names)
-
-
 def _onnx() -> Any:
     try:
         return import_module(".onnx", __package__)
@@ -89,8 +83,10 @@ def _read_booster(booster: Any, labels: Any) -> tuple[LinearMap, Any]:
 
 def _read_neighbors(index: Any) -> tuple[LinearMap, Any]:
     from .sklearn.neighbors import read_neighbors
+    from .sklearn.registry import with_names
 
-    return read_neighbors(index)
+    linear, nearness = read_neighbors(index)
+    return with_names(linear, index), nearness
 
 
 def _read_estimator(estimator: Any) -> LinearMap:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ..arrays import Reals
-from ..errors import CompileError
+from ..errors import CompileError, InputError
+from ..named_inputs import called, in_order
 
 _BLOCK = 1 << 20
 
@@ -28,15 +29,15 @@ class Sample:
         Whether the values came as unsigned 8-bit integers.
     """
 
-    def __init__(self, X: Any, features: int, feature_names: tuple[str, ...] | None) -> None:
-        """Check a sample: an array (n, d) or (d,), a DataFrame, or a sparse matrix.
+    def __init__(self, X: Any, features: int, feature_names: Sequence[str] | None) -> None:
+        """Check a sample: an array (n, d) or (d,), a DataFrame, or a sparse matrix; ``feature_names`` are for messages.
 
         Raises
         ------
         CompileError
-            For another shape, values that are not finite real numbers, or columns other than ``feature_names``.
+            For another shape, or values that are not finite real numbers.
         """
-        check_columns(X, feature_names)
+        self._name = called(feature_names)
         self._matrix = _sparse(X) if hasattr(X, "tocsr") else _dense(X)
         if self._matrix.ndim != 2 or self._matrix.shape[1] != features or not self._matrix.shape[0]:
             raise CompileError(f"X_sample must have shape (n, {features}). Got {self._matrix.shape} instead.")
@@ -45,8 +46,13 @@ class Sample:
         finite = np.isfinite(self.low) & np.isfinite(self.high)
         if not finite.all():
             raise CompileError(
-                f"X_sample must be finite. Feature {finite.argmin()} holds NaN or infinity: leave such rows out."
+                f"X_sample must be finite. {self.heading(finite.argmin())} holds NaN or infinity: leave such rows out."
             )
+
+    def heading(self, feature: Any) -> str:
+        """What messages call a feature, at the start of a sentence."""
+        name = self._name(int(feature))
+        return name[0].upper() + name[1:]
 
     def spread(self, features: npt.NDArray[np.bool_]) -> None:
         """Let the range of some features reach from 0 to 1 at least: it is of no matter, and need not vary."""
@@ -81,17 +87,14 @@ class Sample:
             yield matrix[start : start + rows].astype(np.float64), slice(None)
 
 
-def check_columns(X: Any, feature_names: tuple[str, ...] | None) -> None:
-    """Raise :class:`CompileError` for a DataFrame with columns other than those of fitting."""
-    columns = getattr(X, "columns", None)
-    if columns is None or feature_names is None or list(columns) == list(feature_names):
-        return
-    pairs = zip(feature_names, map(str, columns), strict=False)
-    wanted, got = next((pair for pair in pairs if pair[0] != pair[1]), (f"{len(feature_names)} columns", len(columns)))
-    raise CompileError(
-        f"X_sample must have the columns that the estimator was fitted with, in their order. Got {got!r} instead of "
-        f"{wanted!r}: pass X_sample[list(estimator.feature_names_in_)]."
-    )
+def in_model_order(X: Any, names: Sequence[str] | None, what: str) -> Any:
+    """Values of the model's owner in the model's order, see :func:`hermetic.named_inputs.in_order`. Raises
+    :class:`CompileError`.
+    """
+    try:
+        return in_order(X, names)
+    except InputError as error:
+        raise CompileError(f"{what} must fit the model: {error}") from error
 
 
 def _dense(X: Any) -> Any:

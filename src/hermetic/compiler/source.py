@@ -15,7 +15,7 @@ from ..inputs.grid import Grid
 from .inputs import Limits, input_range
 from .linear import LinearMap
 from .mapped import as_values, range_of_features, range_of_inputs
-from .sample import Sample, check_columns
+from .sample import Sample
 
 _RANDOM_PROBES = 14
 _PROBE_BITS = 20
@@ -56,11 +56,11 @@ class Source:
                 self._sample = Sample(X_sample, linear.inputs, linear.feature_names)
                 if share:
                     self._sample.share_range()
-            self.encrypted = self._inputs = input_range(linear.inputs, self._sample, limits, step)
+            self.encrypted = self._inputs = input_range(linear.inputs, self._sample, limits, step, linear.feature_names)
             return
         if X_sample is not None:
             self._rows = _read(self._map, X_sample, linear.feature_names)
-        self._inputs = range_of_inputs(self._map, self._rows, limits, step)
+        self._inputs = range_of_inputs(self._map, self._rows, limits, step, linear.feature_names)
         if centre:
             self.linear = linear.centred(self._inputs.middle)
             self._map = self.linear.feature_map or self._map
@@ -110,7 +110,6 @@ def _spread(n: int, count: int) -> npt.NDArray[np.intp]:
 
 
 def _read(features: FeatureMap, X: Any, names: tuple[str, ...] | None) -> npt.NDArray[Any]:
-    check_columns(X, names)
     try:
         return features.read(X, names)
     except InputError as error:

@@ -17,7 +17,8 @@ def is_alive() -> bool:
     The certificate is not checked: it names the public host, and the connection never leaves this machine.
     """
     scheme = "https" if os.environ.get("HERMETIC_TLS_CERTIFICATE") else "http"
-    url = f"{scheme}://127.0.0.1:{os.environ.get('HERMETIC_PORT') or 8000}/healthz"
+    port = os.environ.get("HERMETIC_PORT", "").strip()  # Kubernetes may put tcp://… there, which is no setting
+    url = f"{scheme}://127.0.0.1:{port if port.isdecimal() else 8000}/healthz"
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context))

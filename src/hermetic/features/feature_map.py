@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError, ParameterError
+from ..named_inputs import in_order
 from .block import Block, Flags, Numbers, Reals, whole_number
 from .categories import Categories
 from .columns import MAX_WIDTH
@@ -109,8 +110,10 @@ class FeatureMap:
         ------
         InputError
             For another shape, a category that is not known, values that are not real numbers where no categories are,
-            or NaN or infinity where they have no meaning; ``names`` are those of the inputs.
+            or NaN or infinity where they have no meaning; ``names`` are those of the inputs, in whose order those of X
+            are put.
         """
+        X = in_order(X, names)
         if not self.categories and (names is None or not hasattr(X, "columns")):
             values = read_reals(X, self.inputs)
         else:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError
+from ..named_inputs import called
 from .block import Flags, Reals
 from .categories import Categories, is_nan
 
@@ -37,7 +38,7 @@ def read_columns(
     columns = list(_columns(X, inputs))
     found = np.zeros((len(columns[0]), inputs))
     for i, column in enumerate(columns):
-        name = f"column {i}" if names is None else f"column {names[i]!r}"
+        name = f"column {i}" if names is None else called(names)(i)
         if i in categories:
             found[:, i] = categories[i].read(column, name)
         elif used[i]:

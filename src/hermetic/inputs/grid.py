@@ -123,7 +123,7 @@ class Grid:
             ``round_inputs``.
         """
         if not np.isfinite(values).all():
-            raise InputError(f"inputs must be finite. Got {_first(values, ~np.isfinite(values))} instead.")
+            raise InputError(f"inputs must be finite. Got {_first(values, ~np.isfinite(values), name)} instead.")
         if clip:
             values = np.clip(values, self.lower, self.upper)
         position = (values - self.offset) / self.step
@@ -132,7 +132,7 @@ class Grid:
             feature = int(np.argwhere(outside)[0][1])
             raise InputError(
                 f"{name(feature)} must be between {self.lower[feature]:g} and {self.upper[feature]:g}. "
-                f"Got {_first(values, outside)} instead. Check the units of the data, or make the client "
+                f"Got {_first(values, outside, name)} instead. Check the units of the data, or make the client "
                 "with clip=True to use the nearest value in range."
             )
         nearest = np.rint(position)
@@ -142,12 +142,12 @@ class Grid:
                 feature = int(np.argwhere(off)[0][1])
                 raise InputError(
                     f"{name(feature)} must be {self.lower[feature]:g} plus a multiple of {self.step[feature]:g}. "
-                    f"Got {_first(values, off)} instead. Make the client with round_inputs=True to round to "
+                    f"Got {_first(values, off, name)} instead. Make the client with round_inputs=True to round to "
                     "the nearest step."
                 )
         return np.clip(nearest.astype(np.int64), self.low, self.high)
 
 
-def _first(values: Reals, mask: npt.NDArray[np.bool_]) -> str:
+def _first(values: Reals, mask: npt.NDArray[np.bool_], name: Callable[[int], str]) -> str:
     row, column = (int(i) for i in np.argwhere(mask)[0])
-    return f"{values[row, column]:.9g} (sample {row}, feature {column})"
+    return f"{values[row, column]:.9g} (sample {row}, {name(column).rstrip(',')})"

@@ -33,6 +33,7 @@ import numpy.typing as npt
 import seal
 
 from ..errors import WireError
+from . import check_allowed
 from . import format as wire
 from .format import PRIMES, RING_DEGREE, SCALE, SLOTS
 
@@ -105,9 +106,15 @@ class LegacyWeights:
     ----------
     coeffs, intercept
         Shapes (k, d) and (k,), finite.
+
+    Raises
+    ------
+    SettingsError
+        Where the operator forbids these answers.
     """
 
     def __init__(self, coeffs: Reals, intercept: Reals) -> None:
+        check_allowed()
         outputs, self.features = coeffs.shape
         groups = [slice(i, i + SLOTS) for i in range(0, outputs, SLOTS)]
         self._groups = [_Group(coeffs[group], intercept[group]) for group in groups]

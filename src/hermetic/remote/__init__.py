@@ -4,8 +4,10 @@
     batches              any number of samples in pieces of a sensible size
     flow                 work without input or output, as generators
     exchange             one request, sent again where that is safe
+    answers              what came back, kept until a call has nothing left to send
     service              what can be asked, and how answers read
     session              one model's signature and keys, and how a batch is answered
+    network              the way there, by the environment: proxies, authorities to trust
     driver               carries flows out with threads              -> remote_model
     async_driver         carries flows out on an event loop          -> async_remote_model
 
@@ -14,26 +16,23 @@ The secret key stays in this process, inside :class:`hermetic.Client`.
 
 from __future__ import annotations
 
-import ssl
-
 try:
     import httpx
 except ImportError:
     raise ImportError("hermetic.connect needs httpx. Install it with: pip install 'hermetic[remote]'") from None
 
-from ..errors import SettingsError
 from ..features import Backbone
 from ..keys.secret import SecretKey
 from .async_driver import AsyncDriver
 from .async_remote_model import AsyncRemoteModel
 from .driver import Driver
+from .network import AsyncNetwork, Network
 from .remote_model import RemoteModel
 from .session import Session
 from .settings import Progress, Settings, Token
+from .trust import Verify
 
 __all__ = ["AsyncRemoteModel", "RemoteModel", "aconnect", "connect"]
-
-Verify = str | ssl.SSLContext | None
 
 
 def connect(  # noqa: PLR0913 - every option by its name, for help() and completion
@@ -67,7 +66,10 @@ def connect(  # noqa: PLR0913 - every option by its name, for help() and complet
     token
         The bearer token, or a function that gives the current one and is called for every request.
     secret_key
-        A key to use again, from :meth:`hermetic.SecretKey.load`; by default a fresh one. It stays in this process.
+        A key to use again, from :meth:`hermetic.SecretKey.load`; by default a fresh one. It stays in this process. A
+        key that lives long is yours to guard: with it, a service has every call of every day to watch. A call sends
+        all it has to send before it decrypts anything, and so shows nothing of what decrypts; what you do after a
+        :class:`DecryptionError` may. Stop using the key then: a fresh one is replaced by itself, this one is not.
     features, clip, round_inputs
         As for :class:`hermetic.Client`; the function of ``features`` is called with one batch at a time.
     accept_changes
@@ -86,8 +88,9 @@ def connect(  # noqa: PLR0913 - every option by its name, for help() and complet
         Further attempts after a lost connection, or an answer 429, 502 or 503; ``Retry-After`` is respected. A query
         that is sent again tells the service nothing new, and counts against the quota once more.
     verify
-        A file of the certificate authorities to trust, or an SSL context (which may hold a client certificate); by
-        default the public authorities. Verification cannot be turned off here.
+        A file or folder of the certificate authorities to trust, or an SSL context (which may hold a client
+        certificate); by default those that SSL_CERT_FILE or SSL_CERT_DIR names, or the public ones. Verification cannot
+        be turned off here.
     allow_http
         Send the token over ``http://`` to another machine, in the clear.
     transport
@@ -96,13 +99,18 @@ def connect(  # noqa: PLR0913 - every option by its name, for help() and complet
     Raises
     ------
     SettingsError
-        If an option cannot be used.
+        If an option cannot be used, or a variable of the environment that names a proxy or certificate authorities.
     ModelNotFoundError
         If there is no such model; the message names those that there are.
     AuthenticationError, BusyError, UnreachableError, TLSError, RemoteTimeoutError, ProtocolError
         If the service does not answer, or not as one.
     MismatchError
         If the secret key has other parameters than the model, or features are passed to a model that takes none.
+
+    Notes
+    -----
+    Proxies are those of HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY. This machine is never asked through one, and a
+    token never passes one in the clear. ``.netrc`` is not read.
     """
     settings = Settings(
         url=url,
@@ -121,7 +129,8 @@ def connect(  # noqa: PLR0913 - every option by its name, for help() and complet
         retries=retries,
         allow_http=allow_http,
     )
-    http = httpx.Client(transport=transport, verify=_trust(verify), timeout=timeout)
+    network = Network(verify)
+    http = httpx.Client(transport=transport or network, timeout=timeout, trust_env=False)
     remote = RemoteModel(Session(settings), Driver(http))
     try:
         return remote.connect()
@@ -172,14 +181,6 @@ def aconnect(  # noqa: PLR0913 - the options of connect
         retries=retries,
         allow_http=allow_http,
     )
-    http = httpx.AsyncClient(transport=transport, verify=_trust(verify), timeout=timeout)
+    network = AsyncNetwork(verify)
+    http = httpx.AsyncClient(transport=transport or network, timeout=timeout, trust_env=False)
     return AsyncRemoteModel(Session(settings), AsyncDriver(http))
-
-
-def _trust(verify: Verify) -> ssl.SSLContext | bool:
-    if not isinstance(verify, str):
-        return True if verify is None else verify
-    try:
-        return ssl.create_default_context(cafile=verify)
-    except OSError as error:
-        raise SettingsError(f"verify must be a file of certificates, PEM. {verify} cannot be used: {error}.") from None

@@ -9,11 +9,12 @@ from collections.abc import AsyncGenerator, AsyncIterator
 
 import httpx
 
-from ..arrays import Reals
 from ..client import Client
 from ..errors import RemoteError
+from .answers import Answer
 from .batches import Batches
 from .flow import CHUNK_BYTES, Compute, Flow, Reader, Reply, Send, Sleep, T
+from .network import VIA
 from .session import Session
 
 
@@ -53,9 +54,9 @@ class AsyncDriver:
             result: T = done.value
             return result
 
-    async def answers(self, session: Session, client: Client, batches: Batches) -> AsyncGenerator[Reals]:
-        """The scores of every batch, in order; at most ``in_flight`` batches exist encrypted at a time."""
-        pending: deque[asyncio.Task[Reals]] = deque()
+    async def answers(self, session: Session, client: Client, batches: Batches) -> AsyncGenerator[Answer]:
+        """The answers to every batch, in order; at most ``in_flight`` batches exist encrypted at a time."""
+        pending: deque[asyncio.Task[Answer]] = deque()
         try:
             for rows in batches:
                 pending.append(asyncio.create_task(self.run(session.answer(client, rows))))
@@ -85,7 +86,7 @@ class AsyncDriver:
         )
         response = await self._http.send(request, stream=True)
         try:
-            reader = Reader(send, response.status_code, response.headers)
+            reader = Reader(send, response.status_code, response.headers, response.extensions.get(VIA, ""))
             async for chunk in response.aiter_raw():
                 reader.feed(chunk)
             return reader.reply()

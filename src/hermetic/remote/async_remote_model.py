@@ -13,9 +13,10 @@ import numpy.typing as npt
 from ..arrays import Reals
 from ..client import Client
 from ..errors import SignatureChangedError, TooLargeError
+from .answers import Answers
 from .async_driver import AsyncDriver
 from .batches import Batches
-from .predictor import Predictor, joined, score_of
+from .predictor import Predictor, score_of
 from .progress import reporting
 from .session import Session
 
@@ -96,10 +97,10 @@ class AsyncRemoteModel(Predictor):
             attempt += 1
 
     async def _ask(self, session: Session, client: Client, batches: Batches) -> Reals:
-        parts: list[Reals] = []
-        with reporting(session.settings.progress, batches) as report:
-            async with aclosing(self._driver.answers(session, client, batches)) as answers:
-                async for scores in answers:
-                    parts.append(scores)
-                    report(len(parts))
-        return joined(parts)
+        with Answers() as answers:
+            with reporting(session.settings.progress, batches) as report:
+                async with aclosing(self._driver.answers(session, client, batches)) as arriving:
+                    async for answer in arriving:
+                        answers.add(answer)
+                        report(len(answers))
+            return await self._driver.run(session.read(client, answers))

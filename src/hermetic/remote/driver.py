@@ -10,11 +10,12 @@ from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 
 import httpx
 
-from ..arrays import Reals
 from ..client import Client
 from ..errors import RemoteError
+from .answers import Answer
 from .batches import Batches
 from .flow import CHUNK_BYTES, Compute, Flow, Reader, Reply, Send, Sleep, T
+from .network import VIA
 from .session import Session
 
 
@@ -56,15 +57,15 @@ class Driver:
             result: T = done.value
             return result
 
-    def answers(self, session: Session, client: Client, batches: Batches) -> Generator[Reals]:
-        """The scores of every batch, in order; at most ``in_flight`` batches exist encrypted at a time."""
+    def answers(self, session: Session, client: Client, batches: Batches) -> Generator[Answer]:
+        """The answers to every batch, in order; at most ``in_flight`` batches exist encrypted at a time."""
         if len(batches) == 1:
             yield from (self.run(session.answer(client, rows)) for rows in batches)
             return
         in_flight = min(session.settings.in_flight, len(batches))
         stop = threading.Event()
         pool = ThreadPoolExecutor(in_flight, thread_name_prefix="hermetic")
-        pending: deque[Future[Reals]] = deque()
+        pending: deque[Future[Answer]] = deque()
         try:
             for rows in batches:
                 pending.append(pool.submit(self.run, session.answer(client, rows), stop))
@@ -98,7 +99,7 @@ class Driver:
         )
         response = self._http.send(request, stream=True)
         try:
-            reader = Reader(send, response.status_code, response.headers)
+            reader = Reader(send, response.status_code, response.headers, response.extensions.get(VIA, ""))
             for chunk in response.iter_raw():
                 reader.feed(chunk)
                 _time_left(send)

@@ -75,9 +75,9 @@ def exchange(send: Send, *, timeout: float, retries: int) -> Flow[Reply]:
 def _attempt(send: Send) -> Flow[Reply | _Failure]:
     try:
         reply: Reply = yield send
-    except (TimeoutError, httpx.TimeoutException):
+    except (TimeoutError, httpx.TimeoutException) as error:
         message = f"{_origin(send)} must answer in time. It did not: it is slow or far, or timeout is too short."
-        return _Failure(RemoteTimeoutError(message), None)
+        return _Failure(RemoteTimeoutError(message + _way(error)), None)
     except httpx.TransportError as error:
         return _broken(send, error)
     return _busy(send, reply) if reply.status in _NOT_NOW else reply
@@ -88,19 +88,31 @@ def _broken(send: Send, error: httpx.TransportError) -> _Failure:
     tls = _cause(error, ssl.SSLError)
     if tls is not None:
         reason = getattr(tls, "verify_message", "") or getattr(tls, "reason", "") or "TLS failed"
-        advice = "If it has a private certificate authority, pass verify='ca.pem'."
+        advice = f"If it has a private certificate authority, pass verify='ca.pem'.{_way(error)}{_authorities(error)}"
         return _Failure(TLSError(f"{_origin(send)} must be trusted. It is not: {readable(reason)}. {advice}"), None)
     reason = readable(str(error)) or type(error).__name__
-    message = f"{_origin(send)} must be reachable. The connection failed: {reason}."
+    message = f"{_origin(send)} must be reachable. The connection failed: {reason}.{_way(error)}"
     retriable = not isinstance(error, httpx.LocalProtocolError | httpx.UnsupportedProtocol)
     return _Failure(UnreachableError(message), 0.0 if retriable else None)
+
+
+def _way(error: Exception) -> str:
+    """What the network notes about the way: a sentence, after a blank, if a proxy was on it."""
+    return "".join(f" {one}" for one in getattr(error, "__notes__", [])[:1] if one)
+
+
+def _authorities(error: Exception) -> str:
+    """What it notes about the authorities that are trusted, likewise."""
+    return "".join(f" {one}" for one in getattr(error, "__notes__", [])[1:2] if one)
 
 
 def _busy(send: Send, reply: Reply) -> _Failure:
     after = _retry_after(reply.headers)
     what = "a rate or quota is used up" if reply.status == 429 else "it has no room now"
     when = "" if after is None else f" Try again in {after:.0f} s."
-    error = BusyError(f"{_origin(send)}: {what} ({reply.status}{explanation(reply)}).{when}", status=reply.status)
+    error = BusyError(
+        f"{_origin(send)}: {what} ({reply.status}{explanation(reply)}).{when}{via(reply)}", status=reply.status
+    )
     error.retry_after = after
     return _Failure(error, after or 0.0)
 
@@ -125,6 +137,11 @@ def _cause(error: BaseException | None, kind: type[ssl.SSLError]) -> ssl.SSLErro
 def _origin(send: Send) -> str:
     url = httpx.URL(send.url)
     return f"{url.scheme}://{url.netloc.decode('ascii')}"
+
+
+def via(reply: Reply) -> str:
+    """A sentence about the proxy that an answer came through, after a blank; empty without one."""
+    return f" {reply.via}" if reply.via else ""
 
 
 def explanation(reply: Reply) -> str:

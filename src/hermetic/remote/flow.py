@@ -54,11 +54,12 @@ class Send:
 
 @dataclass(frozen=True)
 class Reply:
-    """A whole HTTP answer."""
+    """A whole HTTP answer; ``via`` is a sentence about the proxy that it came through, if it did."""
 
     status: int
     headers: Headers = field(repr=False)
     body: bytes = field(repr=False)
+    via: str = ""
 
 
 @dataclass(frozen=True)
@@ -87,8 +88,8 @@ class Reader:
         As soon as the headers, or the bytes so far, say that it is too large or encoded.
     """
 
-    def __init__(self, send: Send, status: int, headers: Headers) -> None:
-        self._status, self._headers = status, headers
+    def __init__(self, send: Send, status: int, headers: Headers, via: str = "") -> None:
+        self._status, self._headers, self._via = status, headers, via
         self._limit = send.limit(status, headers)
         self._body = bytearray()
         if headers.get("content-encoding", "identity") != "identity":
@@ -106,7 +107,7 @@ class Reader:
             raise self._too_large("more")
 
     def reply(self) -> Reply:
-        return Reply(self._status, self._headers, bytes(self._body))
+        return Reply(self._status, self._headers, bytes(self._body), self._via)
 
     def _too_large(self, found: str) -> ProtocolError:
         return ProtocolError(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import NoReturn
 
-import numpy as np
 import numpy.typing as npt
 
 from ..arrays import Reals
@@ -83,8 +82,3 @@ def score_of(client: Client, scores: Reals, y: npt.ArrayLike, sample_weight: npt
         raise InputError(f"score must come from a model that predicts. {client.signature.name!r} transforms.")
     metric = r2 if client.signature.labels is None else accuracy
     return metric(y, client.scores_to_labels(scores), sample_weight)
-
-
-def joined(parts: list[Reals]) -> Reals:
-    """The scores of all batches; those of a single sample (d,) keep their shape."""
-    return parts[0] if len(parts) == 1 else np.concatenate(parts)

@@ -16,9 +16,10 @@ from ..client import Client
 from ..errors import InputError, SettingsError, SignatureChangedError, TooLargeError
 from ..head import Labels
 from ..signature import Signature
+from .answers import Answers
 from .batches import Batches
 from .driver import Driver
-from .predictor import Predictor, joined, score_of
+from .predictor import Predictor, score_of
 from .progress import reporting
 from .session import Session, check
 
@@ -268,15 +269,15 @@ class RemoteModel(Predictor):
             attempt += 1
 
     def _ask(self, session: Session, client: Client, batches: Batches) -> Reals:
-        parts: list[Reals] = []
-        with (
-            reporting(session.settings.progress, batches) as report,
-            closing(self._driver.answers(session, client, batches)) as answers,
-        ):
-            for scores in answers:
-                parts.append(scores)
-                report(len(parts))
-        return joined(parts)
+        with Answers() as answers:
+            with (
+                reporting(session.settings.progress, batches) as report,
+                closing(self._driver.answers(session, client, batches)) as arriving,
+            ):
+                for answer in arriving:
+                    answers.add(answer)
+                    report(len(answers))
+            return self._driver.run(session.read(client, answers))
 
 
 def _check_targets(client: Client, y: npt.ArrayLike, samples: int) -> None:

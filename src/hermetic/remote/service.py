@@ -21,7 +21,7 @@ from ..errors import (
 )
 from ..keys.public import PublicKey
 from ..signature import MAX_SIGNATURE_BYTES, Signature
-from .exchange import explanation, readable
+from .exchange import explanation, readable, via
 from .flow import Headers, Limit, Reply, Send
 from .settings import Settings
 
@@ -109,7 +109,7 @@ class Service:
         elif status < 500:
             kind = RefusedError
             message = f"{self._base} refuses the request ({status}{said})."
-        return kind(message, status=status, request_id=reply.headers.get("x-request-id"))
+        return kind(message + via(reply), status=status, request_id=reply.headers.get("x-request-id"))
 
     def _token_given(self) -> str:
         return "None was given" if self._settings.token is None else "This one is unknown or expired"

@@ -6,11 +6,14 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+import numpy as np
+
 from ..arrays import Reals
 from ..circuits.linear.wire import Batch, Result
 from ..client import Client, check_backbone
 from ..errors import (
     DecryptionError,
+    HermeticError,
     InputError,
     MismatchError,
     ModelNotFoundError,
@@ -20,7 +23,9 @@ from ..errors import (
 )
 from ..features import computed
 from ..keys.secret import SecretKey
+from ..named_inputs import in_order
 from ..signature import Signature
+from .answers import Answer, Answers
 from .batches import Batches, best_batch_size
 from .changes import differences
 from .exchange import exchange
@@ -88,12 +93,12 @@ class Session:
         return Batches(X, min(size, self._batch_limit or size))
 
     def inputs(self, client: Client, X: Any) -> Any:
-        """X, or what the public function of ``features`` computes from it, one batch at a time: what the session's
-        client takes.
+        """X in the order of the model's names, or what the public function of ``features`` computes from it, one batch
+        at a time: what the session's client takes.
         """
         features = self.settings.features
         if features is None:
-            return X
+            return in_order(X, client.signature.feature_names)
         return computed(features, X, client.signature.inputs, self.settings.batch_size or self._best_batch)
 
     def plan(self, client: Client, X: Any) -> Flow[Batches]:
@@ -103,16 +108,20 @@ class Session:
             yield Compute(partial(check, client, batches))
         return batches
 
-    def answer(self, client: Client, X: Any) -> Flow[Reals]:
-        """The scores of one batch, as :meth:`Client.decrypt` gives them."""
+    def answer(self, client: Client, X: Any) -> Flow[Answer]:
+        """The answer to one batch, as it came: nothing here depends on the secret key."""
         question: _Question = yield Compute(partial(self._encrypt, client, X))
         reply = yield from self._ask(client, question)
         if reply.status == CHANGED:
             yield from self._check_signature(client.signature, reply)
         if reply.status != OK:
             raise self.service.refusal(reply)
+        return Answer(question.batch, read_answer(question.send, reply, question.answer_bytes))
+
+    def read(self, client: Client, answers: Answers) -> Flow[Reals]:
+        """The scores of a whole call, as :meth:`Client.decrypt` gives them, once all its answers are there."""
         try:
-            scores: Reals = yield Compute(partial(_decrypt, client, question, reply))
+            scores: Reals = yield Compute(partial(_decrypt_all, client, answers))
         except DecryptionError:
             yield from self._abandon_key(client)
             raise
@@ -232,9 +241,22 @@ def check(client: Client, batches: Batches) -> None:
             raise InputError(f"{error}{place}") from None
 
 
-def _decrypt(client: Client, question: _Question, reply: Reply) -> Reals:
-    data = read_answer(question.send, reply, question.answer_bytes)
-    result = Result.from_bytes(data, client.signature)
-    if result.batch != question.batch:
+def _decrypt_all(client: Client, answers: Answers) -> Reals:
+    """The scores of all batches; those of a single sample keep their shape. An error waits until all were tried."""
+    parts: list[Reals] = []
+    failed: HermeticError | None = None
+    for answer in answers:
+        try:
+            parts.append(_decrypt(client, answer))
+        except HermeticError as error:
+            failed = failed or error
+    if failed is not None:
+        raise failed
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+def _decrypt(client: Client, answer: Answer) -> Reals:
+    result = Result.from_bytes(answer.result, client.signature)
+    if result.batch != answer.batch:
         raise MismatchError("the result must answer the query that was sent. It answers another query, or another key.")
     return client.decrypt(result)

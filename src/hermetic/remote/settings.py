@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ import httpx
 from ..errors import SettingsError
 from ..features import Backbone
 from ..keys.secret import SecretKey
+from .hosts import is_loopback
 
 Token = str | Callable[[], str]
 Progress = Callable[[int, int], None]
@@ -70,7 +70,12 @@ class Settings:
             raise SettingsError(f"timeout must be a positive number of seconds. Got {self.timeout!r} instead.")
         if isinstance(self.token, str):
             _check_token(self.token)
-        if self.token is not None and parts.scheme == "http" and not self.allow_http and not _is_loopback(parts):
+        if (
+            self.token is not None
+            and parts.scheme == "http"
+            and not self.allow_http
+            and not is_loopback(parts.hostname or "")
+        ):
             raise SettingsError(
                 f"the token must not travel in the clear: {self.url} is neither https:// nor this machine. Use "
                 "https://, or pass allow_http=True if the network in between is trusted."
@@ -110,10 +115,3 @@ def _check_token(token: object) -> None:
         raise SettingsError(
             "the token must be printable ASCII without spaces. If it was read from a file, strip the end of the line."
         )
-
-
-def _is_loopback(parts: SplitResult) -> bool:
-    try:
-        return ipaddress.ip_address(parts.hostname or "").is_loopback
-    except ValueError:
-        return parts.hostname == "localhost"

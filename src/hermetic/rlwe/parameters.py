@@ -98,16 +98,6 @@ class Parameters:
         return math.prod(self.dropped_primes)
 
     @property
-    def zero_encryption_noise(self) -> int:
-        """Bound on the noise of one honest public-key encryption of zero, per coefficient.
-
-        SEAL computes (u·b + e0, u·a + e1) with u ternary, then divides by the special prime: the phase
-        u·e + e0 + e1·s is at most 21(2N+1) before, and rounding adds at most (N+1)/2.
-        """
-        n = self.ring_degree
-        return MAX_ERROR * (2 * n + 1) // self.special_prime + 1 + (n + 1) // 2 + 1
-
-    @property
     def rescale_noise(self) -> int:
         """Bound on what rounding adds to the phase of a result: (1 + ||s||_1)/2 per dropped prime."""
         return ((self.ring_degree + 1) // 2 + 1) * len(self.dropped_primes)

@@ -19,16 +19,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ..errors import SettingsError
-from ..files import write_private
 from .limits import Rate
 from .logs import log
 from .refusals import RefusalError
+from .tokens_file import change_lines, read_lines
 
 PREDICT, METRICS = "predict", "metrics"
 ANONYMOUS = "anonymous"
 
 _TENANT = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _HASH = re.compile(r"sha256:([0-9a-f]{64})")
+_ID_DIGITS = 12
 _OPTIONS = {"expires", "role", "rate", "quota"}
 
 
@@ -53,6 +54,15 @@ class Token:
     def valid(self, now: datetime) -> bool:
         return self.expires is None or now < self.expires
 
+    @property
+    def id(self) -> str:
+        """What it is called where it must not be shown: the start of its SHA-256."""
+        return self.sha256.hex()[:_ID_DIGITS]
+
+    def is_of(self, tenant: str, start: str) -> bool:
+        """Whether it is the tenant's, and its hash starts so."""
+        return self.caller.tenant == tenant and self.sha256.hex().startswith(start.lower())
+
 
 def check_tenant(name: str) -> str:
     """The name, if it is one. Raises :class:`SettingsError`."""
@@ -72,21 +82,6 @@ def token_line(tenant: str, token: str, **options: str) -> str:
     line = f"{check_tenant(tenant)}  sha256:{_hash(token).hex()}{shown}"
     read_line(line)
     return line
-
-
-def append_line(path: Path, line: str) -> None:
-    """Add a line to a tokens file, which is made if there is none, for its owner alone.
-
-    Raises
-    ------
-    SettingsError
-        If the file cannot be written, or is not a valid tokens file.
-    """
-    before = path.read_text(encoding="utf-8") if path.exists() and read_tokens(path) else ""
-    try:
-        write_private(path, f"{before.rstrip()}\n{line}\n".lstrip().encode())
-    except OSError as error:
-        raise SettingsError(f"{path} must be writable: {error.strerror}.") from None
 
 
 def read_line(line: str) -> Token:
@@ -117,19 +112,66 @@ def _read_option(text: str) -> tuple[str, str]:
 
 
 def read_tokens(path: Path) -> tuple[Token, ...]:
-    """Every token of a file; ``#`` starts a comment. Raises :class:`SettingsError`."""
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path} must be a readable text file: {error}.") from None
+    """Every token of a file; ``#`` starts a comment.
+
+    Raises
+    ------
+    SettingsError
+        If it cannot be read, a line is not valid, or everybody may write it.
+    """
+    return tuple(token for token in _parsed(path, read_lines(path)) if token)
+
+
+def _parsed(path: Path, lines: list[str]) -> list[Token | None]:
+    """What each line says; None for a comment."""
     tokens = []
     for number, line in enumerate(lines, start=1):
         content = line.partition("#")[0].strip()
         try:
-            tokens += [read_line(content)] if content else []
+            tokens.append(read_line(content) if content else None)
         except SettingsError as error:
             raise SettingsError(f"{path}, line {number}: {error}") from None
-    return tuple(tokens)
+    return tokens
+
+
+def append_line(path: Path, line: str) -> None:
+    """Add a line to a tokens file, which is made if there is none, for its owner alone.
+
+    Raises
+    ------
+    SettingsError
+        If the file cannot be written, or is not a valid tokens file.
+    """
+
+    def added(lines: list[str]) -> list[str]:
+        _parsed(path, lines)
+        return [*lines, line]
+
+    change_lines(path, added)
+
+
+def revoke(path: Path, tenant: str, start: str = "") -> int:
+    """Remove a tenant's tokens, or those whose :attr:`Token.id` starts so; gives how many there were.
+
+    Raises
+    ------
+    SettingsError
+        If there are none, or the file cannot be written, or is not a valid tokens file.
+    """
+    gone = 0
+
+    def kept(lines: list[str]) -> list[str]:
+        nonlocal gone
+        tokens = _parsed(path, lines)
+        rest = [line for line, one in zip(lines, tokens, strict=True) if not (one and one.is_of(tenant, start))]
+        gone = len(lines) - len(rest)
+        if not gone:
+            which = f"a token of tenant {tenant!r}" + (f" with an id that starts with {start}" if start else "")
+            raise SettingsError(f"{path} must hold {which}. There is none: see hermetic token list.")
+        return rest
+
+    change_lines(path, kept)
+    return gone
 
 
 def _hash(token: str) -> bytes:
@@ -147,6 +189,11 @@ class Gatekeeper:
     def is_open(self) -> bool:
         """Whether no token is needed."""
         return self._path is None
+
+    @property
+    def count(self) -> int:
+        """How many tokens there are."""
+        return len(self._tokens)
 
     def reload(self) -> None:
         """Read the file again; a file that is not valid changes nothing and is reported."""
@@ -169,7 +216,7 @@ class Gatekeeper:
         Raises
         ------
         RefusalError
-            401 without a token, and for one that is unknown, expired or of another role.
+            401 without a token, and for one that is unknown or expired; 403 for one of another role.
         """
         if self.is_open:
             return Caller(ANONYMOUS)
@@ -178,13 +225,21 @@ class Gatekeeper:
             raise _unauthorised("the request must carry a token: Authorization: Bearer TOKEN.", "missing_token")
         presented = _hash(token.strip())
         found = [one for one in self._tokens if hmac.compare_digest(one.sha256, presented)]
-        usable = [one for one in found if one.role == role]
-        if not usable:
+        if not found:
             raise _unauthorised("the token must be one that this service knows. It is not.", "bad_token")
-        if not any(one.valid(datetime.now(UTC)) for one in usable):
+        valid = [one for one in found if one.valid(datetime.now(UTC))]
+        if not valid:
             raise _unauthorised("the token must not have expired. It has: ask for a new one.", "expired_token")
+        usable = [one for one in valid if one.role == role]
+        if not usable:
+            raise _wrong_role(role, valid[0].role)
         return usable[0].caller
 
 
 def _unauthorised(message: str, code: str) -> RefusalError:
     return RefusalError(401, code, message, headers={"WWW-Authenticate": 'Bearer realm="hermetic"'})
+
+
+def _wrong_role(wanted: str, role: str) -> RefusalError:
+    message = f"the token must have the role {wanted} here. It has the role {role}: ask the operator for another token."
+    return RefusalError(403, "wrong_role", message)

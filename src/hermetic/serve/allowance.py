@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 
 from .access import Caller
+from .ledger import Ledger
 from .limits import Meter, Rate
 from .refusals import RefusalError, too_large
+from .usage import Usage
 
 
 class Allowance:
@@ -16,10 +18,13 @@ class Allowance:
     ----------
     rate, quota
         Limits of tenants whose tokens state none.
+    ledger
+        Keeps what was used.
     """
 
-    def __init__(self, rate: Rate | None, quota: Rate | None) -> None:
+    def __init__(self, rate: Rate | None, quota: Rate | None, ledger: Ledger | None = None) -> None:
         self._meter = Meter()
+        self.usage = Usage(self._meter, ledger)
         self._rate = rate
         self._quota = quota
 
@@ -29,7 +34,9 @@ class Allowance:
 
     def charge(self, caller: Caller, cost: int) -> None:
         """Take ``cost`` predictions from every limit. Raises :class:`RefusalError` 413 or 429, taking nothing."""
-        _refuse_over_limit(self._meter.charge(caller.tenant, self._limits(caller), cost), cost)
+        limits = self._limits(caller)
+        _refuse_over_limit(self._meter.charge(caller.tenant, limits, cost), cost)
+        self.usage.note(caller.tenant, limits, cost)
 
     def _limits(self, caller: Caller) -> tuple[Rate, ...]:
         return tuple(one for one in (caller.rate or self._rate, caller.quota or self._quota) if one)

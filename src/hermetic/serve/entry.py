@@ -18,8 +18,10 @@ from starlette.routing import BaseRoute
 from ..errors import SettingsError
 from . import plain, v2
 from .access import Caller
+from .checks import check_files
 from .frames import Head
-from .front import Front
+from .front import Facts, Front, forbidding
+from .keystore import open_keys
 from .logs import log
 from .pool import FaultError, Program, QueueFullError, WorkerLostError
 from .refusals import RefusalError, busy
@@ -36,7 +38,8 @@ _NOT_FOR_SCRIPTS = ("authorization", "cookie")
 class ScriptHouse(Front):
     """The parts of a running service of a script.
 
-    Every request counts as one prediction of its tenant's limits, because only the script knows what is in it.
+    Every request counts as one prediction of its tenant's limits, because only the script knows what is in it. A script
+    needs no store: one that is named keeps what tenants used.
 
     Raises
     ------
@@ -45,11 +48,11 @@ class ScriptHouse(Front):
     """
 
     def __init__(self, settings: Settings) -> None:
-        super().__init__(settings, _program(settings))
-        if settings.entry_script is None or not settings.entry_script.is_file():
-            raise SettingsError(f"--entry-script must be a Python file. There is no {settings.entry_script}.")
-        if settings.model_dir and not settings.model_dir.is_dir():
-            raise SettingsError(f"--model-dir must be a directory. There is no {settings.model_dir}.")
+        check_files(settings)
+        store = open_keys(settings).store if settings.is_given("store") else None
+        super().__init__(settings, _program(settings), store)
+        if settings.entry_script is None:
+            raise SettingsError("entry_script must be given for a service of a script. It is not.")
         self._path = settings.entry_script.resolve()
         self._contract: dict[str, Any] = {}
 
@@ -62,6 +65,9 @@ class ScriptHouse(Front):
             route("/v2/health/ready", v2.ready, access=OPEN),
             route("/metrics", plain.metrics, access=Access.METRICS),
         ]
+
+    def facts(self) -> Facts:
+        return {**super().facts(), "models": [self._path.stem]}
 
     async def load(self) -> None:
         """Import the script and call its ``init()``, in every process.
@@ -111,7 +117,7 @@ class ScriptHouse(Front):
 
 def _program(settings: Settings) -> Program:
     """The script's process: it has the whole environment, because its credentials are its own affair."""
-    environment = {**_ONE_THREAD, **os.environ, "PYTHONUNBUFFERED": "1"}
+    environment = {**_ONE_THREAD, **os.environ, "PYTHONUNBUFFERED": "1", **forbidding(settings)}
     if settings.legacy_clients:
         environment[_LEGACY_CLIENTS] = "1"
     if settings.model_dir:

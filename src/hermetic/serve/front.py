@@ -6,18 +6,26 @@ import asyncio
 import contextlib
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from importlib.metadata import version
+from typing import Any
 
 from starlette.routing import BaseRoute
 
+from ..legacy import FORBIDDEN
 from .access import Gatekeeper
 from .allowance import Allowance
 from .bodies import BodyReader
 from .hosts import host_check
+from .ledger import open_ledger
 from .limits import MemoryBudget
 from .logs import log
 from .metrics import Metrics
 from .pool import Pool, PoolOptions, Program
 from .settings import MIB, Settings
+from .stores import Store
+
+Facts = dict[str, Any]
+"""What the log says of a service when it starts, by the names of its fields."""
 
 
 class Front(ABC):
@@ -29,12 +37,12 @@ class Front(ABC):
         If a part cannot be opened as the settings say.
     """
 
-    def __init__(self, settings: Settings, program: Program) -> None:
+    def __init__(self, settings: Settings, program: Program, store: Store | None) -> None:
         self.settings = settings
         self.public_models = settings.public_models
         self.gate = Gatekeeper(settings.tokens)
         self.check_host = host_check(settings)
-        self.allowance = Allowance(settings.rate, settings.quota)
+        self.allowance = Allowance(settings.rate, settings.quota, open_ledger(store) if store else None)
         self.pool = Pool(_pool_options(settings), program)
         budget = MemoryBudget(settings.body_memory * MIB)
         self.bodies = BodyReader(budget, settings.body_timeout, settings.min_upload_rate * 1000)
@@ -68,9 +76,30 @@ class Front(ABC):
     async def load(self) -> None:
         """Load what is served into the evaluation processes. Raises :class:`SettingsError` if none of it loads."""
 
+    def facts(self) -> Facts:
+        """What the log says of the service when it starts."""
+        settings = self.settings
+        tls = ("client certificates" if settings.tls_client_ca else "yes") if settings.tls_certificate else "no"
+        tokens = "none needed" if self.gate.is_open else f"{self.gate.count} in {settings.tokens}"
+        return {"release": version("hermetic"), "workers": settings.workers, "tls": tls, "tokens": tokens}
+
+    def check(self) -> None:  # noqa: B027 (a script is loaded whole or not at all)
+        """Raise :class:`SettingsError` if not everything that is named is served."""
+
+    def warnings(self) -> Iterator[tuple[str, str]]:
+        """What an operator may have overlooked: an event, and a sentence."""
+        reach = "on this machine" if self.settings.is_loopback else "who reaches the port"
+        if self.gate.is_open:
+            yield "no_tokens", f"no tokens: everybody {reach} may call"
+        elif not self.gate.count:
+            yield "no_tokens", "no tokens: the tokens file holds none, so nobody may call"
+        if self.settings.tls_certificate is None:
+            yield "no_tls", f"no TLS: tokens and metadata are in the clear for everybody {reach}"
+
     def chores(self) -> Iterator[Coroutine[None, None, None]]:
         """What goes on in the background while it runs."""
         yield again_and_again(self.look, self.settings.rescan)
+        yield again_and_again(self.allowance.usage.exchange, self.settings.usage_interval)
 
     async def look(self) -> None:
         """Hold the tokens against their file."""
@@ -83,6 +112,9 @@ class Front(ABC):
         try:
             await self.pool.start()
             await self.load()
+            await self.allowance.usage.exchange()
+            for event, text in self.warnings():
+                log.warning(text, extra={"event": event})
             chores = [asyncio.create_task(one) for one in self.chores()]
             self._open = True
             yield
@@ -93,6 +125,7 @@ class Front(ABC):
                 chore.cancel()
             await asyncio.gather(*chores, return_exceptions=True)
             await self.pool.stop()
+            await self.allowance.usage.exchange()
 
 
 async def again_and_again(chore: Callable[[], Awaitable[None]], pause: float) -> None:
@@ -103,6 +136,11 @@ async def again_and_again(chore: Callable[[], Awaitable[None]], pause: float) ->
         except Exception as error:
             log.error("chore failed", exc_info=error, extra={"event": "fault"})
         await asyncio.sleep(pause)
+
+
+def forbidding(settings: Settings) -> dict[str, str]:
+    """What tells evaluation processes that old clients must not be answered, if they must not."""
+    return {FORBIDDEN: "1"} if settings.forbid_legacy_clients else {}
 
 
 def _pool_options(settings: Settings) -> PoolOptions:

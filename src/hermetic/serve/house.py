@@ -7,24 +7,25 @@ import contextlib
 import os
 import time
 from collections.abc import Coroutine, Iterator
-from datetime import timedelta
 from pathlib import Path
 
 from starlette.routing import BaseRoute
 from watchfiles import awatch
 
+from ..circuits.linear.evaluate import available_cores
 from ..errors import SettingsError
 from . import browser, openapi, pages, plain, v2
-from .front import Front, again_and_again
+from .checks import check_files
+from .front import Facts, Front, again_and_again, forbidding
 from .keycache import KeyCache
-from .keystore import DIGEST_BYTES, OLD_KEY_ID, AsyncKeyStore, KeyStore, StoreError
+from .keystore import DIGEST_BYTES, OLD_KEY_ID, AsyncKeyStore, is_open, open_keys
 from .logs import log
 from .pool import Program
 from .refusals import RefusalError
 from .repository import Repository
 from .service import Service
 from .settings import MIB, Settings
-from .stores import open_store
+from .stores import shown
 
 _SWEEP_SECONDS = 3600.0
 _COUNT_SECONDS = 60.0
@@ -68,15 +69,12 @@ class House(Front):
     """
 
     def __init__(self, settings: Settings) -> None:
-        super().__init__(settings, _program(settings))
+        check_files(settings)
+        keys = open_keys(settings)
+        super().__init__(settings, _program(settings), keys.store)
         self.max_json_body = settings.max_json_body * MIB
-        lifetime = timedelta(days=settings.key_days) if settings.key_days else None
-        keys = KeyStore(open_store(settings.store), lifetime)
-        try:
-            keys.check()
-        except StoreError as error:
-            raise SettingsError(str(error)) from None
         self.keys = AsyncKeyStore(keys)
+        self._store_is_open = is_open(keys.store)
         self.quota = KeyQuota(self.keys, settings.max_keys)
         self._cache = KeyCache(self.keys, settings.key_cache * MIB, settings.key_recheck)
         self.checking_old_keys = asyncio.Lock()  # it takes some 40 MB: one after the other
@@ -101,8 +99,24 @@ class House(Front):
         """Load every model. Raises :class:`SettingsError` if there are some, and none can be served."""
         await self.repository.refresh()
         if not self.repository.models and self.repository.broken:
-            reasons = "; ".join(f"{file}: {reason}" for file, reason in self.repository.broken.items())
-            raise SettingsError(f"a model that can be served must be named. Got {reasons}")
+            raise SettingsError(f"a model that can be served must be named. Got {_reasons(self.repository.broken)}")
+
+    def facts(self) -> Facts:
+        models = [f"{one.name}/{one.version}" for one in self.repository.models]
+        return {**super().facts(), "models": models, "store": shown(self.settings.store)}
+
+    def check(self) -> None:
+        """Raise :class:`SettingsError` if a model file would not be served."""
+        if broken := self.repository.broken:
+            raise SettingsError(f"every model must be servable. {_reasons(broken)}")
+
+    def warnings(self) -> Iterator[tuple[str, str]]:
+        yield from super().warnings()
+        if not self.repository.models:
+            places = ", ".join(map(str, self.settings.models))
+            yield "no_models", f"no models: put some into {places} as NAME/VERSION/model.hermetic"
+        if self._store_is_open:
+            yield "open_store", f"the store {self.settings.store} can be written by everybody: chmod o-w it"
 
     async def forget_key(self, tenant: str, key_id: str) -> bool:
         """Delete a public key everywhere; False if there is none."""
@@ -139,12 +153,16 @@ class House(Front):
                 log.info("expired keys deleted", extra={"event": "keys_expired", "count": count})
 
 
+def _reasons(broken: dict[str, str]) -> str:
+    return "; ".join(f"{file}: {reason}" for file, reason in broken.items())
+
+
 def _program(settings: Settings) -> Program:
-    """The evaluator, with what it needs of our environment: no credentials of stores, one thread for arithmetic."""
+    """The evaluator, with what it needs of our environment and its share of the cores: no credentials of stores."""
     kept = {name: value for name, value in os.environ.items() if name.startswith(_INHERITED)}
     return Program(
         module=f"{__package__}.worker",
-        options={"ahead": settings.zeros_ahead, "memory": settings.zero_memory * MIB},
-        environment={**kept, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
+        options={"threads": max(1, available_cores() // settings.workers)},
+        environment={**kept, **forbidding(settings), "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
         depth=_DEPTH,
     )

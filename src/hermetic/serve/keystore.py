@@ -15,6 +15,7 @@ import contextlib
 import hashlib
 import os
 import re
+import stat
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -26,15 +27,19 @@ import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import LocalStore
 
+from ..errors import SettingsError
+from ..files import make_private_directory
 from .logs import log
 from .refusals import RefusalError
-from .stores import Store
+from .settings import Settings
+from .stores import Store, access_to, open_store, shown
 
 KEY_ID = re.compile(r"[0-9a-f]{64}")
 OLD_KEY_ID = re.compile(r"[a-z2-7]{32}")
 DIGEST_BYTES = 32
 
 _THREADS = 16
+_PANIC = "PanicException"  # a BaseException of obstore's, for an environment that makes no URL
 
 T = TypeVar("T")
 
@@ -44,13 +49,15 @@ class StoreError(OSError):
 
 
 @contextlib.contextmanager
-def _answering() -> Iterator[None]:
+def answering() -> Iterator[None]:
     """Whatever a store raises becomes :class:`StoreError`, without its text, which may hold addresses and more."""
     try:
         yield
     except (FileNotFoundError, StoreError):
         raise
-    except (BaseError, OSError) as error:
+    except BaseException as error:
+        if not isinstance(error, BaseError | OSError) and type(error).__name__ != _PANIC:
+            raise
         raise StoreError(
             f"the key store must answer. It does not ({type(error).__name__}): check its URL, the container or bucket, "
             "and the credentials in the server's environment."
@@ -82,14 +89,22 @@ class KeyStore:
         self._store = store
         self._lifetime = lifetime
 
+    @property
+    def store(self) -> Store:
+        """Where they are."""
+        return self._store
+
     def check(self) -> None:
-        """Ask the store something, to see that it answers."""
-        self.exists("anonymous", "0" * 64)
+        """List something, to see that the store is there and answers."""
+        with answering(), contextlib.suppress(FileNotFoundError):
+            next(iter(obstore.list(self._store, "keys/anonymous/", chunk_size=1)), None)
 
     def create(self, tenant: str, key_id: str, data: bytes) -> bool:
         """Store a key whose hash was checked. True if it is new, False if it was there; durable when this returns."""
         path = _path(tenant, key_id)
-        with _answering():
+        with answering():
+            if isinstance(self._store, LocalStore):
+                make_private_directory((root_of(self._store) / path).parent)
             try:
                 obstore.put(self._store, path, data, mode="create", use_multipart=False)
             except AlreadyExistsError:
@@ -101,14 +116,15 @@ class KeyStore:
         return True
 
     def _sync(self, path: str) -> None:
-        """A directory's file, and its name, reach the disk. Object stores acknowledge only what they keep."""
+        """A directory's file is its owner's alone, and reaches the disk. Object stores acknowledge what they keep."""
         if isinstance(self._store, LocalStore):
-            _fsync(Path(str(self._store.prefix)), path)
+            (root_of(self._store) / path).chmod(0o600)
+            _fsync(root_of(self._store), path)
 
     def read(self, tenant: str, key_id: str) -> bytes | None:
         """A key's bytes; ``None`` if there is none, it expired, or what is stored is damaged (which is logged)."""
         try:
-            with _answering():
+            with answering():
                 found = obstore.get(self._store, _path(tenant, key_id))
                 data = bytes(found.bytes())
         except FileNotFoundError:
@@ -123,7 +139,7 @@ class KeyStore:
     def exists(self, tenant: str, key_id: str) -> bool:
         """Whether the key is stored and has not expired."""
         try:
-            with _answering():
+            with answering():
                 meta = obstore.head(self._store, _path(tenant, key_id))
         except FileNotFoundError:
             return False
@@ -133,7 +149,7 @@ class KeyStore:
         """Delete a key; False if there is none."""
         path = _path(tenant, key_id)
         try:
-            with _answering():
+            with answering():
                 obstore.head(self._store, path)
                 obstore.delete(self._store, path)
         except FileNotFoundError:
@@ -142,7 +158,7 @@ class KeyStore:
 
     def list(self, tenant: str | None = None) -> list[StoredKey]:
         """Every key, or every key of a tenant; expired ones too."""
-        with _answering():
+        with answering():
             batches = list(obstore.list(self._store, f"keys/{tenant}/" if tenant else "keys/"))
         found = []
         for meta in (one for batch in batches for one in batch):
@@ -172,6 +188,15 @@ def _path(tenant: str, key_id: str) -> str:
     return f"keys/{tenant}/{key_id}"
 
 
+def root_of(store: LocalStore) -> Path:
+    return Path(str(store.prefix))
+
+
+def is_open(store: Store) -> bool:
+    """Whether everybody on this machine may write the store: delete keys, and give back used-up limits."""
+    return isinstance(store, LocalStore) and bool(root_of(store).stat().st_mode & stat.S_IWOTH)
+
+
 def _fsync(root: Path, path: str) -> None:
     file = root / path
     for target in (file, *file.parents[:3]):
@@ -180,6 +205,24 @@ def _fsync(root: Path, path: str) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def open_keys(settings: Settings, *, create: bool = True) -> KeyStore:
+    """The keys of the store in the settings, once it answered.
+
+    Raises
+    ------
+    SettingsError
+        If the store does not open or does not answer. Says which it is, and what named it.
+    """
+    lifetime = timedelta(days=settings.key_days) if settings.key_days else None
+    try:
+        keys = KeyStore(open_store(settings.store, create=create), lifetime)
+        keys.check()
+    except (SettingsError, StoreError) as error:
+        named = f"the store {shown(settings.store)}, given by {settings.origin('store')}"
+        raise SettingsError(f"{named}: {error}{access_to(settings.store)}") from None
+    return keys
 
 
 class AsyncKeyStore:

@@ -42,7 +42,7 @@ class Meter:
     """What every tenant used of its limits: one bucket a tenant and limit, which refills evenly over the period.
 
     A tenant may spend a whole period's amount at once and then waits for it to come back, so that within any period it
-    gets at most twice the amount. The buckets are in memory: a restart fills them.
+    gets at most twice the amount. The buckets are in memory; :mod:`.usage` keeps what they lack.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -62,6 +62,11 @@ class Meter:
                 start = max(self._empty_until.get((tenant, rate), now), now)
                 self._empty_until[tenant, rate] = start + cost * rate.seconds / rate.amount
         return wait
+
+    def raise_to(self, tenant: str, rate: Rate, seconds: float) -> None:
+        """Note that a limit will be unused again in so many seconds at the earliest: others charged it as well."""
+        known = self._empty_until.get((tenant, rate), -math.inf)
+        self._empty_until[tenant, rate] = max(known, self._clock() + seconds)
 
     def _wait(self, tenant: str, rate: Rate, cost: int) -> float:
         if cost > rate.amount:

@@ -1,4 +1,4 @@
-"""Structured logs: one JSON object a line, on standard error.
+"""Structured logs on standard error: one JSON object a line, or text where that is a terminal.
 
 What may be logged is listed here, once: a record's ``extra`` must use these fields, and none of them holds a token, a
 public key, an input or a ciphertext.
@@ -34,7 +34,12 @@ FIELDS = (
     "file",
     "reason",
     "url",
+    "release",
+    "models",
+    "store",
     "workers",
+    "tls",
+    "tokens",
     "failures",
     "count",
 )
@@ -51,16 +56,37 @@ class JsonFormatter(logging.Formatter):
             "level": record.levelname.lower(),
             "message": record.getMessage(),
         }
-        line |= {name: value for name in FIELDS if (value := getattr(record, name, None)) is not None}
-        if record.exc_info and record.exc_info[1]:
-            line["reason"] = describe_fault(record.exc_info[1])
-        return json.dumps(line, ensure_ascii=True, default=str)
+        return json.dumps(line | fields_of(record), ensure_ascii=True, default=str)
+
+
+def fields_of(record: logging.LogRecord) -> dict[str, Any]:
+    """Those of :data:`FIELDS` that a record has; an exception becomes its place."""
+    fields = {name: value for name in FIELDS if (value := getattr(record, name, None)) is not None}
+    if record.exc_info and record.exc_info[1]:
+        fields["reason"] = describe_fault(record.exc_info[1])
+    return fields
+
+
+class TerminalFormatter(logging.Formatter):
+    """The same for a person: the time of day, the level where it matters, the message, and the fields but ``event``."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        fields = fields_of(record)
+        told = [f"{name} {_shown(value)}" for name, value in fields.items() if name != "event"]
+        level = "" if record.levelno <= logging.INFO else f"{record.levelname.lower()}: "
+        line = f"{level}{record.getMessage()}" + (f" ({', '.join(told)})" if told else "")
+        time = datetime.fromtimestamp(record.created).astimezone()
+        return f"{time:%H:%M:%S} " + "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in line)
+
+
+def _shown(value: Any) -> str:
+    return " ".join(map(str, value)) or "none" if isinstance(value, list) else str(value)
 
 
 def configure(level: str) -> None:
-    """Send this program's and uvicorn's records to standard error, as JSON."""
+    """Send this program's and uvicorn's records to standard error: for a person on a terminal, else as JSON."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonFormatter())
+    handler.setFormatter(TerminalFormatter() if sys.stderr.isatty() else JsonFormatter())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)

@@ -143,7 +143,9 @@ def _key_operations(tokens: list[Node]) -> dict[str, Node]:
 
 
 def _operation(summary: str, answer: Node, *errors: str, security: list[Node] | None = None) -> Node:
-    refused = {status: {"$ref": "#/components/responses/Refused"} for status in (*errors, "405", "421", "500")}
+    role = ("403",) if "401" in errors else ()
+    statuses = (*errors, *role, "405", "421", "500")
+    refused = {status: {"$ref": "#/components/responses/Refused"} for status in statuses}
     return {"summary": summary, "security": security or [], "responses": {"200": answer, **refused}}
 
 

@@ -111,7 +111,7 @@ class Answer:
     ms: float
 
 
-KEY_GROWTH = {"evaluate": 4.0, "evaluate_legacy": 2.2}
+KEY_GROWTH = {"evaluate": 2.5, "evaluate_legacy": 2.2}
 """A parsed key takes about so many times its bytes, by the kind of evaluation that it is for."""
 
 

@@ -1,4 +1,4 @@
-"""Starting and ending the server."""
+"""Starting and ending the server, and trying out whether it would start."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import contextlib
 import signal
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
+from typing import Any, TypeVar
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -15,12 +16,15 @@ from starlette.types import ASGIApp
 from ..errors import SettingsError
 from .app import create_app
 from .entry import ScriptHouse
-from .front import Front
+from .front import Facts, Front
 from .house import House
 from .logs import configure, log
 from .protocol import ConnectionLimits, bounded_protocol
 from .settings import Settings
 from .telemetry import traced
+from .tls import reload_certificate, tls_context
+
+T = TypeVar("T")
 
 
 def serve(settings: Settings) -> None:
@@ -31,31 +35,76 @@ def serve(settings: Settings) -> None:
     SettingsError
         If the settings are unsafe, or the service cannot start with them.
     """
-    settings.check_exposure()
-    configure(settings.log_level)
-    tls = _tls(settings)
-    house: Front = ScriptHouse(settings) if settings.entry_script else House(settings)
+    house, tls = _prepared(settings)
     app, flush = create_app(house), None
     if settings.telemetry:
         app, flush = traced(app)
     config = _config(app, settings, tls)
-
-    async def run() -> None:
-        async with house.running():
-            reloading = asyncio.create_task(_reload_certificate(tls, settings)) if tls else None
-            await Server(config).serve()
-            if reloading:
-                reloading.cancel()
-
     try:
-        with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
-            runner.run(run())
+        with contextlib.suppress(asyncio.CancelledError):  # a signal, before it listened
+            _run(_served(house, config), config)
+        log.info("stopped", extra={"event": "stopped"})
     except SystemExit:
         where = f"{settings.host}:{settings.port}"
-        raise SettingsError(f"the service must be able to listen on {where}. It is not, see the log.") from None
+        named = f"{settings.origin('host')}, {settings.origin('port')}"
+        raise SettingsError(
+            f"the service must be able to listen on {where} ({named}). It is not, see the log."
+        ) from None
     finally:
         if flush:
             flush()
+
+
+def check(settings: Settings) -> Facts:
+    """Do everything that :func:`serve` does before it listens, and stop; gives what would be served.
+
+    Raises
+    ------
+    SettingsError
+        If the service would not start, or a model file would not be served.
+    """
+    house, tls = _prepared(settings)
+
+    async def tried() -> Facts:
+        await _can_listen(settings)
+        async with house.running():
+            house.check()
+            return house.facts()
+
+    return _run(tried(), _config(create_app(house), settings, tls))
+
+
+def _prepared(settings: Settings) -> tuple[Front, ssl.SSLContext | None]:
+    settings.check_exposure()
+    configure(settings.log_level)
+    house = ScriptHouse(settings) if settings.entry_script else House(settings)
+    return house, tls_context(settings)
+
+
+def _run(work: Coroutine[Any, Any, T], config: uvicorn.Config) -> T:
+    with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+        return runner.run(work)
+
+
+async def _served(house: Front, config: uvicorn.Config) -> None:
+    server = Server(config, house)
+    server.watch_signals()
+    async with house.running():
+        reloading = asyncio.create_task(reload_certificate(config.ssl, house.settings)) if config.ssl else None
+        await server.serve()
+        if reloading:
+            reloading.cancel()
+
+
+async def _can_listen(settings: Settings) -> None:
+    """Whether the address is one of this machine's; its port may be taken by the service that runs."""
+    try:
+        listener = await asyncio.get_running_loop().create_server(asyncio.Protocol, settings.host, 0)
+    except OSError as error:
+        reason = (error.strerror or "").rpartition(": ")[2]
+        must = f"{settings.origin('host')} must be an address of this machine"
+        raise SettingsError(f"{must}. {settings.host} is not: {reason}.") from None
+    listener.close()
 
 
 def _config(app: ASGIApp, settings: Settings, tls: ssl.SSLContext | None) -> uvicorn.Config:
@@ -84,55 +133,36 @@ def _config(app: ASGIApp, settings: Settings, tls: ssl.SSLContext | None) -> uvi
     return config
 
 
-def _tls(settings: Settings) -> ssl.SSLContext | None:
-    if settings.tls_certificate is None:
-        return None
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    try:
-        _load_certificate(context, settings)
-        if settings.tls_client_ca:
-            context.verify_mode = ssl.CERT_REQUIRED
-            context.load_verify_locations(settings.tls_client_ca)
-    except OSError as error:
-        raise SettingsError(f"the TLS files must be PEM files that belong together: {error}.") from None
-    return context
-
-
-def _load_certificate(context: ssl.SSLContext, settings: Settings) -> None:
-    if settings.tls_certificate and settings.tls_key:
-        context.load_cert_chain(settings.tls_certificate, settings.tls_key)
-
-
-async def _reload_certificate(context: ssl.SSLContext, settings: Settings) -> None:
-    """Use a renewed certificate for new connections."""
-    files = [file for file in (settings.tls_certificate, settings.tls_key) if file]
-    seen = [file.stat().st_mtime_ns for file in files]
-    while True:
-        await asyncio.sleep(settings.rescan)
-        try:
-            now = [file.stat().st_mtime_ns for file in files]
-            if now != seen:
-                _load_certificate(context, settings)
-                seen = now
-                log.info("certificate read", extra={"event": "certificate_read"})
-        except OSError as error:
-            log.error("certificate refused", extra={"event": "certificate_refused", "reason": str(error)})
-
-
 class Server(uvicorn.Server):
-    """uvicorn's server: says where it listens, and returns after SIGTERM instead of dying of it."""
+    """uvicorn's server: says where it listens and what stops it, and returns after SIGTERM instead of dying of it."""
+
+    def __init__(self, config: uvicorn.Config, house: Front) -> None:
+        super().__init__(config)
+        self._house = house
+
+    def watch_signals(self) -> None:
+        """Stop on a signal, also while the service is still starting. Call it in the task that starts it."""
+        loop, starting = asyncio.get_running_loop(), asyncio.current_task()
+
+        def stop(number: signal.Signals) -> None:
+            log.info("stopping", extra={"event": "stopping", "reason": number.name})
+            self.handle_exit(number, None)
+            if not self.started and starting:
+                starting.cancel()
+
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) is not signal.SIG_IGN:  # nohup ignores SIGHUP
+                loop.add_signal_handler(number, stop, number)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         host, port = self.servers[0].sockets[0].getsockname()[:2]
         scheme = "https" if self.config.ssl else "http"
         shown = f"[{host}]" if ":" in host else host
-        log.info("listening", extra={"event": "listening", "url": f"{scheme}://{shown}:{port}"})
+        told = {"event": "listening", "url": f"{scheme}://{shown}:{port}", **self._house.facts()}
+        log.info("listening", extra=told)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, self.handle_exit, number, None)
+        """They are watched since the start."""
         yield

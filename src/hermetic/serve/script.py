@@ -122,7 +122,8 @@ def _end_with_parent() -> None:
 
 def main(descriptor: int) -> None:
     """Serve the front process at the other end of a socket until it closes it."""
-    for number in (signal.SIGINT, signal.SIGTERM):  # sent to the whole group; the front process decides when to stop
+    # These are sent to the whole group; the front process decides when to stop.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     _end_with_parent()
     channel, runner = Channel(socket.socket(fileno=descriptor)), ScriptRunner()

@@ -3,42 +3,60 @@
 from __future__ import annotations
 
 import ipaddress
+import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import NoneType
-from typing import Any, ClassVar, Literal, get_args
+from typing import Any, Literal, get_args
 
-from pydantic import Field, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from ..errors import SettingsError
 from .limits import Rate
+from .sources import Given, expanded, explain, flag_of, from_environment, from_flags, from_toml, variable_of
 
-ENV_PREFIX = "HERMETIC_"
 MIB = 1 << 20
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-fA-F:]+\](:[0-9]{1,5})?")
 
+GROUPS = {
+    "models": "What is served, and where",
+    "tokens": "Who may call, and how much",
+    "store": "Public keys",
+    "max_samples": "Limits",
+    "rescan": "Operations",
+}
+"""The first setting of each group, and the group's title."""
+
+_DEFAULT_STORE = "~/.local/state/hermetic/keys"
+_COMPUTED_DEFAULTS = {"workers": "the number of cores", "store": _DEFAULT_STORE}
+
 
 def default_store() -> str:
-    """A directory below the user's state directory (``$XDG_STATE_HOME`` or ``~/.local/state``)."""
-    state = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
-    return str(Path(state) / "hermetic" / "keys")
+    """A directory below the user's state directory (``$XDG_STATE_HOME`` if that is absolute, or ``~/.local/state``)."""
+    state = Path(expanded(os.environ.get("XDG_STATE_HOME", "")))
+    return str(state / "hermetic" / "keys") if state.is_absolute() else _DEFAULT_STORE
 
 
-_COMPUTED_DEFAULTS = {"workers": "the number of cores", "store": "~/.local/state/hermetic/keys"}
-
-
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """What an operator can set. A flag beats the environment, the environment beats the TOML file."""
 
-    model_config = SettingsConfigDict(
-        env_prefix=ENV_PREFIX, extra="forbid", frozen=True, hide_input_in_errors=True, env_ignore_empty=True
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, hide_input_in_errors=True, allow_inf_nan=False, protected_namespaces=()
     )
+    _given: Mapping[str, Given] = PrivateAttr(default_factory=dict)
 
-    # What is served, and where.
     models: tuple[Path, ...] = Field((), description="Model files, and directories of `name/version/model.hermetic`.")
     entry_script: Path | None = Field(
         None, description="Scoring script with `init()` and `run(raw_data)`, to be served instead of models."
@@ -56,7 +74,6 @@ class Settings(BaseSettings):
         description="Evaluation processes.",
     )
 
-    # Who may call.
     tokens: Path | None = Field(None, description="File of tenants and hashed tokens (`hermetic token new`).")
     public_models: bool = Field(False, description="Show models and signatures without a token, on the start page too.")
     cors_origin: str | None = Field(
@@ -76,12 +93,23 @@ class Settings(BaseSettings):
         description="Answer unmodified clients of encrypted-inference 0.9 too: in CKKS, **without protection of the "
         "weights** from whoever may call.",
     )
+    forbid_legacy_clients: bool = Field(
+        False,
+        description="Make it impossible to answer clients of encrypted-inference 0.9: `legacy_clients`, here and in "
+        "scoring scripts, is then an error.",
+    )
     rate: Rate | None = Field(None, description="Predictions a tenant may ask for, such as `600/minute`.")
     quota: Rate | None = Field(None, description="A second, longer limit of the same kind, such as `20000/day`.")
+    usage_interval: float = Field(
+        5,
+        gt=0,
+        description="Seconds between exchanges of what tenants used of these limits with the store, which keeps it "
+        "over restarts and for all services that share it.",
+    )
 
-    # Public keys.
     store: str = Field(
         default_factory=default_store,
+        validate_default=True,
         description="Where public keys live: a directory, `memory://`, `az://container/prefix`, `s3://bucket/prefix` "
         "or `gs://bucket/prefix`.",
     )
@@ -94,10 +122,7 @@ class Settings(BaseSettings):
     )
     key_cache: int = Field(64, ge=1, description="Memory for keys in the front process, MiB.")
     worker_key_memory: int = Field(64, ge=1, description="Memory for parsed keys in each evaluation process, MiB.")
-    zeros_ahead: int = Field(32, ge=0, description="Encryptions of zero made ahead for each key in use, when idle.")
-    zero_memory: int = Field(48, ge=0, description="Memory for them in each evaluation process, MiB.")
 
-    # Limits.
     max_samples: int = Field(
         4096,
         ge=1,
@@ -125,38 +150,44 @@ class Settings(BaseSettings):
     max_connections: int = Field(1000, ge=1, description="Connections at once.")
     shutdown_timeout: int = Field(60, ge=1, description="Seconds to finish accepted requests after SIGTERM.")
 
-    # Operations.
     rescan: float = Field(10, gt=0, description="Seconds between looks at the model files besides change notices.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
     telemetry: bool = Field(
         False, description="Export OpenTelemetry traces as the `OTEL_…` variables say (needs the extra `otel`)."
     )
 
-    toml_file: ClassVar[Path | None] = None
-
+    @field_validator("*", mode="before")
     @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        toml = TomlConfigSettingsSource(settings_cls, toml_file=cls.toml_file)
-        return init_settings, env_settings, toml
+    def _expand_paths(cls, value: Any, info: ValidationInfo) -> Any:
+        return _expand(value) if info.field_name in PATHS else value
+
+    @field_validator("models", mode="before")
+    @classmethod
+    def _read_models(cls, value: Any) -> Any:
+        """The environment has text alone: a JSON list, or one path."""
+        if not isinstance(value, str):
+            return value
+        try:
+            return json.loads(value) if value.startswith("[") else [value]
+        except ValueError:
+            raise ValueError("must be a path, or a JSON list of paths") from None
 
     @field_validator("rate", "quota", mode="before")
     @classmethod
     def _read_rate(cls, value: Any) -> Any:
-        return Rate.parse(value) if isinstance(value, str) else value
+        if not isinstance(value, str | int | float):
+            return value
+        try:
+            return Rate.parse(str(value))
+        except ValueError:
+            raise ValueError("must be a number a period, such as 600/minute or 20000/day") from None
 
     @field_validator("cors_origin")
     @classmethod
     def _check_origins(cls, value: str | None) -> str | None:
         for origin in (value or "").split(","):
             if value and not _ORIGIN.fullmatch(origin.strip()):
-                raise ValueError(f"every origin must be like https://app.example.com, without a path. Got {origin!r}")
+                raise ValueError("every origin must be like https://app.example.com, without a path")
         return value
 
     @model_validator(mode="after")
@@ -168,12 +199,34 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
+    def _check_clients(self) -> Settings:
+        if self.legacy_clients and self.forbid_legacy_clients:
+            raise ValueError("legacy_clients must stay off where forbid_legacy_clients is on")
+        return self
+
+    @model_validator(mode="after")
     def _check_served(self) -> Settings:
         if self.entry_script and self.models:
             raise ValueError("a service runs models or an entry_script, not both: start two")
         if self.model_dir and not self.entry_script:
             raise ValueError("model_dir needs entry_script: models are named without it")
         return self
+
+    @classmethod
+    def of(cls, given: Mapping[str, Given]) -> Settings:
+        """Settings that know where each value came from. Raises :class:`pydantic.ValidationError`."""
+        made = cls(**{name: one.value for name, one in given.items()})
+        made._given = given
+        return made
+
+    def is_given(self, name: str) -> bool:
+        """Whether somebody gave the setting, or it has its default."""
+        return name in self._given
+
+    def origin(self, name: str) -> str:
+        """What a message calls a setting: the flag, the variable, or the name in a TOML file that gave it."""
+        source = self._given[name].source if self.is_given(name) else flag_of(name)
+        return source if source in (flag_of(name), variable_of(name)) else f"{name} in {source}"
 
     @property
     def cors_origins(self) -> tuple[str, ...]:
@@ -205,28 +258,36 @@ class Settings(BaseSettings):
             raise SettingsError(f"listening on {self.host} needs {' and '.join(missing)}.")
 
 
+PATHS = frozenset(
+    {"store", "models"} | {name for name, field in Settings.model_fields.items() if Path in get_args(field.annotation)}
+)
+"""The settings that are paths, or may be."""
+
+
+def _expand(value: Any) -> Any:
+    """``~`` means the home directory wherever a path is given; an empty path means nothing."""
+    if isinstance(value, list | tuple):
+        return [_expand(one) for one in value]
+    if value == "":
+        raise ValueError("must not be empty")
+    return expanded(str(value)) if isinstance(value, str | Path) else value
+
+
 def load_settings(flags: dict[str, Any], toml_file: Path | None = None) -> Settings:
     """Settings from flags (``None`` means not given), the environment and a TOML file.
 
     Raises
     ------
     SettingsError
-        If the file cannot be read, a name is unknown, or a value is out of range.
+        If the file cannot be read, a name is unknown, or a value is out of range: says where it came from.
     """
-    if toml_file is not None and not toml_file.is_file():
-        raise SettingsError(f"the settings file must exist. There is no {toml_file}.")
-    bound = type("Settings", (Settings,), {"toml_file": toml_file, "__module__": __name__})
-    given = {name: value for name, value in flags.items() if value not in (None, ())}
+    given = from_toml(toml_file, PATHS) if toml_file else {}
+    given |= from_environment(Settings.model_fields, os.environ)
+    given |= from_flags(flags)
     try:
-        settings: Settings = bound(**given)
+        return Settings.of(given)
     except ValidationError as error:
-        problems = "; ".join(
-            f"{'.'.join(map(str, one['loc'])) or 'settings'}: {one['msg']}" for one in error.errors(include_input=False)
-        )
-        raise SettingsError(f"the settings are not valid: {problems}.") from None
-    except ValueError as error:
-        raise SettingsError(f"the settings cannot be read: {error}.") from None
-    return settings
+        raise SettingsError(f"the settings are not valid: {explain(error, given, Settings.model_fields)}.") from None
 
 
 @dataclass(frozen=True)
@@ -236,33 +297,39 @@ class Setting:
     Attributes
     ----------
     name
-        In TOML; the flag has dashes, the environment variable capitals and :data:`ENV_PREFIX`.
+        In TOML; the flag has dashes, the environment variable capitals and the prefix of
+        :mod:`.sources`.
     kind
         ``bool``, ``int``, ``float``, ``Path`` or ``str``, which stands for everything else.
     default
         As it is written; empty for none.
     description
         One sentence.
+    group
+        Its purpose, one of :data:`GROUPS`.
     """
 
     name: str
     kind: type
     default: str
     description: str
+    group: str
 
     @property
     def flag(self) -> str:
-        return f"--{self.name.replace('_', '-')}"
+        return flag_of(self.name)
 
     @property
     def variable(self) -> str:
-        return f"{ENV_PREFIX}{self.name.upper()}"
+        return variable_of(self.name)
 
 
 def all_settings() -> Iterator[Setting]:
     """Every setting, in the order of the documentation."""
+    group = ""
     for name, field in Settings.model_fields.items():
+        group = GROUPS.get(name, group)
         kinds = [one for one in get_args(field.annotation) if one is not NoneType] or [field.annotation]
         kind = kinds[0] if kinds[0] in (bool, int, float, Path) else str
         default = _COMPUTED_DEFAULTS.get(name, "" if field.default in (None, False, ()) else str(field.default))
-        yield Setting(name, kind, default, field.description or "")
+        yield Setting(name, kind, default, field.description or "", group)

@@ -7,82 +7,93 @@ request.
 from __future__ import annotations
 
 import os
-from datetime import timedelta
+import re
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from obstore.exceptions import BaseError
 from obstore.store import AzureStore, GCSStore, LocalStore, MemoryStore, S3Store
 
 from ..errors import SettingsError
+from ..files import make_private_directory
+from . import clouds
+from .sources import expanded
 
-if TYPE_CHECKING:
-    from obstore.store import RetryConfig
-
-_RETRY: RetryConfig = {"max_retries": 3, "retry_timeout": timedelta(seconds=15)}
+_NAME = re.compile(r"[A-Za-z0-9._-]+")
 
 Store = LocalStore | MemoryStore | AzureStore | S3Store | GCSStore
 
+_CLOUDS: dict[str, Callable[[str, str | None], Store]] = {"az": clouds.azure, "s3": clouds.s3, "gs": clouds.gcs}
+_TOLD_BY = {
+    "az": "AZURE_STORAGE_CONNECTION_STRING, or AZURE_STORAGE_ACCOUNT_NAME and the account's key or identity",
+    "s3": "AWS_ENDPOINT, AWS_REGION, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+    "gs": "GOOGLE_APPLICATION_CREDENTIALS",
+}
 
-def open_store(url: str) -> Store:
+
+def open_store(url: str, *, create: bool = True) -> Store:
     """The store of a URL; credentials come from the server's environment, as the cloud's own tools name them.
+
+    A directory is made, for its owner alone, unless ``create`` is false.
 
     Raises
     ------
     SettingsError
-        If the URL is of no known kind or the configuration is not complete.
+        If the URL is of no known kind or the configuration is not complete, or a directory cannot be made or written.
     """
     parts = urlsplit(url)
-    prefix = parts.path.strip("/") or None
+    if parts.scheme == "memory":
+        return MemoryStore()
+    if parts.scheme == "":
+        return _directory(Path(expanded(url)), create=create)
+    if parts.scheme == "file":
+        return _directory(_path(parts, url), create=create)
+    if parts.scheme not in _CLOUDS:
+        known = "a directory, memory://, az://, s3:// or gs://"
+        raise SettingsError(f"the store must be {known}. Got {parts.scheme}:// instead.")
+    return _cloud(parts)
+
+
+def shown(url: str) -> str:
+    """What messages call a store: its URL without what may be a secret in it."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}" if parts.scheme in _CLOUDS else url
+
+
+def access_to(url: str) -> str:
+    """A sentence on the variables that describe the access to a cloud's store; empty for others."""
+    told_by = _TOLD_BY.get(urlsplit(url).scheme)
+    return f" Its access is set by {told_by}." if told_by else ""
+
+
+def _path(parts: SplitResult, url: str) -> Path:
+    if parts.netloc not in ("", "localhost") or not parts.path.startswith("/"):
+        raise SettingsError(f"a store that is a file URL must be file:///whole/path. Got {url} instead.")
+    return Path(unquote(parts.path))
+
+
+def _directory(path: Path, *, create: bool) -> LocalStore:
+    if not create and not path.exists():
+        raise SettingsError(f"the key store must be a directory. There is no {path}.")
     try:
-        match parts.scheme:
-            case "memory":
-                return MemoryStore()
-            case "az":
-                return _azure(parts.netloc, prefix)
-            case "s3":
-                return S3Store(parts.netloc, prefix=prefix, retry_config=_RETRY)
-            case "gs":
-                return GCSStore(parts.netloc, prefix=prefix, retry_config=_RETRY)
-            case "file":
-                return _directory(Path(parts.path))
-            case "":
-                return _directory(Path(url))
-    except SettingsError:
-        raise
-    except (BaseError, OSError, ValueError) as error:
-        kind = parts.scheme or "directory"
-        raise SettingsError(
-            f"the key store ({kind}) must open. It does not ({type(error).__name__}): check its URL, and the "
-            "credentials in the server's environment."
-        ) from None
-    known = "a directory, memory://, az://, s3:// or gs://"
-    raise SettingsError(f"the store must be {known}. Got {parts.scheme}:// instead.")
-
-
-def _directory(path: Path) -> LocalStore:
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private_directory(path)
+    except OSError as error:
+        raise SettingsError(f"the key store {path} must be a directory. It cannot be: {error.strerror}.") from None
+    if not os.access(path, os.R_OK | os.W_OK | os.X_OK):
+        raise SettingsError(f"the key store {path} must be a directory that this user can read and write. It is not.")
     return LocalStore(path.resolve())
 
 
-def _azure(container: str, prefix: str | None) -> AzureStore:
-    text = os.environ.get("AZURE_STORAGE_CONNECTION_STRING")
-    if not text:
-        return AzureStore(container, prefix=prefix, retry_config=_RETRY)
-    one = dict(part.partition("=")[::2] for part in text.split(";") if part)
-    if "AccountName" not in one or "AccountKey" not in one:
-        raise SettingsError("AZURE_STORAGE_CONNECTION_STRING must hold AccountName and AccountKey.")
-    endpoint = one.get("BlobEndpoint")
-    if endpoint is None:
-        suffix = one.get("EndpointSuffix", "core.windows.net")
-        endpoint = f"{one.get('DefaultEndpointsProtocol', 'https')}://{one['AccountName']}.blob.{suffix}"
-    return AzureStore(
-        container,
-        prefix=prefix,
-        account_name=one["AccountName"],
-        account_key=one["AccountKey"],
-        endpoint=endpoint,
-        retry_config=_RETRY,
-        client_options={"allow_http": endpoint.startswith("http://")},
-    )
+def _cloud(parts: SplitResult) -> Store:
+    if not _NAME.fullmatch(parts.netloc) or parts.query or parts.fragment:
+        raise SettingsError(f"the store must be {parts.scheme}://NAME/PREFIX, and hold nothing else. It does not.")
+    try:
+        return _CLOUDS[parts.scheme](parts.netloc, parts.path.strip("/") or None)
+    except (BaseError, OSError, ValueError) as error:
+        if isinstance(error, SettingsError):
+            raise
+        raise SettingsError(
+            f"the key store ({parts.scheme}) must open. It does not ({type(error).__name__}): check its URL, and the "
+            "credentials in the server's environment."
+        ) from None

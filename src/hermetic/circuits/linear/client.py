@@ -13,6 +13,7 @@ from ...arrays import Integers, Reals, Residues
 from ...errors import DecryptionError, MismatchError
 from ...keys.secret import SecretKey
 from ...rlwe import modular
+from ...rlwe.public_ring import PublicRing
 from ...rlwe.ring import Ring
 from ...rlwe.seeds import QUERY_DOMAIN, SEED_BYTES, expand
 from ...signature import Signature
@@ -74,7 +75,7 @@ class ClientHalf:
         parameters = self._circuit.parameters
         residues = modular.from_integers(polynomials, parameters.kept_primes)
         factor = self._circuit.delta * parameters.rescale_factor
-        return self._ring.ntt(modular.scale(residues, factor, parameters.kept_primes))
+        return PublicRing.of(parameters).ntt(modular.scale(residues, factor, parameters.kept_primes))
 
     def decrypt(self, result: Result) -> Reals:
         """Scores (n, k). Raises as :meth:`decrypt_integers`."""
@@ -117,7 +118,7 @@ class ClientHalf:
         """c0 + c1·s mod q' at the target coefficients, as centred integers (n, k·limbs): results with their noise."""
         parameters, batch = self._circuit.parameters, result.batch
         primes, outputs = parameters.kept_primes, self._circuit.integer_outputs
-        c1_s = self._ring.intt(self._secret_key.ring_key.times(self._ring.ntt(result.c1)))
+        c1_s = self._ring.intt(self._secret_key.ring_key.times(PublicRing.of(parameters).ntt(result.c1)))
         groups = batch.layout.result_polynomials(outputs)
         masks = np.concatenate(
             [

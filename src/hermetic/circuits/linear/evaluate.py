@@ -1,43 +1,54 @@
 """(weights, public key, query) -> sanitised result. No input or output, no secret key.
 
-A bare product (c0·W, c1·W) hands every weight to the client, who knows c1. So every answer
+A bare product (c0·W, c1·W) hands every weight to the client, who knows c1. So every answer is
 
-1. gets a fresh encryption of zero under the client's public key, which makes its c1 a fresh RLWE sample; where many
-   target words come with it, a sum of several, see :func:`hermetic.circuits.linear.bounds.mask_digits`;
-2. is flooded: uniform integers from the operating system's generator are added at the target coefficients of c0;
-3. is rescaled and cut down to c1 and the target words of c0. Nothing else is released.
+    (c0·W + b·u + e0 + flood,  c1·W + a·u + e1)
 
-The order matters: flooding is added before rescaling, so what is released is a function of flooded words alone. The
-bounds are in :mod:`hermetic.circuits.linear.bounds`; what is left over is in ``docs/security.md``.
+1. masked: (b·u + e0, a·u + e1) is a fresh encryption of zero under the client's public key (b, a), which makes c1 a
+   fresh RLWE sample; u is uniform among 2^w integers in every coefficient, e0 and e1 are centred binomial;
+2. flooded: uniform integers are added at the target coefficients of c0;
+3. rescaled and cut down to c1 and the target words of c0. Nothing else is released.
+
+The order matters: flooding is added before rescaling, so what is released is a function of flooded words alone. Every
+u, e0, e1 and flood is drawn for one answer, from bytes that the operating system's generator gave for it. The bounds
+are in :mod:`hermetic.circuits.linear.bounds`; what is left over is in ``docs/security.md``.
 """
 
 from __future__ import annotations
 
 import os
-import threading
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from ...arrays import Integers, Residues
+from ...arrays import Residues
 from ...errors import MismatchError
 from ...keys.public import PublicKey
-from ...rlwe import modular
-from ...rlwe.parameters import Parameters
-from ...rlwe.ring import Ring, ZeroEncryptor
+from ...rlwe.public_ring import Lanes, PublicRing
+from ...rlwe.randomness import Stream
 from ...rlwe.seeds import PUBLIC_KEY_DOMAIN, QUERY_DOMAIN, expand, expand_range
 from ...signature import Signature
 from . import bounds
-from .integers import IntegerMap
-from .packing import Layout, released
+from .packing import Layout
 from .weights import EncodedWeights
 from .wire import Query, Result
 
+_MANY_PRODUCTS = 1 << 24
+"""Products of words from which several threads are faster than one."""
 
-class ZeroPool:
-    """Encryptions of zero under one client's public key, made ahead of time. Each is handed out once. Thread-safe.
+_PART = 64
+"""Query polynomials that are read at a time."""
+
+_Run = Callable[[Iterable[Callable[[], Any]]], list[Any]]
+
+
+class MaskingKey:
+    """A client's public key as masks need it: (b, a) modulo the primes of queries, lanes (2, L, N).
 
     Parameters
     ----------
@@ -47,123 +58,112 @@ class ZeroPool:
 
     def __init__(self, public_key: PublicKey) -> None:
         parameters = public_key.parameters
-        a = expand(PUBLIC_KEY_DOMAIN, public_key.seed, 0, parameters, parameters.key_primes)
-        self.key_id = public_key.id
-        self._encryptor = ZeroEncryptor(Ring.of(parameters), public_key.b, a)
-        self._ready: deque[Residues] = deque()
-        self._lock = threading.Lock()
-
-    def __len__(self) -> int:
-        return len(self._ready)
-
-    def fill(self, count: int) -> None:
-        """Make encryptions of zero until ``count`` are ready."""
-        while len(self._ready) < count:
-            self._ready.append(self._encryptor.sample())
-
-    def take(self) -> Residues:
-        """An encryption of zero (2, L, N) that nobody had before: a ready one, or a fresh one."""
-        with self._lock:
-            if self._ready:
-                return self._ready.popleft()
-        return self._encryptor.sample()
+        a = expand(PUBLIC_KEY_DOMAIN, public_key.seed, 0, parameters, parameters.data_primes)
+        b = public_key.b[: len(parameters.data_primes)]
+        self.parameters = parameters
+        self.id = public_key.id
+        ring = PublicRing.of(parameters)
+        lanes = ring.empty_ciphertexts(1)
+        ring.lift(b[None], a[None], lanes)
+        self.lanes: Lanes = lanes[0]
 
 
 def evaluate(
-    integers: IntegerMap,
     signature: Signature,
     encoded: Callable[[Layout], EncodedWeights],
     query: Query,
-    zeros: ZeroPool,
+    key: MaskingKey,
+    threads: int = 1,
 ) -> Result:
     """Answer a query.
 
     Parameters
     ----------
-    integers
-        The private integer weights.
     signature
         The model's signature.
     encoded
-        Gives the weights in the query's layout.
+        Gives the private integer weights in the query's layout.
     query
         A query that :meth:`Query.from_bytes` accepted, or a client's own.
-    zeros
-        Encryptions of zero under the query's public key; one is used for every digit of a result polynomial's mask.
+    key
+        The public key that the query names.
+    threads
+        How many threads may work on an answer that is large enough to pay for them.
 
     Raises
     ------
     MismatchError
-        If the query belongs to another model, or to another key than ``zeros``.
+        If the query belongs to another model, or to another key.
     """
-    parameters, batch = signature.parameters, query.batch
+    batch = query.batch
     if batch.signature != signature.digest:
         raise MismatchError(f"the query must be made for model {signature.name!r}. It was made for another.")
-    if query.key_id != zeros.key_id:
-        raise MismatchError(f"the query must name the key {zeros.key_id[:16]}…. It names {query.key_id[:16]}… instead.")
-    c1, words = [], []
-    for chunk, indices in enumerate(released(batch.layout, batch.samples, signature.circuit.integer_outputs)):
-        for first, product in encoded(batch.layout).products(query_polynomials(query, chunk, signature)):
-            groups = slice(first, first + len(product))
-            outputs = slice(first * batch.layout.outputs, groups.stop * batch.layout.outputs)
-            coefficients = _masked(product, query, zeros, signature)
-            c1.append(_rescale(coefficients[:, 1], parameters))
-            words.append(_target_words(coefficients[:, 0], indices[groups], integers.bias[outputs], signature))
-    return Result(parameters, batch, np.concatenate(c1), np.concatenate(words, axis=1))
+    if query.key_id != key.id:
+        raise MismatchError(f"the query must name the key {key.id[:16]}…. It names {query.key_id[:16]}… instead.")
+    answer = _Answer(signature, encoded(batch.layout), query, key)
+    with _workers(threads if answer.is_large else 1) as run:
+        parts = [part for chunk in range(answer.chunks) for part in answer.chunk(chunk, run)]
+    c1, words = zip(*parts, strict=True)
+    return Result(signature.parameters, batch, np.concatenate(c1), np.concatenate(words, axis=1))
 
 
-def query_polynomials(query: Query, chunk: int, signature: Signature) -> Residues:
-    """The ciphertexts (m, 2, L, N) of one chunk of a query."""
+def available_cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def _workers(threads: int) -> Iterator[_Run]:
+    """Gives what runs tasks and returns their results in order."""
+    if threads <= 1:
+        yield lambda tasks: [task() for task in tasks]
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        yield lambda tasks: list(pool.map(lambda task: task(), tasks))
+
+
+@dataclass(frozen=True, eq=False)
+class _Answer:
+    """One answer in the making."""
+
+    signature: Signature
+    weights: EncodedWeights
+    query: Query
+    key: MaskingKey
+
+    @property
+    def chunks(self) -> int:
+        return self.query.batch.layout.chunks(self.query.samples)
+
+    @property
+    def is_large(self) -> bool:
+        """Whether several threads pay."""
+        return 2 * self.query.c0.size * self.weights.groups >= _MANY_PRODUCTS
+
+    def chunk(self, chunk: int, run: _Run) -> list[Any]:
+        """The (c1, words) of every tile of result polynomials of a chunk."""
+        first, layout = chunk * self.weights.blocks, self.query.batch.layout
+        blocks = range(first, first + self.weights.blocks)
+        ciphertexts = PublicRing.of(self.query.parameters).empty_ciphertexts(len(blocks))
+        run(partial(lift, self.query, part, ciphertexts[part.start - first :]) for part in _parts(blocks))
+        samples = min(layout.samples, self.query.samples - chunk * layout.samples)
+        return run(partial(self._tile, tile, ciphertexts, samples) for tile in self.weights.tiles)
+
+    def _tile(self, tile: range, ciphertexts: Lanes, samples: int) -> tuple[Residues, Residues]:
+        ring, stream = PublicRing.of(self.signature.parameters), Stream()
+        sums = self.weights.products(tile, ciphertexts)
+        ring.mask(sums, self.key.lanes, bounds.MASK_BITS, stream)
+        places, offsets = self.weights.targets(tile, samples)
+        words = ring.target_words(sums, places, offsets, self.signature.flood_bits, stream)
+        return ring.rescaled_c1(sums, stream), words
+
+
+def _parts(blocks: range) -> list[range]:
+    return [blocks[start : start + _PART] for start in range(0, len(blocks), _PART)]
+
+
+def lift(query: Query, chosen: range, out: Lanes) -> None:
+    """Write some of the ciphertexts of a query, (m, 2, L, N), to the front of ``out``."""
     parameters = query.parameters
-    blocks = query.batch.layout.query_polynomials(signature.features)
-    chosen = range(chunk * blocks, (chunk + 1) * blocks)
     c1 = expand_range(QUERY_DOMAIN, query.batch.query, chosen, parameters, parameters.data_primes)
-    return np.stack([query.c0[chosen.start : chosen.stop], c1], axis=1)
-
-
-def _masked(product: Residues, query: Query, zeros: ZeroPool, signature: Signature) -> Residues:
-    """Products (G, 2, L, N) with fresh encryptions of zero added, as coefficients."""
-    parameters, batch = signature.parameters, query.batch
-    digits = 1
-    if batch.samples <= signature.features:
-        digits = bounds.mask_digits(parameters, batch.layout, signature.flood_bits)
-    for group in range(len(product)):
-        product[group] = modular.add(product[group], _mask(zeros, digits, parameters), parameters.data_primes)
-    return Ring.of(parameters).intt(product.reshape(-1, *product.shape[2:])).reshape(product.shape)
-
-
-def _mask(zeros: ZeroPool, digits: int, parameters: Parameters) -> Residues:
-    """An encryption of zero (2, L, N) whose u is uniform among 3^digits values at every coefficient."""
-    total = zeros.take()
-    for _ in range(digits - 1):
-        total = modular.add(modular.scale(total, 3, parameters.data_primes), zeros.take(), parameters.data_primes)
-    return total
-
-
-def _target_words(c0: Residues, indices: list[npt.NDArray[np.intp]], bias: Integers, signature: Signature) -> Residues:
-    """Bias and flooding added at the target coefficients of every c0 (G, L, N), then rescaled: (l, targets)."""
-    parameters = signature.parameters
-    primes = parameters.data_primes
-    chosen = np.concatenate([one[:, index.reshape(-1)] for one, index in zip(c0, indices, strict=True)], axis=1)
-    offsets = modular.from_integers(np.repeat(bias, indices[0].shape[1]), primes)
-    encoded = modular.scale(offsets, signature.circuit.delta * parameters.rescale_factor, primes)
-    flood = _uniform_integers(signature.flood_bits, chosen.shape[1], primes)
-    return _rescale(modular.add(modular.add(chosen, encoded, primes), flood, primes), parameters)
-
-
-def _rescale(residues: Residues, parameters: Parameters) -> Residues:
-    return modular.divide_and_round(residues, parameters.data_primes, len(parameters.kept_primes))
-
-
-def _uniform_integers(bits: int, count: int, primes: tuple[int, ...]) -> Residues:
-    """Uniform integers in [-2^(bits-1), 2^(bits-1)) from the operating system's generator, as residues (L, count)."""
-    limbs = -(-bits // 32)
-    words = np.frombuffer(os.urandom(4 * limbs * count), dtype="<u4").reshape(limbs, count).astype(np.int64)
-    words[0] &= (1 << (bits - 32 * (limbs - 1))) - 1
-    rows = []
-    for prime in primes:
-        value = np.zeros(count, dtype=np.int64)
-        for limb in words:
-            value = modular.reduce(modular.multiply(value, (1 << 32) % prime, prime) + limb, prime)
-        rows.append(modular.reduce(value - (1 << (bits - 1)) % prime, prime))
-    return np.stack(rows)
+    PublicRing.of(parameters).lift(query.c0[chosen.start : chosen.stop], c1, out[: len(chosen)])

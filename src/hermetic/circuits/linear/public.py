@@ -119,10 +119,13 @@ class LinearCircuit:
         """The layouts in which a batch of that many samples is answered; some are for large batches alone, see
         :func:`hermetic.circuits.linear.bounds.layout_allowed`.
         """
+        return tuple(one for one, least in self._least_samples if samples >= least)
+
+    @cached_property
+    def _least_samples(self) -> tuple[tuple[Layout, int], ...]:
+        """Every layout, and the least batch that is answered in it."""
         parameters, flood = self.parameters, self.flood_bits
-        return tuple(
-            one for one in self.layouts if bounds.layout_allowed(parameters, one, self.features, flood, samples)
-        )
+        return tuple((one, bounds.least_samples(parameters, one, self.features, flood)) for one in self.layouts)
 
     def layout_for(self, samples: int) -> Layout:
         """The cheapest layout for a batch of that many samples."""

@@ -13,7 +13,7 @@ from ...errors import MismatchError, ModelFileError
 from ...keys.public import PublicKey
 from ...signature import Signature
 from . import bounds
-from .evaluate import ZeroPool, evaluate
+from .evaluate import MaskingKey, available_cores, evaluate
 from .integers import IntegerMap, worst_case
 from .packing import Layout
 from .public import LinearCircuit, Offer
@@ -23,7 +23,7 @@ from .wire import Query, Result
 ENCODED_BYTES = 1 << 30
 """What a model's weights may take in memory ready for use, in all layouts; more are made anew for every answer."""
 
-_MAX_POOLS = 16
+_MAX_KEYS = 16
 
 
 class ServerHalf:
@@ -48,35 +48,35 @@ class ServerHalf:
         self.integers = integers
         self._signature = signature
         self._encoded: OrderedDict[Layout, EncodedWeights] = OrderedDict()
-        self._pools: OrderedDict[str, ZeroPool] = OrderedDict()
+        self._keys: OrderedDict[str, MaskingKey] = OrderedDict()
 
-    def evaluate(self, query: Query, public_key: PublicKey | ZeroPool) -> Result:
+    def evaluate(self, query: Query, public_key: PublicKey | MaskingKey, threads: int | None = None) -> Result:
         """Answer a query, see :meth:`hermetic.EncryptedModel.evaluate`."""
-        zeros = public_key if isinstance(public_key, ZeroPool) else self.zero_pool(public_key)
-        return evaluate(self.integers, self._signature, self.encoded, query, zeros)
+        key = public_key if isinstance(public_key, MaskingKey) else self.masking_key(public_key)
+        return evaluate(self._signature, self.encoded, query, key, threads or available_cores())
 
     def prepare(self, samples: int) -> None:
         """Encode the weights for batches of that many samples, which the first such query would do otherwise."""
         self.encoded(self._signature.circuit.layout_for(samples))
 
-    def zero_pool(self, public_key: PublicKey) -> ZeroPool:
-        """The pool of encryptions of zero of a public key; the last few keys' pools are kept."""
+    def masking_key(self, public_key: PublicKey) -> MaskingKey:
+        """What masks need of a public key; that of the last few keys is kept."""
         if public_key.parameters != self._signature.parameters:
             raise MismatchError(
                 f"the public key must use the parameters {self._signature.parameters.profile!r}. "
                 f"Got {public_key.parameters.profile!r} instead."
             )
-        if public_key.id not in self._pools:
-            self._pools[public_key.id] = ZeroPool(public_key)
-            while len(self._pools) > _MAX_POOLS:
-                self._pools.popitem(last=False)
-        self._pools.move_to_end(public_key.id)
-        return self._pools[public_key.id]
+        if public_key.id not in self._keys:
+            self._keys[public_key.id] = MaskingKey(public_key)
+            while len(self._keys) > _MAX_KEYS:
+                self._keys.popitem(last=False)
+        self._keys.move_to_end(public_key.id)
+        return self._keys[public_key.id]
 
     def encoded(self, layout: Layout) -> EncodedWeights:
         """The weights in a layout, in :data:`ENCODED_BYTES` of memory at most; the layouts used last are kept."""
         if layout not in self._encoded:
-            made = EncodedWeights(self.integers.weights, self._signature.parameters, layout, ENCODED_BYTES)
+            made = EncodedWeights(self.integers, self._signature, layout, ENCODED_BYTES)
             used = made.nbytes + sum(one.nbytes for one in self._encoded.values())
             while self._encoded and used > ENCODED_BYTES:
                 used -= self._encoded.popitem(last=False)[1].nbytes

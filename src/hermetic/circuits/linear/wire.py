@@ -115,7 +115,7 @@ class Query:
         return Batch.unpack(peek(data, QUERY)[1], signature)
 
     @staticmethod
-    def from_bytes(data: bytes, signature: Signature) -> Query:
+    def from_bytes(data: bytes | memoryview, signature: Signature) -> Query:
         """Read a query for the model of this signature.
 
         Raises
@@ -198,7 +198,7 @@ class Result:
         return f"Result(samples={self.samples}, ciphertexts={len(self.c1)})"
 
 
-def _open_for(data: bytes, kind: int, signature: Signature) -> memoryview:
+def _open_for(data: bytes | memoryview, kind: int, signature: Signature) -> memoryview:
     parameters, body = open_envelope(data, kind)
     if parameters != signature.parameters:
         raise MismatchError(

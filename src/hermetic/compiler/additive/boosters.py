@@ -79,4 +79,5 @@ def read_booster(booster: Any, labels: Any) -> tuple[LinearMap, BoosterEstimator
         raise CompileError("labels must be left out: the booster is a regression.")
     names = named_classes(labels, outputs, numbered=True) if outputs else None
     linear = (read_learner if xgboost else read_dump)("Booster", model, names)
-    return replace(linear, raw_scores=None), BoosterEstimator(booster, names)
+    columns = tuple(model["feature_names"]) or None
+    return replace(linear, raw_scores=None, feature_names=columns), BoosterEstimator(booster, names)

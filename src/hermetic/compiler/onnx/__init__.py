@@ -15,6 +15,6 @@ Where a model is run, it is by the reference implementation that is part of onnx
 from .answers import OnnxModel
 from .operators import HEAD, RULES
 from .public import PUBLIC
-from .reading import column_names, read_onnx
+from .reading import read_onnx
 
-__all__ = ["HEAD", "PUBLIC", "RULES", "OnnxModel", "column_names", "read_onnx"]
+__all__ = ["HEAD", "PUBLIC", "RULES", "OnnxModel", "read_onnx"]

@@ -17,7 +17,7 @@ from ..linear import LinearMap
 from ..passed import merged
 from .answers import OnnxModel
 from .files import load, simplified
-from .graph import ROWS, Array, Graph, Input, Step, read_inputs
+from .graph import ROWS, Array, Graph, Input, Step
 from .head import Independent, check_head, recognise
 from .operators import kind_of, read_back
 from .public import PublicFeatures, read_public, shape_of, width
@@ -172,13 +172,6 @@ def _independent(graph: Graph, weights: Reals, bias: Reals) -> Independent:
 
 def _opposite(pair: Reals) -> bool:
     return bool((pair[0] == -pair[1]).all())
-
-
-def column_names(source: str | Path | ModelProto) -> tuple[str, ...] | None:
-    """The names of a model's columns, where it has several inputs of one column each, as converters of DataFrames write
-    them. Raises as :func:`read_onnx`.
-    """
-    return _names(read_inputs(load(source).graph))
 
 
 def _names(inputs: tuple[Input, ...]) -> tuple[str, ...] | None:

@@ -12,7 +12,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from sklearn.exceptions import NotFittedError
 from sklearn.neighbors import NearestNeighbors
 from sklearn.utils.validation import check_is_fitted
@@ -30,10 +29,10 @@ class Nearness:
     def __init__(self, index: NearestNeighbors) -> None:
         self._index = index
 
-    def transform(self, X: npt.NDArray[Any]) -> Reals:
+    def transform(self, X: Any) -> Reals:
         """(n, d) -> (n, vectors)."""
         distances, places = self._index.kneighbors(X, n_neighbors=self._index.n_samples_fit_)
-        norms = np.linalg.norm(X, axis=1, keepdims=True)
+        norms = np.linalg.norm(np.asarray(X), axis=1, keepdims=True)
         scores = np.empty_like(distances)
         near = norms * (1 - distances) if self._index.effective_metric_ == "cosine" else (norms**2 - distances**2) / 2
         np.put_along_axis(scores, places, near, axis=1)

@@ -115,11 +115,16 @@ def read_estimator(estimator: Any) -> LinearMap:
     if linear.head.method == "predict_joint_log_proba" and not hasattr(estimator, linear.head.method):
         # Pipelines and searches pass probabilities on alone.
         linear = replace(linear, head=replace(linear.head, method="predict_proba"))
+    return with_names(linear, estimator)
+
+
+def with_names(linear: LinearMap, estimator: Any) -> LinearMap:
+    """The same map, with the columns seen in fitting; those of a pipeline may be known to its first step alone."""
     names = getattr(estimator, "feature_names_in_", None)
-    if names is None or list(names) == [f"feature_{i:04}" for i in range(len(names))]:
-        # An explainable boosting machine makes such names of its own.
-        return linear
-    return replace(linear, feature_names=tuple(map(str, names)))
+    if names is not None:
+        return replace(linear, feature_names=tuple(map(str, names)))
+    steps = [one for _, one in getattr(estimator, "steps", ()) if one is not None and one != "passthrough"]
+    return with_names(linear, steps[0]) if steps else linear
 
 
 def read_step(name: str, step: Any) -> LinearMap | None:

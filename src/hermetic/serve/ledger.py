@@ -1,0 +1,123 @@
+"""What tenants used of their limits, kept in the key store: over restarts, and for every service that shares it.
+
+``usage.json`` holds, for each tenant and limit, the time at which the limit will be unused again:
+
+    {"clinic": {"20000/day": 1767225600.5}}
+
+Services change it one after the other: in a directory under a lock, in a cloud by a write that only succeeds if nobody
+wrote since.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Protocol
+
+import obstore
+from obstore.exceptions import AlreadyExistsError, PreconditionError
+from obstore.store import LocalStore, MemoryStore
+
+from ..files import write_private
+from .keystore import StoreError, answering, root_of
+from .limits import Rate
+from .logs import log
+from .stores import Store
+
+Levels = dict[tuple[str, Rate], float]
+"""For a tenant and a limit, the seconds since 1970 at which it will be unused again."""
+
+Change = Callable[[Levels], Levels]
+
+_FILE, _LOCK = "usage.json", "usage.lock"
+_TRIES = 20
+
+
+class Ledger(Protocol):
+    """Where the levels are kept."""
+
+    def update(self, change: Change) -> Levels:
+        """Replace the levels by what ``change`` makes of them; gives those. Raises OSError if that cannot be."""
+        ...
+
+
+def open_ledger(store: Store) -> Ledger | None:
+    """The ledger of a store; None for one in memory, which nobody shares and no restart finds again."""
+    if isinstance(store, MemoryStore):
+        return None
+    return DirectoryLedger(root_of(store)) if isinstance(store, LocalStore) else ObjectLedger(store)
+
+
+class DirectoryLedger:
+    """A file in a directory, for services on one machine."""
+
+    def __init__(self, root: Path) -> None:
+        self._file, self._lock = root / _FILE, root / _LOCK
+
+    def update(self, change: Change) -> Levels:
+        with self._alone():
+            before = _decode(self._file.read_bytes()) if self._file.exists() else {}
+            after = change(dict(before))
+            if after != before:
+                write_private(self._file, _encode(after))
+        return after
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        with self._lock.open("a") as file:
+            self._lock.chmod(0o600)
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+
+class ObjectLedger:
+    """An object of a cloud's store, replaced only in the version that was read."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def update(self, change: Change) -> Levels:
+        for _ in range(_TRIES):
+            before, version = self._read()
+            after = change(dict(before))
+            if after == before or self._write(after, version):
+                return after
+        raise StoreError(f"{_FILE} must be free now and then. Other services wrote it {_TRIES} times in a row.")
+
+    def _read(self) -> tuple[Levels, str | None]:
+        try:
+            with answering():
+                found = obstore.get(self._store, _FILE)
+                return _decode(bytes(found.bytes())), found.meta["e_tag"]
+        except FileNotFoundError:
+            return {}, None
+
+    def _write(self, levels: Levels, version: str | None) -> bool:
+        """Whether nobody wrote since that version."""
+        with answering():
+            try:
+                mode = {"e_tag": version} if version else "create"
+                obstore.put(self._store, _FILE, _encode(levels), mode=mode, use_multipart=False)  # type: ignore[arg-type]
+            except (AlreadyExistsError, PreconditionError):
+                return False
+        return True
+
+
+def _encode(levels: Levels) -> bytes:
+    document: dict[str, dict[str, float]] = {}
+    for (tenant, rate), until in sorted(levels.items(), key=str):
+        document.setdefault(tenant, {})[str(rate)] = until
+    return json.dumps(document, indent=1).encode()
+
+
+def _decode(data: bytes) -> Levels:
+    """What was written; nothing, and a line in the log, if that is damaged."""
+    try:
+        tenants = json.loads(data).items()
+        return {(tenant, Rate.parse(rate)): float(until) for tenant, one in tenants for rate, until in one.items()}
+    except (ValueError, TypeError, AttributeError):
+        log.error("stored usage is damaged: limits start afresh", extra={"event": "usage_damaged"})
+        return {}

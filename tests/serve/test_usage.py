@@ -1,0 +1,263 @@
+"""What tenants used of their limits: kept over restarts, and shared by services with one store."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import obstore
+import pytest
+from asking import Caller, until
+from hypothesis import given
+from hypothesis import strategies as st
+from stores import StoreAt, azurite, s3
+
+from fitted import petals
+from hermetic.serve.ledger import Ledger, Levels, ObjectLedger, open_ledger
+from hermetic.serve.limits import Meter, Rate
+from hermetic.serve.stores import Store, open_store
+from hermetic.serve.usage import Usage
+from live import serving
+
+DAY, MINUTE = Rate(1000, 86400), Rate(60, 60)
+
+
+@dataclass
+class Clock:
+    """The same time for everyone."""
+
+    now: float = 1e9
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Replica:
+    """The limits of one service."""
+
+    def __init__(self, ledger: Ledger | None, clock: Clock) -> None:
+        self.meter = Meter(clock)
+        self.usage = Usage(self.meter, ledger, clock)
+
+    def ask(self, cost: int, limits: tuple[Rate, ...] = (DAY,)) -> bool:
+        """Whether a request passes."""
+        if self.meter.charge("acme", limits, cost):
+            return False
+        self.usage.note("acme", limits, cost)
+        return True
+
+    def exchange(self) -> None:
+        asyncio.run(self.usage.exchange())
+
+
+@pytest.fixture(scope="module")
+def az() -> Iterator[StoreAt]:
+    with azurite() as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def s3_store() -> Iterator[StoreAt]:
+    with s3() as one:
+        yield one
+
+
+@pytest.fixture(params=["directory", "az", "s3_store"])
+def store(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+    if request.param == "directory":
+        return open_store(str(tmp_path / "keys"))
+    at: StoreAt = request.getfixturevalue(request.param)
+    for name, value in at.environment.items():
+        monkeypatch.setenv(name, value)
+    return open_store(f"{at.url}/{request.node.name}")
+
+
+def ledger_of(store: Store) -> Ledger:
+    found = open_ledger(store)
+    assert found is not None
+    return found
+
+
+def test_a_service_that_starts_again_finds_what_was_used(store: Store) -> None:
+    clock = Clock()
+    before = Replica(ledger_of(store), clock)
+    assert before.ask(900)
+    before.exchange()
+    after = Replica(ledger_of(store), clock)
+    after.exchange()
+    assert not after.ask(101)
+    assert after.ask(100)
+
+
+def test_services_with_one_store_allow_what_one_would(store: Store) -> None:
+    clock = Clock()
+    replicas = [Replica(ledger_of(store), clock) for _ in range(3)]
+    for one in replicas:
+        assert one.ask(300)
+    for one in replicas * 2:
+        one.exchange()
+    assert [one.ask(101) for one in replicas] == [False] * 3
+    clock.now += 86400 * 0.2  # 200 came back
+    assert replicas[0].ask(300)
+    for one in replicas:
+        one.exchange()
+    assert [one.ask(100) for one in replicas] == [False] * 3
+
+
+def test_what_one_took_too_much_between_exchanges_has_to_come_back(store: Store) -> None:
+    clock = Clock()
+    replicas = [Replica(ledger_of(store), clock) for _ in range(2)]
+    assert all(one.ask(1000) for one in replicas)  # twice the limit, before they hear of each other
+    for one in replicas * 2:
+        one.exchange()
+    clock.now += 86400
+    assert not any(one.ask(1) for one in replicas)
+    clock.now += 86400
+    assert replicas[0].ask(900)
+
+
+def test_no_charge_is_lost_or_counted_twice_when_all_write_at_once(store: Store) -> None:
+    clock = Clock()
+    replicas = [Replica(ledger_of(store), clock) for _ in range(8)]
+    for one in replicas:
+        assert one.ask(50)
+
+    def exchange_until_it_went_through(one: Replica) -> None:
+        for _ in range(10):
+            one.exchange()
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(exchange_until_it_went_through, replicas))
+    levels = ledger_of(store).update(lambda levels: levels)
+    assert levels["acme", DAY] == pytest.approx(clock.now + 400 * 86.4)
+
+
+class Failing:
+    """A ledger whose store is away for a while."""
+
+    def __init__(self) -> None:
+        self.levels: Levels = {}
+        self.is_away = True
+
+    def update(self, change: object) -> Levels:
+        if self.is_away:
+            raise OSError("away")
+        self.levels = change(dict(self.levels))  # type: ignore[operator]
+        return self.levels
+
+
+def test_charges_wait_while_the_store_is_away() -> None:
+    clock, ledger = Clock(), Failing()
+    one = Replica(ledger, clock)
+    for _ in range(3):
+        assert one.ask(100)
+        one.exchange()
+    ledger.is_away = False
+    one.exchange()
+    one.exchange()
+    assert ledger.levels["acme", DAY] == pytest.approx(clock.now + 300 * 86.4)
+    assert not one.ask(701)
+    assert one.ask(700)
+
+
+@given(st.lists(st.tuples(st.integers(0, 2), st.integers(1, 400), st.floats(0, 20000)), max_size=30))
+def test_replicas_that_exchange_after_every_request_are_one_service(asked: list[tuple[int, int, float]]) -> None:
+    clock, ledger = Clock(), Failing()
+    ledger.is_away = False
+    replicas, alone = [Replica(ledger, clock) for _ in range(3)], Replica(None, clock)
+    for who, cost, pause in asked:
+        clock.now += round(pause)
+        replicas[who].exchange()
+        wait = alone.meter.wait("acme", (DAY,), cost)
+        if abs(wait) < 1e-3:  # on the very edge rounding may decide
+            continue
+        assert replicas[who].ask(cost) is alone.ask(cost)
+        replicas[who].exchange()
+
+
+def test_limits_that_are_unused_again_are_forgotten(store: Store) -> None:
+    clock, ledger = Clock(), ledger_of(store)
+    one = Replica(ledger, clock)
+    assert one.ask(10, (DAY, MINUTE))
+    one.exchange()
+    assert set(ledger.update(lambda levels: levels)) == {("acme", DAY), ("acme", MINUTE)}
+    clock.now += 3600
+    assert one.ask(1, (MINUTE,))
+    one.exchange()
+    assert set(ledger.update(lambda levels: levels)) == {("acme", MINUTE)}
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"{", b"[]", b'{"acme": 1}', b'{"acme": {"fast": 1}}', b"\xff", b'{"a": {"1/day": "x"}}']
+)
+def test_a_damaged_ledger_starts_afresh_and_is_reported(
+    store: Store, data: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    obstore.put(store, "usage.json", data)
+    one = Replica(ledger_of(store), Clock())
+    assert one.ask(1)
+    one.exchange()
+    assert "stored usage is damaged" in caplog.text
+    assert set(ledger_of(store).update(lambda levels: levels)) == {("acme", DAY)}
+
+
+def test_a_store_in_memory_keeps_nothing() -> None:
+    assert open_ledger(open_store("memory://")) is None
+
+
+def test_a_write_over_another_version_is_not_made(store: Store) -> None:
+    if not isinstance(ledger := ledger_of(store), ObjectLedger):
+        return
+    rival = ObjectLedger(store)
+    calls = []
+
+    def change(levels: Levels) -> Levels:
+        calls.append(dict(levels))
+        if len(calls) == 1:  # another service writes between our read and our write
+            rival.update(lambda _: {("other", DAY): 1.0})
+        return {**levels, ("acme", DAY): 2.0}
+
+    assert ledger.update(change) == {("other", DAY): 1.0, ("acme", DAY): 2.0}
+    assert calls == [{}, {("other", DAY): 1.0}]
+
+
+def test_a_quota_survives_the_end_and_the_death_of_a_service(tmp_path: Path) -> None:
+    store = tmp_path / "keys"
+    options = ("--store", str(store), "--quota", "200/day", "--usage-interval", "0.2")
+    with serving(tmp_path, {"petals": petals().model}, *options) as live:
+        caller = Caller(live.url, petals())
+        caller.put_key()
+        assert caller.works(100)
+        live.process.send_signal(signal.SIGTERM)
+        assert live.process.wait(timeout=60) == 0
+        written = json.loads((store / "usage.json").read_text())
+        assert list(written) == ["anonymous"]
+        assert (store / "usage.json").stat().st_mode & 0o777 == 0o600
+        live.restart()
+        query = caller.query(100)
+        assert caller.infer(query).status_code == 429
+        live.kill()
+        live.restart()
+        assert caller.infer(query).status_code == 429
+
+
+def test_a_quota_is_one_for_two_services(tmp_path: Path) -> None:
+    store = tmp_path / "keys"
+    options = ("--store", str(store), "--quota", "200/day", "--usage-interval", "0.2")
+    with (
+        serving(tmp_path / "a", {"petals": petals().model}, *options) as first,
+        serving(tmp_path / "b", {"petals": petals().model}, *options) as second,
+    ):
+        one, other = Caller(first.url, petals()), Caller(second.url, petals())
+        one.put_key()
+        assert one.works(100)
+        until((store / "usage.json").exists)  # the first still runs, and told what was used
+        second.kill()
+        second.restart()
+        other.put_key()
+        assert other.infer(other.query(100)).status_code == 429
