@@ -51,7 +51,7 @@ def work_of(signature: Signature, query: Query, message_bytes: int) -> Work:
     """The work of one answer: products with weights and masks, both transforms of each mask and result polynomial."""
     layout, parameters = query.batch.layout, signature.parameters
     rows, n = len(parameters.data_primes), parameters.ring_degree
-    results = layout.result_polynomials(signature.integer_outputs) * layout.chunks(query.samples)
+    results = layout.result_polynomials(signature.circuit.integer_outputs) * layout.chunks(query.samples)
     pairs = results * layout.query_polynomials(signature.features)
     weights = 8 * rows * layout.points * pairs // layout.chunks(query.samples)
     return Work(2 * rows * n * (pairs + results), 3 * rows * results, weights, message_bytes)

@@ -123,9 +123,9 @@ class _Owner:
     """The data owner: reads the signature only."""
 
     def __init__(self, model_file: Path) -> None:
-        from hermetic.signature import signature_from_bytes
+        from hermetic.signature import Signature
 
-        self.signature = signature_from_bytes(model_file.with_suffix(".signature").read_bytes())
+        self.signature = Signature.from_bytes(model_file.with_suffix(".signature").read_bytes())
 
     def keys(self, repeat: int) -> tuple[bytes, float]:
         from hermetic import Client

@@ -22,9 +22,9 @@ GROUPS = {
     "Compile and keep a model": ["compile", "EncryptedModel"],
     "What is public about a model": [
         "Signature",
-        "signature.signature_to_bytes",
-        "signature.signature_from_bytes",
-        "signature.Offer",
+        "head.Head",
+        "circuits.linear.public.LinearCircuit",
+        "circuits.linear.public.Offer",
         "inputs.grid.Grid",
         "Layout",
         "circuits.linear.plan.Cost",
@@ -39,7 +39,7 @@ GROUPS = {
         "features.local_filters.LocalFilters",
     ],
     "Ask a service": ["connect", "aconnect", "RemoteModel", "AsyncRemoteModel"],
-    "Answer": ["ZeroPool", "roundtrip.Service", "roundtrip.round_trip", "roundtrip.RoundTrip"],
+    "Answer": ["MaskingKey", "roundtrip.Service", "roundtrip.round_trip", "roundtrip.RoundTrip"],
     "The workflow of the 2020 guide": [
         "workflow.workspace.Workspace",
         "workflow.datastore.Datastore",

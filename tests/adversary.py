@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from hermetic import EncryptedModel, Layout, MaskingKey, Parameters, PublicKey, Query, Result, Signature
 from hermetic.arrays import Integers
-from hermetic.circuits.linear import bounds, server
+from hermetic.circuits.linear import bounds, evaluate
 from hermetic.circuits.linear.packing import released
 from hermetic.circuits.linear.weights import EncodedWeights
 from hermetic.circuits.linear.wire import Batch
@@ -64,7 +64,7 @@ def bare_product(model: EncryptedModel, query: Query) -> BigIntegers:
     """c1·W of a query's first polynomials of results, (G, N): what a service without masks would release."""
     encoded = model.encoded(query.batch.layout)
     ciphertexts = np.empty((encoded.blocks, 2, *query.c0.shape[1:]))
-    server.lift(query, range(encoded.blocks), ciphertexts)
+    evaluate.lift(query, range(encoded.blocks), ciphertexts)
     products = encoded.products(encoded.tiles[0], ciphertexts)
     primes = np.array(query.parameters.data_primes, dtype=np.int64)[:, None]
     return coefficients(np.mod(products[:, 1].astype(np.int64), primes), query.parameters)
@@ -216,9 +216,9 @@ def read_digits(
 def read_mask(result: Result, signature: Signature, bias: Integers, bits: int = bounds.MASK_BITS) -> dict[int, int]:
     """The coefficients of u that one polynomial of target words gives. The bias is what an honest zero sample gives."""
     parameters, batch = signature.parameters, result.batch
-    (indices,) = released(batch.layout, batch.samples, signature.integer_outputs)[0]
+    (indices,) = released(batch.layout, batch.samples, signature.circuit.integer_outputs)[0]
     words = modular.to_centred_integers(result.words, parameters.kept_primes)
-    words = words - signature.delta * np.repeat(bias, indices.shape[1]).astype(object)
+    words = words - signature.circuit.delta * np.repeat(bias, indices.shape[1]).astype(object)
     values = centred(words, parameters.result_modulus) * parameters.rescale_factor
     return read_digits(values, indices.reshape(-1), signature, batch.layout.samples, bits)
 
@@ -240,7 +240,7 @@ def answer_unchecked(model: EncryptedModel, signature: Signature, query: Query, 
         return EncodedWeights(model.integers, signature, layout)
 
     with patch.object(bounds, "MASK_BITS", bits):
-        return server.evaluate(signature, encoded, query, MaskingKey(key))
+        return evaluate.evaluate(signature, encoded, query, MaskingKey(key))
 
 
 def with_c0(query: Query, c0: modular.Residues | int, key: PublicKey) -> Query:

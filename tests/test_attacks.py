@@ -33,11 +33,12 @@ from hermetic import (
     WireError,
 )
 from hermetic.circuits.linear import bounds, packing
+from hermetic.circuits.linear.public import Offer
 from hermetic.rlwe import modular, parameters, ring
 from hermetic.rlwe.parameters import FAST, PRECISE
 from hermetic.rlwe.public_ring import Lanes, PublicRing
 from hermetic.rlwe.seeds import PUBLIC_KEY_DOMAIN, QUERY_DOMAIN, expand
-from hermetic.signature import Offer
+from known_weights import with_circuit
 
 PETALS = fitted.petals().model
 WEIGHTS = PETALS.integers.weights
@@ -260,7 +261,7 @@ def residues_of_flooding(client: Client, query: Query, answers: int) -> np.ndarr
     for _ in range(answers):
         result = PETALS.evaluate(query, client.public_key)
         y = client.decrypt_integers(result)
-        rows.append((client._phase(result) - y * PETALS.signature.delta).reshape(-1))
+        rows.append((client._half.phase(result) - y * PETALS.signature.circuit.delta).reshape(-1))
     return np.array(rows, dtype=np.float64)
 
 
@@ -269,7 +270,7 @@ def test_target_words_are_flooded_uniformly(client: Client) -> None:
     query = client.encrypt(np.tile(fitted.petals().X, (14, 1))[:2000])
     left = residues_of_flooding(client, query, answers=5)
     half = 2.0 ** (PETALS.signature.flood_bits - 1) / FAST.rescale_factor
-    assert np.abs(left).max() <= PETALS.signature.result_noise
+    assert np.abs(left).max() <= PETALS.signature.circuit.result_noise
     assert stats.kstest(left.reshape(-1) / half, stats.uniform(-1, 2).cdf).pvalue > 1e-6
 
 
@@ -281,7 +282,7 @@ def test_a_thousand_answers_averaged_give_the_score_and_no_weight(client: Client
     query, key = honest(client)
     results = [PETALS.evaluate(query, key) for _ in range(answers)]
     y = client.decrypt_integers(results[0])
-    left = np.array([client._phase(one) for one in results]) - y * PETALS.signature.delta
+    left = np.array([client._half.phase(one) for one in results]) - y * PETALS.signature.circuit.delta
     deviation = 2.0**PETALS.signature.flood_bits / math.sqrt(12) / FAST.rescale_factor
     spread = left.std(axis=0) / deviation
     assert (np.abs(spread - 1) < 0.15).all()
@@ -318,7 +319,7 @@ def crafted_words(client: Client, constant: int) -> np.ndarray:
     query = adversary.with_c0(client.encrypt([1.4, 0.2]), words([constant])[:2], key)
     result = released(query, key)
     found = modular.to_centred_integers(result.words, FAST.kept_primes)
-    values = found - PETALS.signature.delta * PETALS.integers.bias.astype(object)
+    values = found - PETALS.signature.circuit.delta * PETALS.integers.bias.astype(object)
     return adversary.centred(values, FAST.result_modulus) * FAST.rescale_factor
 
 
@@ -347,7 +348,7 @@ def test_a_crafted_word_below_the_flooding_reads_nothing_for_sure(client: Client
 
 def offering(model: EncryptedModel, layout: Layout) -> Signature:
     """The model's signature with one layout, whatever its flooding."""
-    return replace(model.signature, offers=(Offer(layout, bounds.MIN_LAMBDA_BITS),))
+    return with_circuit(model.signature, offers=(Offer(layout, bounds.MIN_LAMBDA_BITS),))
 
 
 DIGITS = fitted.digits().model
@@ -439,7 +440,7 @@ def test_in_a_small_ring_three_words_give_six_weights(toy: Parameters) -> None:
     Words reveal the mask, the mask opens c1, and c1·W gives W up to rounding, which lattice reduction removes.
     """
     layout = Layout(64, 1, 21, 3)
-    signature = replace(offering(PETALS, layout), parameters=toy)
+    signature = with_circuit(offering(PETALS, layout), parameters=toy)
     key = adversary.forged_key(signature, stride=1, bits=1)
     query = adversary.silent_query(signature, key, layout, samples=1)
     result = adversary.answer_unchecked(PETALS, signature, query, key, bits=1)
@@ -463,7 +464,7 @@ def test_scores_told_to_a_dishonest_service_are_the_secret_key(client: Client) -
     """
     result = PETALS.evaluate(client.encrypt(fitted.petals().X), client.public_key)
     c1, words = np.zeros_like(result.c1), np.zeros_like(result.words)
-    c1[0, 0, 0] = PETALS.signature.delta
+    c1[0, 0, 0] = PETALS.signature.circuit.delta
     told = client.decrypt_integers(replace(result, c1=c1, words=words))
     rows = client.secret_key.ring_key.rows()[None, :1]
     secret = adversary.centred(ring.Ring.of(FAST).intt(rows)[0, 0].astype(object), FAST.key_primes[0])

@@ -17,69 +17,78 @@ import pytest
 
 # Which room may import which. SHARED is every row above that belongs to neither owner; ANYTHING has no limit.
 HOUSE = """
-    room                     may import
-    ----------               ----------------------------------------
-    errors                   -
-    files                    -
-    arrays                   -
-    ranking                  errors arrays
-    links                    arrays
+    room                       may import
+    ----------                 ----------------------------------------
+    errors                     -
+    files                      -
+    arrays                     -
+    json_values                errors
+    ranking                    errors arrays
+    links                      arrays
+    head                       arrays links
 
     # The ring: public ciphertexts and public keys; `seal` alone ever sees a secret.
-    rlwe                     -
-    rlwe.parameters          errors
-    rlwe.native              -
-    rlwe.modular             arrays
-    rlwe.bitpacking          errors rlwe.native
-    rlwe.polynomials         errors arrays rlwe.parameters rlwe.bitpacking
-    rlwe.seeds               arrays rlwe.parameters rlwe.native
-    rlwe.randomness          -
-    rlwe.public_ring         arrays rlwe.parameters rlwe.native rlwe.randomness
-    rlwe.ring                errors arrays rlwe.parameters rlwe.modular
+    rlwe                       -
+    rlwe.parameters            errors
+    rlwe.native                -
+    rlwe.modular               arrays
+    rlwe.bitpacking            errors rlwe.native
+    rlwe.polynomials           errors arrays rlwe.parameters rlwe.bitpacking
+    rlwe.seeds                 arrays rlwe.parameters rlwe.native
+    rlwe.randomness            -
+    rlwe.public_ring           arrays rlwe.parameters rlwe.native rlwe.randomness
+    rlwe.ring                  errors arrays rlwe.parameters rlwe.modular
 
-    envelope                 errors rlwe.parameters
-    keys                     -
-    keys.public              errors arrays envelope rlwe.parameters rlwe.polynomials rlwe.seeds
-    inputs                   -
-    inputs.grid              errors arrays
-    named_inputs             errors
-    features                 errors arrays named_inputs
+    envelope                   errors rlwe.parameters
+    keys                       -
+    keys.public                errors arrays envelope rlwe.parameters rlwe.polynomials rlwe.seeds
+    inputs                     -
+    inputs.grid                errors arrays
+    named_inputs               errors
+    features                   errors arrays named_inputs
 
     # The linear circuit: what is public about it, and what travels.
-    circuits                 -
-    circuits.linear          -
-    circuits.linear.packing  errors arrays
-    circuits.linear.bounds   rlwe.parameters circuits.linear.packing
-    circuits.linear.plan     rlwe.parameters rlwe.bitpacking circuits.linear.packing
-    circuits.linear.integers errors arrays inputs.grid
-    signature                SHARED
-    circuits.linear.wire     SHARED
+    circuits                   -
+    circuits.linear            -
+    circuits.linear.packing    errors arrays
+    circuits.linear.bounds     rlwe.parameters circuits.linear.packing
+    circuits.linear.plan       rlwe.parameters rlwe.bitpacking circuits.linear.packing
+    circuits.linear.integers   errors arrays inputs.grid
+    circuits.linear.public     SHARED
+    circuits.linear.document   SHARED
+    signature                  SHARED
+    circuits.linear.wire       SHARED
 
     # The data owner: has the secret key, never a weight.
-    keys.secret              SHARED
-    client                   SHARED keys.secret
-    remote                   SHARED keys.secret client
+    keys.secret                SHARED
+    circuits.linear.client     SHARED keys.secret
+    client                     SHARED keys.secret circuits.linear.client
+    remote                     SHARED keys.secret client
 
     # The model owner: has the weights, never a secret key.
-    circuits.linear.weights  SHARED
-    circuits.linear.server   SHARED circuits.linear.weights
-    model                    SHARED circuits.linear.weights circuits.linear.server
-    compiler                 SHARED circuits.linear.server model
-    legacy                   errors
-    serve                    SHARED circuits.linear.server model legacy
-    deploy                   SHARED circuits.linear.server model serve
+    circuits.linear.weights    SHARED
+    circuits.linear.evaluate   SHARED circuits.linear.weights
+    circuits.linear.server     SHARED circuits.linear.weights circuits.linear.evaluate
+    model                      SHARED circuits.linear.weights circuits.linear.evaluate circuits.linear.server
+    compiler                   SHARED circuits.linear.server model
+    legacy                     errors
+    serve                      SHARED circuits.linear.evaluate model legacy
+    deploy                     SHARED model serve
 
     # Doors: they may use both sides.
-    roundtrip                SHARED keys.secret client circuits.linear.server model
-    demo                     ANYTHING
-    workflow                 ANYTHING
-    cli                      ANYTHING
-    __main__                 ANYTHING
-    __init__                 ANYTHING
+    roundtrip                  SHARED keys.secret circuits.linear.client client model
+    demo                       ANYTHING
+    workflow                   ANYTHING
+    cli                        ANYTHING
+    __main__                   ANYTHING
+    __init__                   ANYTHING
 """
 
-DATA_OWNER = {"keys.secret", "client", "remote"}
-MODEL_OWNER = {"circuits.linear.weights", "circuits.linear.server", "model", "compiler", "legacy", "serve", "deploy"}
+DATA_OWNER = {"keys.secret", "circuits.linear.client", "client", "remote"}
+MODEL_OWNER = {
+    *("circuits.linear.weights", "circuits.linear.evaluate", "circuits.linear.server"),
+    *("model", "compiler", "legacy", "serve", "deploy"),
+}
 
 # Which rooms may import a library that the others must do without.
 FENCED = {

@@ -16,8 +16,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .circuits.linear.evaluate import MaskingKey
     from .circuits.linear.packing import Layout
-    from .circuits.linear.server import MaskingKey
     from .circuits.linear.wire import Query, Result
     from .client import Client
     from .compiler import compile_model as compile
@@ -67,7 +67,7 @@ _HOMES = {
     "InputError": ("errors", "InputError"),
     "KeyFileError": ("errors", "KeyFileError"),
     "Layout": ("circuits.linear.packing", "Layout"),
-    "MaskingKey": ("circuits.linear.server", "MaskingKey"),
+    "MaskingKey": ("circuits.linear.evaluate", "MaskingKey"),
     "MismatchError": ("errors", "MismatchError"),
     "ModelFileError": ("errors", "ModelFileError"),
     "ModelNotFoundError": ("errors", "ModelNotFoundError"),

@@ -1,32 +1,29 @@
-"""The model owner's side: integer weights with their public signature; saving, loading, evaluating."""
+"""The model owner's side: private weights with their public signature; saving, loading, evaluating."""
 
 from __future__ import annotations
 
 import os
-from collections import OrderedDict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from .circuits.linear import bounds
-from .circuits.linear.integers import IntegerMap, worst_case
+from .circuits import server_half
+from .circuits.linear.evaluate import MaskingKey
+from .circuits.linear.integers import IntegerMap
 from .circuits.linear.packing import Layout
-from .circuits.linear.server import MaskingKey, evaluate
 from .circuits.linear.weights import EncodedWeights
 from .circuits.linear.wire import Query, Result
-from .errors import MismatchError, ModelFileError, WireError
+from .errors import ModelFileError, WireError
 from .files import write_private
 from .keys.public import PublicKey
-from .signature import Offer, Signature
+from .signature import Signature
+
+if TYPE_CHECKING:
+    from .circuits.linear.server import ServerHalf
 
 FORMAT = "hermetic model 1"
-ENCODED_BYTES = 1 << 30
-"""What a model's weights may take in memory ready for use, in all layouts; more are made anew for every answer."""
-
-_MAX_KEYS = 16
 
 
 class EncryptedModel:
@@ -44,19 +41,16 @@ class EncryptedModel:
         ModelFileError
             If weights and signature do not fit together, or a bound does not hold.
         """
-        _check(integers, signature)
-        self._integers = integers
+        self._half: ServerHalf = server_half(signature.circuit.kind)(integers, signature)
         self.signature = signature
-        self._encoded: OrderedDict[Layout, EncodedWeights] = OrderedDict()
-        self._keys: OrderedDict[str, MaskingKey] = OrderedDict()
 
     @property
     def integers(self) -> IntegerMap:
         """The private integer weights and biases."""
-        return self._integers
+        return self._half.integers
 
     def evaluate(self, query: Query, public_key: PublicKey | MaskingKey, *, threads: int | None = None) -> Result:
-        """Answer a query: what the server does. Exact and sanitised, see :mod:`hermetic.circuits.linear.server`.
+        """Answer a query: what the server does. Exact and sanitised, see :mod:`hermetic.circuits.linear.evaluate`.
 
         Parameters
         ----------
@@ -78,33 +72,19 @@ class EncryptedModel:
         ``bounds.target_bits`` bits about the weights whatever the client sends. Like any prediction service,
         d + 1 well-chosen samples determine a linear model: limiting the number of queries is the caller's job.
         """
-        key = public_key if isinstance(public_key, MaskingKey) else self.masking_key(public_key)
-        return evaluate(self.signature, self.encoded, query, key, threads or available_cores())
+        return self._half.evaluate(query, public_key, threads)
+
+    def prepare(self, samples: int) -> None:
+        """Make the weights ready for batches of that many samples, which the first such query would do otherwise."""
+        self._half.prepare(samples)
 
     def masking_key(self, public_key: PublicKey) -> MaskingKey:
         """What masks need of a public key; that of the last few keys is kept."""
-        if public_key.parameters != self.signature.parameters:
-            raise MismatchError(
-                f"the public key must use the parameters {self.signature.parameters.profile!r}. "
-                f"Got {public_key.parameters.profile!r} instead."
-            )
-        if public_key.id not in self._keys:
-            self._keys[public_key.id] = MaskingKey(public_key)
-            while len(self._keys) > _MAX_KEYS:
-                self._keys.popitem(last=False)
-        self._keys.move_to_end(public_key.id)
-        return self._keys[public_key.id]
+        return self._half.masking_key(public_key)
 
     def encoded(self, layout: Layout) -> EncodedWeights:
-        """The weights in a layout, in :data:`ENCODED_BYTES` of memory at most; the layouts used last are kept."""
-        if layout not in self._encoded:
-            made = EncodedWeights(self._integers, self.signature, layout, ENCODED_BYTES)
-            used = made.nbytes + sum(one.nbytes for one in self._encoded.values())
-            while self._encoded and used > ENCODED_BYTES:
-                used -= self._encoded.popitem(last=False)[1].nbytes
-            self._encoded[layout] = made
-        self._encoded.move_to_end(layout)
-        return self._encoded[layout]
+        """The weights in a layout, in a limited amount of memory; the layouts used last are kept."""
+        return self._half.encoded(layout)
 
     def save(self, path: str | os.PathLike[str]) -> int:
         """Write a safetensors file with a JSON header, mode 0600, all or nothing. Never a pickle.
@@ -119,9 +99,7 @@ class EncryptedModel:
         ModelFileError
             If it cannot be written.
         """
-        one = self._integers
-        tensors = {"weights": np.ascontiguousarray(one.weights), "bias": np.ascontiguousarray(one.bias)}
-        data = save(tensors, metadata={"format": FORMAT, "signature": self.signature.json.decode()})
+        data = save(dict(self._half.tensors()), metadata={"format": FORMAT, "signature": self.signature.json.decode()})
         try:
             write_private(Path(path), data)
         except OSError as error:
@@ -146,61 +124,14 @@ class EncryptedModel:
                     raise ModelFileError(
                         f"{path} must be a Hermetic model file ({FORMAT!r}). Its format is {metadata.get('format')!r}."
                     )
-                weights = _integers(file.get_tensor("weights"), np.int16, np.int32, np.int64)
-                bias = _integers(file.get_tensor("bias"), np.int64)
-            signature = Signature.from_json(metadata["signature"].encode())
+                signature = Signature.from_json(metadata["signature"].encode())
+                integers = server_half(signature.circuit.kind).read(file.get_tensor, signature)
         except (SafetensorError, WireError, OSError, KeyError, TypeError) as error:
             raise ModelFileError(f"{path} is not a valid Hermetic model file: {error}") from error
-        return EncryptedModel(
-            IntegerMap(weights, bias, signature.scale_exponent, signature.limbs, signature.limb_bits), signature
-        )
+        return EncryptedModel(integers, signature)
 
     def __repr__(self) -> str:
         one = self.signature
         return (
             f"EncryptedModel({one.name!r}, {one.features} features -> {one.outputs} outputs, {one.parameters.profile})"
         )
-
-
-def available_cores() -> int:
-    """The cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def lambda_bits(integers: IntegerMap, layout: Layout, flood: int) -> float:
-    """The flooding, in bits, of the answers of a layout: that of its result polynomial with the largest weights."""
-    norms = integers.norms
-    groups = [sum(norms[i : i + layout.outputs]) for i in range(0, len(norms), layout.outputs)]
-    return bounds.flooding_lambda(flood, max(groups))
-
-
-def _check(integers: IntegerMap, signature: Signature) -> None:
-    shape = (signature.integer_outputs, signature.features)
-    if integers.weights.shape != shape or integers.bias.shape != shape[:1]:
-        raise ModelFileError(
-            f"weights must have shape {shape} and bias {shape[:1]}. Got {integers.weights.shape} and "
-            f"{integers.bias.shape} instead."
-        )
-    limit = 1 << (signature.result_bits - 1)
-    if worst_case(integers.weights, integers.bias, signature.grid) >= limit:
-        raise ModelFileError(f"results must stay below {limit}: these weights exceed it for some input in range.")
-    for offer in signature.offers:
-        _check_offer(integers, signature, offer)
-
-
-def _check_offer(integers: IntegerMap, signature: Signature, offer: Offer) -> None:
-    parameters, flood = signature.parameters, signature.flood_bits
-    if not bounds.layout_allowed(parameters, offer.layout, signature.features, flood):
-        raise ModelFileError(f"{offer.layout} releases too many words of one polynomial.")
-    found = lambda_bits(integers, offer.layout, flood)
-    if found < offer.lambda_bits or found < bounds.MIN_LAMBDA_BITS:
-        raise ModelFileError(
-            f"answers in {offer.layout} must be flooded by {max(offer.lambda_bits, bounds.MIN_LAMBDA_BITS)} bits. "
-            f"These weights leave {found:.1f}."
-        )
-
-
-def _integers(tensor: Any, *types: type) -> Any:
-    if tensor.dtype not in types:
-        raise TypeError(f"tensors must be {' or '.join(one.__name__ for one in types)}. Got {tensor.dtype} instead.")
-    return tensor

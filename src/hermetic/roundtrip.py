@@ -15,8 +15,9 @@ from typing import TypeVar
 import numpy.typing as npt
 
 from .arrays import Reals
+from .circuits.linear.client import Progress
 from .circuits.linear.wire import Query, Result
-from .client import Client, Progress
+from .client import Client
 from .keys.public import PublicKey
 from .model import EncryptedModel
 
@@ -48,7 +49,7 @@ class Service:
 
     def prepare(self, samples: int) -> None:
         """Encode the weights for batches of that many samples, which the first such query would do otherwise."""
-        self._model.encoded(self._model.signature.layout_for(samples))
+        self._model.prepare(samples)
 
     def answer(self, request: bytes) -> bytes:
         """The bytes of the result for the bytes of a query. Raises as :meth:`Query.from_bytes`."""

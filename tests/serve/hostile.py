@@ -203,7 +203,7 @@ def wrong_kind(source: random.Random, material: Material) -> Attack:
 
 @_attack(100)
 def random_query(source: random.Random, material: Material) -> Attack:
-    return _infer("random query", material, source.randbytes(len(material.query)), 409)
+    return _infer("random query", material, source.randbytes(len(material.query)), 422)
 
 
 @_attack(50)

@@ -15,7 +15,6 @@ from hermetic.serve import pages
 from hermetic.serve.brand import read_brand
 from hermetic.serve.repository import ServedModel
 from hermetic.serve.settings import load_settings
-from hermetic.signature import signature_to_bytes
 from live import Live, serving
 
 SCRIPT = '<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
@@ -108,5 +107,5 @@ def test_a_logo_that_cannot_be_used_is_named(tmp_path: Path) -> None:
 
 
 def test_a_page_without_a_brand_is_hermetics() -> None:
-    served = ServedModel("petals", 1, "", signature_to_bytes(petals().signature), 4096)
+    served = ServedModel("petals", 1, "", petals().signature.to_bytes(), 4096)
     assert "<title>Hermetic: for developers</title>" in pages.render([served], "http://host", needs_token=False)

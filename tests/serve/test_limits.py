@@ -22,7 +22,7 @@ from fitted import Fitted, digits, petals, progression, tumours
 from hermetic import Query, Result
 from hermetic.circuits.linear.wire import Batch
 from hermetic.serve.access import new_token, token_line
-from hermetic.serve.limits import MAX_ANSWER_BYTES, NANOSECONDS, BodySizes, MemoryBudget, Meter, Rate, predictions
+from hermetic.serve.limits import MAX_ANSWER_BYTES, NANOSECONDS, BodySizes, MemoryBudget, Meter, Rate
 from known_weights import compiled
 from live import Live, serving
 
@@ -161,7 +161,7 @@ class TestSizes:
         layout = digits().signature.layouts[-1]
         batch = Batch(bytes(32), bytes(32), bytes(32), 1, layout, False)
         assert layout.samples > 1
-        assert predictions(batch) == layout.samples
+        assert batch.places == layout.samples
 
 
 def test_the_memory_for_bodies_is_bounded_and_shared_fairly() -> None:
@@ -192,7 +192,7 @@ class TestOverHttp:
             caller = Caller(live.url, petals())
             caller.put_key()
             batch = caller.query(60)
-            cost = predictions(batch.batch)
+            cost = batch.batch.places
             assert caller.works(60)
             answer = caller.infer(caller.query(60))
             assert (answer.status_code, answer.json()["code"]) == (429, "over_limit")

@@ -14,7 +14,7 @@ from asking import Caller, binary_request, json_request, split_answer
 
 from fitted import digits
 from hermetic import Result
-from hermetic.signature import signature_from_bytes
+from hermetic.signature import Signature
 from live import Live
 
 
@@ -52,7 +52,7 @@ def test_metadata(triton_client: triton.InferenceServerClient) -> None:
 
 def test_metadata_carries_the_public_signature(triton_client: triton.InferenceServerClient) -> None:
     parameters = triton_client.get_model_metadata("digits", "1")["parameters"]
-    signature = signature_from_bytes(base64.b64decode(parameters["signature"]))
+    signature = Signature.from_bytes(base64.b64decode(parameters["signature"]))
     assert signature == digits().signature
     assert parameters["signature_digest"] == digits().signature.digest.hex()
 

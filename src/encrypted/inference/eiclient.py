@@ -15,7 +15,7 @@ from hermetic.circuits.linear.wire import Query, Result
 from hermetic.client import Client
 from hermetic.errors import HermeticError, MismatchError
 from hermetic.keys.secret import SecretKey
-from hermetic.signature import Signature, signature_from_bytes
+from hermetic.signature import Signature
 
 from .exchange import LARGEST_INPUT, NAME_BYTES, PARAMETERS, check_strings, from_text, question, to_text
 
@@ -150,7 +150,7 @@ def _read_secret(text: str) -> SecretKey:
 
 
 def _read_signature(text: str) -> Signature:
-    signature = signature_from_bytes(from_text(text, _SIGNATURE_BYTES, "a response"))
+    signature = Signature.from_bytes(from_text(text, _SIGNATURE_BYTES, "a response"))
     expected = question(signature.features)
     if signature.parameters != PARAMETERS or signature.layouts != expected.layouts or signature.squeeze:
         raise MismatchError("it must come from an EIServer. It comes from another service.")

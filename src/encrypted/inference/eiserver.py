@@ -11,12 +11,13 @@ import numpy.typing as npt
 
 from hermetic.arrays import Reals
 from hermetic.circuits.linear.integers import IntegerMap, guaranteed_error, quantize_map
+from hermetic.circuits.linear.public import MAX_FEATURES, MAX_OUTPUTS, Offer
+from hermetic.circuits.linear.server import lambda_bits
 from hermetic.circuits.linear.wire import Query, Result
 from hermetic.errors import HermeticError, MismatchError
 from hermetic.keys.public import PublicKey
 from hermetic.legacy.format import is_legacy
-from hermetic.model import EncryptedModel, lambda_bits
-from hermetic.signature import MAX_FEATURES, MAX_OUTPUTS, Offer, signature_to_bytes
+from hermetic.model import EncryptedModel
 
 from .exchange import (
     FLOOD_BITS,
@@ -83,7 +84,7 @@ class EIServer:
         self.coeffs, self.intercept = _read_coefficients(coeffs, intercept)
         self._model = _compile(self.coeffs, self.intercept)
         self.error = self._model.signature.error
-        self._signature = to_text(signature_to_bytes(self._model.signature))
+        self._signature = to_text(self._model.signature.to_bytes())
         self._legacy = LegacyClients(self.coeffs, self.intercept) if switched_on(legacy_clients) else None
 
     def predict(self, ciphertexts: Sequence[str], public_keys: bytes) -> list[str]:

@@ -23,10 +23,12 @@ import numpy as np
 from hermetic.circuits.linear import bounds
 from hermetic.circuits.linear.integers import MAX_RESULT_BITS
 from hermetic.circuits.linear.packing import Layout
+from hermetic.circuits.linear.public import MAX_FEATURES, LinearCircuit, Offer
+from hermetic.head import Head
 from hermetic.inputs.grid import Grid
 from hermetic.keys.public import PublicKey
 from hermetic.rlwe.parameters import PRECISE
-from hermetic.signature import MAX_FEATURES, Offer, Signature
+from hermetic.signature import Signature
 
 PARAMETERS = PRECISE
 RESULT_BITS = MAX_RESULT_BITS
@@ -65,20 +67,18 @@ def signature(
     """The signature of a model with these integers, see :mod:`hermetic.circuits.linear.integers`."""
     return Signature(
         name="linear",
-        parameters=PARAMETERS,
-        grid=grid(features),
-        outputs=outputs,
-        method="predict",
-        link=None,
-        labels=None,
-        squeeze=False,
-        feature_names=None,
-        result_bits=RESULT_BITS,
-        scale_exponent=scale_exponent,
-        limbs=limbs,
-        limb_bits=limb_bits,
+        head=Head("predict"),
+        circuit=LinearCircuit(
+            parameters=PARAMETERS,
+            grid=grid(features),
+            outputs=outputs,
+            result_bits=RESULT_BITS,
+            scale_exponent=scale_exponent,
+            limbs=limbs,
+            limb_bits=limb_bits,
+            offers=(offer,),
+        ),
         error=error,
-        offers=(offer,),
     )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from ..envelope import MAGIC
 from ..errors import ModelFileError, SettingsError
 from ..model import EncryptedModel
-from ..signature import Signature, signature_from_bytes
+from ..signature import Signature
 
 _OF_OUTPUT = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EBADF)
 
@@ -43,7 +43,7 @@ def load_model_or_signature(path: Path) -> tuple[Signature, EncryptedModel | Non
     except OSError as error:
         raise ModelFileError(f"{path} cannot be read: {error.strerror}.") from error
     if is_envelope:
-        return signature_from_bytes(path.read_bytes()), None
+        return Signature.from_bytes(path.read_bytes()), None
     model = EncryptedModel.load(path)
     return model.signature, model
 

@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from ..signature import signature_to_bytes
 from .console import stdout
 from .files import load_model, write_file
 from .units import size
@@ -18,6 +17,6 @@ def signature(
     output: Annotated[Path, typer.Option("--output", "-o", help="Where to write the signature.")],
 ) -> None:
     """Write the public signature of a model: all that a client needs, and no weight."""
-    data = signature_to_bytes(load_model(model).signature)
+    data = load_model(model).signature.to_bytes()
     write_file(output, data)
     stdout().print(f"Wrote {output} ({size(len(data))}). It holds no weight: give it to clients.", markup=False)

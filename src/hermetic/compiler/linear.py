@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ..arrays import Reals
+from ..circuits.linear.public import MAX_FEATURES, MAX_OUTPUTS
 from ..errors import CompileError
 from ..features import Block, FeatureMap
-from ..signature import MAX_FEATURES, MAX_OUTPUTS
+from ..head import Head
 from .codes import without_codes
 from .passed import Passes, chained, merged, moved, of_weights
 from .polynomials import Substitution, centred, substitute
@@ -30,9 +31,8 @@ class LinearMap:
     ``feature_map`` is the public map from inputs to the d features, ``public`` what it publishes; without one the
     inputs are the features. ``hidden`` is what would become public too if this map had to be a public block.
 
-    ``weights`` of a step may be a SciPy sparse array; those of a model are dense. ``method`` is the estimator's method
-    that the scores give; ``link``, ``labels``, ``squeeze`` and ``feature_names`` are those of
-    :class:`hermetic.signature.Signature`.
+    ``weights`` of a step may be a SciPy sparse array; those of a model are dense. ``head`` says what the scores mean;
+    ``feature_names`` are those of :class:`hermetic.signature.Signature`.
 
     The float64 rounding of the estimator's own computation is proportional to the sizes of the terms that it adds, and
     these are larger than their sum where they cancel. ``reach`` (k, d) is the sum over all ways from a feature to a
@@ -55,10 +55,7 @@ class LinearMap:
 
     weights: Any
     bias: Reals
-    method: str
-    link: str | None = None
-    labels: npt.NDArray[Any] | None = None
-    squeeze: bool = False
+    head: Head
     feature_names: tuple[str, ...] | None = None
     reach: Any = None
     folded: Reals | float = 0.0
@@ -223,7 +220,7 @@ class LinearMap:
 def affine(weights: Any, bias: npt.ArrayLike | None = None) -> LinearMap:
     """The step x -> weights·x + bias; no bias is zero."""
     shift = np.zeros(weights.shape[0]) if bias is None else np.asarray(bias, dtype=np.float64)
-    return LinearMap(weights, shift, "transform")
+    return LinearMap(weights, shift, Head("transform"))
 
 
 def _check_size(k: int, d: int) -> None:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from ..errors import CompileError
 from ..features import Block, Categories, Columns, FeatureMap, Identity
+from ..head import Head
 from .linear import LinearMap
 from .passed import Passes, merged
 
@@ -34,7 +35,7 @@ def stacked(maps: Sequence[LinearMap]) -> LinearMap:
     return LinearMap(
         _rows(weights),
         np.concatenate([one.bias for one in maps]),
-        "transform",
+        Head("transform"),
         reach=_rows(reach),
         folded=np.concatenate([np.broadcast_to(one.folded, one.bias.shape) for one in maps]),
         own_error=np.concatenate([np.broadcast_to(one.own_error, one.bias.shape) for one in maps]),

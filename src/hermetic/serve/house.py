@@ -11,8 +11,8 @@ from pathlib import Path
 from starlette.routing import BaseRoute
 from watchfiles import awatch
 
+from ..circuits.linear.evaluate import available_cores
 from ..errors import SettingsError
-from ..model import available_cores
 from . import brand, browser, openapi, pages, plain, v2
 from .checks import check_files
 from .front import Facts, Front, again_and_again, forbidding

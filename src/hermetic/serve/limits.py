@@ -9,8 +9,6 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ..circuits.linear import plan
-from ..circuits.linear.wire import Batch, Query
 from ..signature import Signature
 
 MAX_ANSWER_BYTES = 128 << 20
@@ -108,16 +106,11 @@ class Meter:
         return max(self._empty_until.get((tenant, rate), start), start) + rate.cost(cost)
 
 
-def predictions(batch: Batch) -> int:
-    """What a query counts for: its layout in full, because a client can use every place of it whatever it declares."""
-    return batch.layout.chunks(batch.samples) * batch.layout.samples
-
-
 @dataclass(frozen=True)
 class BodySizes:
     """The exact sizes that query envelopes of a model can have.
 
-    ``units`` holds, for each layout, the bytes of one chunk and the number of chunks a request may have.
+    ``units`` holds, for each kind of chunk, its bytes and how many of them a request may have.
     """
 
     fixed: int
@@ -127,22 +120,16 @@ class BodySizes:
     def of(signature: Signature, max_samples: int) -> BodySizes:
         """The sizes for requests of at most ``max_samples`` predictions.
 
-        No request may cost more, by the planner's estimate, than ``max_samples`` samples in the layout that is best for
+        No request may cost more, by the planner's estimate, than ``max_samples`` samples in the way that is best for
         them: thousands of samples one ciphertext each are refused; and none may have an answer of more than
-        :data:`MAX_ANSWER_BYTES`. One full chunk of every layout passes always.
+        :data:`MAX_ANSWER_BYTES`. One chunk of every kind passes always.
         """
-        budget = signature.cost(max_samples).estimated_ms
-        units, fixed = [], 0
-        for layout in signature.layouts:
-            one, two = (Query.size(signature, layout, count * layout.samples) for count in (1, 2))
-            fixed = 2 * one - two
-            chunk = plan.cost(
-                signature.parameters, layout, signature.features, signature.integer_outputs, layout.samples
-            )
-            affordable = int(min(budget // chunk.estimated_ms, MAX_ANSWER_BYTES // chunk.response_bytes))
-            chunks = min(max_samples // layout.samples, affordable)
-            units.append((two - one, max(1, chunks)))
-        return BodySizes(fixed, tuple(units))
+        circuit, units = signature.circuit, []
+        budget = circuit.cost(max_samples).estimated_ms
+        for chunk in circuit.chunks:
+            affordable = int(min(budget // chunk.estimated_ms, MAX_ANSWER_BYTES // chunk.result_bytes))
+            units.append((chunk.query_bytes, max(1, min(max_samples // chunk.samples, affordable))))
+        return BodySizes(circuit.fixed_bytes, tuple(units))
 
     @property
     def largest(self) -> int:

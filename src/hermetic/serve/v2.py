@@ -17,13 +17,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute
 
+from ..envelope import PEEK_BYTES
 from .bodies import declared_length
 from .documents import Body, LongList, listed_octets, read_object
 from .pool import Data
 from .refusals import RefusalError, malformed, too_large
 from .repository import ServedModel
 from .routes import OPEN, PUBLIC, Endpoint, house_of, route
-from .service import BATCH_END, check_digest, wrong_size
+from .service import check_digest, wrong_size
 
 JSON_LENGTH = "inference-header-content-length"
 INPUT, OUTPUT = "query", "result"
@@ -121,7 +122,7 @@ async def infer(request: Request) -> Response:
             raise wrong_size(model, length - json_bytes)
 
     if json_bytes is not None and not model.sizes.allow(declared_length(request) - json_bytes):
-        head = await house.bodies.read_start(request, json_bytes + BATCH_END)
+        head = await house.bodies.read_start(request, json_bytes + PEEK_BYTES)
         check_digest(model, head[json_bytes:])
     async with house.bodies.read(request, endpoint.caller.tenant, check) as body:
         endpoint.trace.bytes_in = len(body)

@@ -12,12 +12,11 @@ import socket
 import sys
 import time
 
-from ..circuits.linear.server import MaskingKey
+from ..circuits.linear.evaluate import MaskingKey
 from ..circuits.linear.wire import Query
 from ..errors import HermeticError, MismatchError, ModelFileError
 from ..keys.public import PublicKey
 from ..model import EncryptedModel
-from ..signature import signature_to_bytes
 from .faults import describe_fault
 from .frames import Channel, Head
 from .legacy_evaluation import LegacyEvaluation
@@ -56,9 +55,9 @@ class Evaluator:
                 model = EncryptedModel.load(path)
             except ModelFileError as error:
                 raise ModelFileError(str(error).replace(path, "the file")) from None
-        model.encoded(model.signature.layout_for(1))
+        model.prepare(1)
         self._models[head["model"]] = model
-        return {}, signature_to_bytes(model.signature)
+        return {}, model.signature.to_bytes()
 
     def _unload(self, head: Head, _: memoryview) -> tuple[Head, bytes]:
         self._models.pop(head["model"], None)

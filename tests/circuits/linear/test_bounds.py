@@ -17,14 +17,14 @@ from hermetic.arrays import Residues
 from hermetic.circuits.linear import bounds
 from hermetic.circuits.linear.integers import MAX_RESULT_BITS
 from hermetic.circuits.linear.packing import Layout, pack_samples, pack_weights, released, targets
+from hermetic.circuits.linear.public import Offer
 from hermetic.rlwe import modular
 from hermetic.rlwe.parameters import FAST, MAX_ERROR, MAX_MODULUS_BITS, PRECISE, Parameters
 from hermetic.rlwe.public_ring import Lanes, PublicRing
 from hermetic.rlwe.randomness import Stream
 from hermetic.rlwe.ring import Ring
 from hermetic.rlwe.seeds import QUERY_DOMAIN, expand
-from hermetic.signature import Offer
-from known_weights import answering_only, client_of, compiled
+from known_weights import answering_only, client_of, compiled, with_circuit
 
 FEATURES, OUTPUTS = 40, 6
 
@@ -174,13 +174,13 @@ def noise_of(client: Client, result: Result, expected: np.ndarray) -> np.ndarray
     masks = ring.intt(client.secret_key.ring_key.times(ring.ntt(result.c1)))
     found, wanted = [], []
     polynomials = iter(masks)
-    for chunk, groups in enumerate(released(batch.layout, batch.samples, signature.integer_outputs)):
+    for chunk, groups in enumerate(released(batch.layout, batch.samples, signature.circuit.integer_outputs)):
         rows = expected[chunk * batch.layout.samples : (chunk + 1) * batch.layout.samples]
         wanted.append(rows.T.ravel())
         found += [mask[:, index.ravel()] for mask, index in zip(polynomials, groups, strict=False)]
     phase = modular.add(np.concatenate(found, axis=1), result.words, parameters.kept_primes)
     exact = modular.to_centred_integers(phase, parameters.kept_primes)
-    return exact - signature.delta * np.concatenate(wanted).astype(object)
+    return exact - signature.circuit.delta * np.concatenate(wanted).astype(object)
 
 
 @both_profiles
@@ -198,7 +198,7 @@ def test_noise_of_real_answers_is_the_flooding_and_within_its_bound(profile: str
             result = client_answer(client, model, X)
             noise.append(noise_of(client, result, model.integers.apply(client.quantize(X)[0])))
     absolute = np.abs(np.concatenate(noise))
-    assert absolute.max() <= signature.result_noise < signature.delta / 2
+    assert absolute.max() <= signature.circuit.result_noise < signature.circuit.delta / 2
     flooded = 2.0**signature.flood_bits / parameters.rescale_factor
     assert math.sqrt(np.mean(absolute.astype(np.float64) ** 2)) == pytest.approx(flooded / math.sqrt(12), rel=0.05)
 
@@ -227,7 +227,7 @@ def loudest_query(client: Client, X: np.ndarray, noise: np.ndarray) -> Query:
     signature, query = client.signature, client.encrypt(X)
     parameters = signature.parameters
     messages = pack_samples(client.quantize(X)[0], query.batch.layout).astype(object)
-    messages *= signature.delta * parameters.rescale_factor
+    messages *= signature.circuit.delta * parameters.rescale_factor
     c0 = np.empty_like(query.c0)
     for i, message in enumerate(messages):
         c1 = expand(QUERY_DOMAIN, query.batch.query, i, parameters, parameters.data_primes)
@@ -295,7 +295,7 @@ def test_the_most_extreme_honest_answer_is_exact(
     weighted = MAX_ERROR * sum(norms[group * layout.outputs : (group + 1) * layout.outputs])
     before = 2 ** (flood - 1) - 1 + weighted + bounds.mask_noise(parameters)
     assert abs(noise[place]) >= before // parameters.rescale_factor - parameters.rescale_noise
-    assert np.abs(noise).max() <= signature.result_noise
+    assert np.abs(noise).max() <= signature.circuit.result_noise
     assert (client.decrypt_integers(result) == expected).all()
     assert weighted <= 2.0 ** (flood - signature.lambda_bits)
 
@@ -304,7 +304,7 @@ def test_the_most_extreme_honest_answer_is_exact(
 
 
 def with_offer(model: EncryptedModel, offer: Offer) -> EncryptedModel:
-    return EncryptedModel(model.integers, replace(model.signature, offers=(offer,)))
+    return EncryptedModel(model.integers, with_circuit(model.signature, offers=(offer,)))
 
 
 @both_profiles
@@ -335,7 +335,7 @@ def test_a_model_with_weights_that_flooding_cannot_hide_is_refused() -> None:
     signature, integers = model.signature, model.integers
     only_zero = replace(signature.grid, low=0 * signature.grid.low, high=0 * signature.grid.high)
     offer = replace(signature.offers[0], lambda_bits=0.0)
-    open_signature = replace(signature, grid=only_zero, offers=(offer,))
+    open_signature = with_circuit(signature, grid=only_zero, offers=(offer,))
     too_large = 2 ** (signature.flood_bits - bounds.MIN_LAMBDA_BITS) // (MAX_ERROR * FEATURES * offer.layout.outputs)
     for factor, fits in ((Fraction(9, 10), True), (Fraction(11, 10), False)):
         weights = np.full_like(integers.weights, int(too_large * factor))
@@ -361,7 +361,7 @@ def test_a_model_that_offers_too_many_words_of_a_polynomial_is_refused() -> None
     wide_features = replace(model.integers, weights=np.tile(model.integers.weights, 16))
     grid = model.signature.grid
     wide_grid = replace(grid, **{name: np.tile(getattr(grid, name), 16) for name in ("offset", "step", "low", "high")})
-    signature = replace(model.signature, grid=wide_grid, result_bits=model.signature.result_bits + 4)
-    assert EncryptedModel(wide_features, replace(signature, offers=(Offer(small, 10.0),)))
+    signature = with_circuit(model.signature, grid=wide_grid, result_bits=model.signature.circuit.result_bits + 4)
+    assert EncryptedModel(wide_features, with_circuit(signature, offers=(Offer(small, 10.0),)))
     with pytest.raises(ModelFileError, match="releases too many words"):
-        EncryptedModel(wide_features, replace(signature, offers=(Offer(wide, 10.0),)))
+        EncryptedModel(wide_features, with_circuit(signature, offers=(Offer(wide, 10.0),)))

@@ -9,14 +9,14 @@ import pytest
 
 import fitted
 from hermetic import Client, EncryptedModel, MaskingKey, MismatchError, Parameters, PublicKey, Query, Result
-from hermetic.circuits.linear import bounds, server, weights
+from hermetic.circuits.linear import bounds, evaluate, weights
 from hermetic.circuits.linear.packing import Layout
+from hermetic.circuits.linear.public import Offer
 from hermetic.rlwe import native
 from hermetic.rlwe.modular import to_centred_integers
 from hermetic.rlwe.parameters import FAST, PRECISE
 from hermetic.rlwe.randomness import Stream
-from hermetic.signature import Offer
-from known_weights import compiled
+from known_weights import compiled, with_circuit
 
 PETALS = fitted.petals()
 MODEL = PETALS.model
@@ -52,8 +52,8 @@ def test_a_masking_key_is_used_by_many_threads_at_once() -> None:
 @pytest.mark.parametrize("samples", [1, 5, 150])
 def test_several_threads_answer_as_one(samples: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """In parts of one query polynomial and tiles of one result polynomial each, whatever pays."""
-    monkeypatch.setattr(server, "_MANY_PRODUCTS", 0)
-    monkeypatch.setattr(server, "_PART", 1)
+    monkeypatch.setattr(evaluate, "_MANY_PRODUCTS", 0)
+    monkeypatch.setattr(evaluate, "_PART", 1)
     monkeypatch.setattr(weights, "_TILE_GROUPS", 1)
     model = EncryptedModel(MODEL.integers, MODEL.signature)
     query = CLIENT.encrypt(PETALS.X[:samples])
@@ -103,7 +103,7 @@ def test_a_key_of_other_parameters_is_a_mismatch() -> None:
 def test_an_answer_needs_neither_estimator_nor_compiler() -> None:
     """The function itself: signature, weights, query and key in, result out."""
     query = CLIENT.encrypt([1.4, 0.2])
-    result = server.evaluate(MODEL.signature, MODEL.encoded, query, MaskingKey(CLIENT.public_key))
+    result = evaluate.evaluate(MODEL.signature, MODEL.encoded, query, MaskingKey(CLIENT.public_key))
     assert isinstance(result, Result)
     integers, _ = CLIENT.quantize([1.4, 0.2])
     assert np.array_equal(CLIENT.decrypt_integers(result), MODEL.integers.apply(integers))
@@ -130,13 +130,13 @@ def test_flooding_is_uniform_over_its_whole_range(bits: int, parameters: Paramet
 @pytest.mark.parametrize("memory", [0, 100_000, 1 << 30])
 def test_a_model_answers_the_same_in_any_memory(memory: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Layouts that were used longest ago give way; what is not kept is made anew."""
-    monkeypatch.setattr("hermetic.model.ENCODED_BYTES", memory)
+    monkeypatch.setattr("hermetic.circuits.linear.server.ENCODED_BYTES", memory)
     model = EncryptedModel(MODEL.integers, MODEL.signature)
     for samples in (1, 5, 150, 1, 5):
         integers, _ = CLIENT.quantize(PETALS.X[:samples])
         found = CLIENT.decrypt_integers(model.evaluate(CLIENT.encrypt(PETALS.X[:samples]), CLIENT.public_key))
         assert np.array_equal(found, MODEL.integers.apply(integers))
-        assert sum(one.nbytes for one in model._encoded.values()) <= memory
+        assert sum(one.nbytes for one in model._half._encoded.values()) <= memory
 
 
 def test_many_scores_of_a_sample_are_answered_in_one_polynomial() -> None:
@@ -145,7 +145,9 @@ def test_many_scores_of_a_sample_are_answered_in_one_polynomial() -> None:
     model = compiled(rng.normal(size=(600, 40)), rng.normal(size=600), input_range=(-1, 1), tolerance=0.1)
     layout = Layout(4096, 1, 6, 600)
     lambda_bits = model.signature.flood_bits - math.log2(21 * sum(model.integers.norms)) - 0.1
-    model = EncryptedModel(model.integers, replace(model.signature, offers=(Offer(layout, round(lambda_bits, 1)),)))
+    model = EncryptedModel(
+        model.integers, with_circuit(model.signature, offers=(Offer(layout, round(lambda_bits, 1)),))
+    )
     assert bounds.layout_allowed(FAST, layout, 40, model.signature.flood_bits, samples=1)
     client, x = Client(model.signature), rng.uniform(-1, 1, size=40)
     result = model.evaluate(client.encrypt(x), client.public_key)

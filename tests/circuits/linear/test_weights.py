@@ -102,6 +102,6 @@ def test_targets_are_where_packing_says(layout: Layout, monkeypatch: pytest.Monk
             for output in outputs
         ]
         assert np.array_equal(places, np.concatenate(expected))
-        factor = SIGNATURE.delta * FAST.rescale_factor
+        factor = SIGNATURE.circuit.delta * FAST.rescale_factor
         wanted = [[output * factor % prime for prime in FAST.data_primes] for output in outputs]
         assert np.array_equal(offsets, np.repeat(np.array(wanted), samples, axis=0))

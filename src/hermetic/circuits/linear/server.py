@@ -1,163 +1,136 @@
-"""(weights, public key, query) -> sanitised result. No input or output, no secret key.
-
-A bare product (c0·W, c1·W) hands every weight to the client, who knows c1. So every answer is
-
-    (c0·W + b·u + e0 + flood,  c1·W + a·u + e1)
-
-1. masked: (b·u + e0, a·u + e1) is a fresh encryption of zero under the client's public key (b, a), which makes c1 a
-   fresh RLWE sample; u is uniform among 2^w integers in every coefficient, e0 and e1 are centred binomial;
-2. flooded: uniform integers are added at the target coefficients of c0;
-3. rescaled and cut down to c1 and the target words of c0. Nothing else is released.
-
-The order matters: flooding is added before rescaling, so what is released is a function of flooded words alone. Every
-u, e0, e1 and flood is drawn for one answer, from bytes that the operating system's generator gave for it. The bounds
-are in :mod:`hermetic.circuits.linear.bounds`; what is left over is in ``docs/security.md``.
-"""
+"""The model owner's half of a linear circuit: private integer weights, and answers to queries."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import partial
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from ...arrays import Residues
-from ...errors import MismatchError
+from ...errors import MismatchError, ModelFileError
 from ...keys.public import PublicKey
-from ...rlwe.public_ring import Lanes, PublicRing
-from ...rlwe.randomness import Stream
-from ...rlwe.seeds import PUBLIC_KEY_DOMAIN, QUERY_DOMAIN, expand, expand_range
 from ...signature import Signature
 from . import bounds
+from .evaluate import MaskingKey, available_cores, evaluate
+from .integers import IntegerMap, worst_case
 from .packing import Layout
+from .public import LinearCircuit, Offer
 from .weights import EncodedWeights
 from .wire import Query, Result
 
-_MANY_PRODUCTS = 1 << 24
-"""Products of words from which several threads are faster than one."""
+ENCODED_BYTES = 1 << 30
+"""What a model's weights may take in memory ready for use, in all layouts; more are made anew for every answer."""
 
-_PART = 64
-"""Query polynomials that are read at a time."""
-
-_Run = Callable[[Iterable[Callable[[], Any]]], list[Any]]
+_MAX_KEYS = 16
 
 
-class MaskingKey:
-    """A client's public key as masks need it: (b, a) modulo the primes of queries, lanes (2, L, N).
+class ServerHalf:
+    """Answers queries for one model.
 
     Parameters
     ----------
-    public_key
-        The client's key; it may be forged, see ``docs/security.md``.
-    """
-
-    def __init__(self, public_key: PublicKey) -> None:
-        parameters = public_key.parameters
-        a = expand(PUBLIC_KEY_DOMAIN, public_key.seed, 0, parameters, parameters.data_primes)
-        b = public_key.b[: len(parameters.data_primes)]
-        self.parameters = parameters
-        self.id = public_key.id
-        ring = PublicRing.of(parameters)
-        lanes = ring.empty_ciphertexts(1)
-        ring.lift(b[None], a[None], lanes)
-        self.lanes: Lanes = lanes[0]
-
-
-def evaluate(
-    signature: Signature,
-    encoded: Callable[[Layout], EncodedWeights],
-    query: Query,
-    key: MaskingKey,
-    threads: int = 1,
-) -> Result:
-    """Answer a query.
-
-    Parameters
-    ----------
+    integers
+        The private weights.
     signature
-        The model's signature.
-    encoded
-        Gives the private integer weights in the query's layout.
-    query
-        A query that :meth:`Query.from_bytes` accepted, or a client's own.
-    key
-        The public key that the query names.
-    threads
-        How many threads may work on an answer that is large enough to pay for them.
+        The model's.
 
     Raises
     ------
-    MismatchError
-        If the query belongs to another model, or to another key.
+    ModelFileError
+        If weights and signature do not fit together, or a bound of :mod:`hermetic.circuits.linear.bounds` does not
+        hold.
     """
-    batch = query.batch
-    if batch.signature != signature.digest:
-        raise MismatchError(f"the query must be made for model {signature.name!r}. It was made for another.")
-    if query.key_id != key.id:
-        raise MismatchError(f"the query must name the key {key.id[:16]}…. It names {query.key_id[:16]}… instead.")
-    answer = _Answer(signature, encoded(batch.layout), query, key)
-    with _workers(threads if answer.is_large else 1) as run:
-        parts = [part for chunk in range(answer.chunks) for part in answer.chunk(chunk, run)]
-    c1, words = zip(*parts, strict=True)
-    return Result(signature.parameters, batch, np.concatenate(c1), np.concatenate(words, axis=1))
+
+    def __init__(self, integers: IntegerMap, signature: Signature) -> None:
+        _check(integers, signature.circuit)
+        self.integers = integers
+        self._signature = signature
+        self._encoded: OrderedDict[Layout, EncodedWeights] = OrderedDict()
+        self._keys: OrderedDict[str, MaskingKey] = OrderedDict()
+
+    def evaluate(self, query: Query, public_key: PublicKey | MaskingKey, threads: int | None = None) -> Result:
+        """Answer a query, see :meth:`hermetic.EncryptedModel.evaluate`."""
+        key = public_key if isinstance(public_key, MaskingKey) else self.masking_key(public_key)
+        return evaluate(self._signature, self.encoded, query, key, threads or available_cores())
+
+    def prepare(self, samples: int) -> None:
+        """Encode the weights for batches of that many samples, which the first such query would do otherwise."""
+        self.encoded(self._signature.circuit.layout_for(samples))
+
+    def masking_key(self, public_key: PublicKey) -> MaskingKey:
+        """What masks need of a public key; that of the last few keys is kept."""
+        if public_key.parameters != self._signature.parameters:
+            raise MismatchError(
+                f"the public key must use the parameters {self._signature.parameters.profile!r}. "
+                f"Got {public_key.parameters.profile!r} instead."
+            )
+        if public_key.id not in self._keys:
+            self._keys[public_key.id] = MaskingKey(public_key)
+            while len(self._keys) > _MAX_KEYS:
+                self._keys.popitem(last=False)
+        self._keys.move_to_end(public_key.id)
+        return self._keys[public_key.id]
+
+    def encoded(self, layout: Layout) -> EncodedWeights:
+        """The weights in a layout, in :data:`ENCODED_BYTES` of memory at most; the layouts used last are kept."""
+        if layout not in self._encoded:
+            made = EncodedWeights(self.integers, self._signature, layout, ENCODED_BYTES)
+            used = made.nbytes + sum(one.nbytes for one in self._encoded.values())
+            while self._encoded and used > ENCODED_BYTES:
+                used -= self._encoded.popitem(last=False)[1].nbytes
+            self._encoded[layout] = made
+        self._encoded.move_to_end(layout)
+        return self._encoded[layout]
+
+    def tensors(self) -> Mapping[str, npt.NDArray[Any]]:
+        """What a model file holds beside the signature."""
+        one = self.integers
+        return {"weights": np.ascontiguousarray(one.weights), "bias": np.ascontiguousarray(one.bias)}
+
+    @staticmethod
+    def read(tensor: Callable[[str], npt.NDArray[Any]], signature: Signature) -> IntegerMap:
+        """The weights of a model file from its tensors, by name. Raises TypeError for tensors of other types."""
+        weights = _of_type(tensor("weights"), np.int16, np.int32, np.int64)
+        bias, one = _of_type(tensor("bias"), np.int64), signature.circuit
+        return IntegerMap(weights, bias, one.scale_exponent, one.limbs, one.limb_bits)
 
 
-@contextmanager
-def _workers(threads: int) -> Iterator[_Run]:
-    """Gives what runs tasks and returns their results in order."""
-    if threads <= 1:
-        yield lambda tasks: [task() for task in tasks]
-        return
-    with ThreadPoolExecutor(threads) as pool:
-        yield lambda tasks: list(pool.map(lambda task: task(), tasks))
+def lambda_bits(integers: IntegerMap, layout: Layout, flood: int) -> float:
+    """The flooding, in bits, of the answers of a layout: that of its result polynomial with the largest weights."""
+    norms = integers.norms
+    groups = [sum(norms[i : i + layout.outputs]) for i in range(0, len(norms), layout.outputs)]
+    return bounds.flooding_lambda(flood, max(groups))
 
 
-@dataclass(frozen=True, eq=False)
-class _Answer:
-    """One answer in the making."""
-
-    signature: Signature
-    weights: EncodedWeights
-    query: Query
-    key: MaskingKey
-
-    @property
-    def chunks(self) -> int:
-        return self.query.batch.layout.chunks(self.query.samples)
-
-    @property
-    def is_large(self) -> bool:
-        """Whether several threads pay."""
-        return 2 * self.query.c0.size * self.weights.groups >= _MANY_PRODUCTS
-
-    def chunk(self, chunk: int, run: _Run) -> list[Any]:
-        """The (c1, words) of every tile of result polynomials of a chunk."""
-        first, layout = chunk * self.weights.blocks, self.query.batch.layout
-        blocks = range(first, first + self.weights.blocks)
-        ciphertexts = PublicRing.of(self.query.parameters).empty_ciphertexts(len(blocks))
-        run(partial(lift, self.query, part, ciphertexts[part.start - first :]) for part in _parts(blocks))
-        samples = min(layout.samples, self.query.samples - chunk * layout.samples)
-        return run(partial(self._tile, tile, ciphertexts, samples) for tile in self.weights.tiles)
-
-    def _tile(self, tile: range, ciphertexts: Lanes, samples: int) -> tuple[Residues, Residues]:
-        ring, stream = PublicRing.of(self.signature.parameters), Stream()
-        sums = self.weights.products(tile, ciphertexts)
-        ring.mask(sums, self.key.lanes, bounds.MASK_BITS, stream)
-        places, offsets = self.weights.targets(tile, samples)
-        words = ring.target_words(sums, places, offsets, self.signature.flood_bits, stream)
-        return ring.rescaled_c1(sums, stream), words
+def _check(integers: IntegerMap, circuit: LinearCircuit) -> None:
+    shape = (circuit.integer_outputs, circuit.features)
+    if integers.weights.shape != shape or integers.bias.shape != shape[:1]:
+        raise ModelFileError(
+            f"weights must have shape {shape} and bias {shape[:1]}. Got {integers.weights.shape} and "
+            f"{integers.bias.shape} instead."
+        )
+    limit = 1 << (circuit.result_bits - 1)
+    if worst_case(integers.weights, integers.bias, circuit.grid) >= limit:
+        raise ModelFileError(f"results must stay below {limit}: these weights exceed it for some input in range.")
+    for offer in circuit.offers:
+        _check_offer(integers, circuit, offer)
 
 
-def _parts(blocks: range) -> list[range]:
-    return [blocks[start : start + _PART] for start in range(0, len(blocks), _PART)]
+def _check_offer(integers: IntegerMap, circuit: LinearCircuit, offer: Offer) -> None:
+    flood = circuit.flood_bits
+    if not bounds.layout_allowed(circuit.parameters, offer.layout, circuit.features, flood):
+        raise ModelFileError(f"{offer.layout} releases too many words of one polynomial.")
+    found = lambda_bits(integers, offer.layout, flood)
+    if found < offer.lambda_bits or found < bounds.MIN_LAMBDA_BITS:
+        raise ModelFileError(
+            f"answers in {offer.layout} must be flooded by {max(offer.lambda_bits, bounds.MIN_LAMBDA_BITS)} bits. "
+            f"These weights leave {found:.1f}."
+        )
 
 
-def lift(query: Query, chosen: range, out: Lanes) -> None:
-    """Write some of the ciphertexts of a query, (m, 2, L, N), to the front of ``out``."""
-    parameters = query.parameters
-    c1 = expand_range(QUERY_DOMAIN, query.batch.query, chosen, parameters, parameters.data_primes)
-    PublicRing.of(parameters).lift(query.c0[chosen.start : chosen.stop], c1, out[: len(chosen)])
+def _of_type(tensor: Any, *types: type) -> Any:
+    if tensor.dtype not in types:
+        raise TypeError(f"tensors must be {' or '.join(one.__name__ for one in types)}. Got {tensor.dtype} instead.")
+    return tensor

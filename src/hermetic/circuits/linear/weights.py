@@ -107,5 +107,5 @@ class EncodedWeights:
 def _offsets(integers: IntegerMap, signature: Signature) -> Residues:
     """Every bias as it is added to a c0: delta·P times, as residues (k, L)."""
     primes = signature.parameters.data_primes
-    factor = signature.delta * signature.parameters.rescale_factor
+    factor = signature.circuit.delta * signature.parameters.rescale_factor
     return np.ascontiguousarray(modular.scale(modular.from_integers(integers.bias, primes), factor, primes).T)

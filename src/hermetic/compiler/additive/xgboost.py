@@ -11,12 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ...arrays import Reals
-from ...signature import Labels
+from ...head import Head, Labels
 from ..linear import LinearMap
 from ..sklearn.classifiers import PROBABILITIES, labels_of
 from ..sklearn.registry import reads, refuse
 from ..sklearn.regressors import GIVES
-from .assembly import FLOAT32, additive_map, classifier_head, head_of
+from .assembly import FLOAT32, additive_map, classifier_head
 from .sklearn_boosting import STUMPS, check_depth
 from .step_functions import StepFunction, rounding_to, step
 
@@ -80,27 +80,36 @@ def read_learner(name: str, model: dict[str, Any], labels: Labels | None, iterat
     UnsupportedModelError
         For another objective, another booster, deeper trees, or splits by categories.
     """
-    head, booster = _head(name, model, labels), model["gradient_booster"]
+    (outputs, head), booster = _head(name, model, labels), model["gradient_booster"]
     if booster["name"] not in ("gbtree", "dart"):
         refuse(name, "boost trees", f"booster={booster['name']!r}", "fit it with gbtree, or a linear model elsewhere")
     trees = booster["gbtree"]["model"] if booster["name"] == "dart" else booster["model"]
     weights = booster.get("weight_drop", [1.0] * len(trees["trees"]))
     count = trees["iteration_indptr"][-1 if iterations is None else iterations]
-    functions = list(_steps(name, trees, weights, count, len(head.bias)))
+    functions = list(_steps(name, trees, weights, count, outputs))
     inputs = int(model["learner_model_param"]["num_feature"])
-    bias = _base_margin(model, len(head.bias))
-    return additive_map(functions, bias, inputs, head, step=name.lower(), unit=FLOAT32)
+    bias = _base_margin(model, outputs)
+    return additive_map(
+        functions,
+        bias,
+        inputs,
+        head,
+        step=name.lower(),
+        unit=FLOAT32,
+        raw_scores=MARGIN if labels is not None else None,
+    )
 
 
-def _head(name: str, model: dict[str, Any], labels: Labels | None) -> LinearMap:
+def _head(name: str, model: dict[str, Any], labels: Labels | None) -> tuple[int, Head]:
     objective = model["objective"]["name"]
     allowed = IDENTITY + LOG if labels is None else CLASSES
     if objective not in allowed:
         refuse(name, f"have one of the objectives {', '.join(allowed)}", objective, "fit it with one")
     if labels is None:
         outputs, link = len(_base_scores(model)), "exp" if objective in LOG else None
-        return head_of(outputs, "predict", link=link, squeeze=outputs == 1)
-    return classifier_head(1 if objective == "binary:logistic" else len(labels), labels, raw_scores=MARGIN)
+        return outputs, Head("predict", link, squeeze=outputs == 1)
+    outputs = 1 if objective == "binary:logistic" else len(labels)
+    return outputs, classifier_head(outputs, labels)
 
 
 def _steps(name: str, trees: dict[str, Any], weights: list[float], count: int, outputs: int) -> Iterator[StepFunction]:

@@ -16,8 +16,8 @@ import numpy.typing as npt
 
 from ...arrays import Reals
 from ...errors import CompileError, UnsupportedModelError
+from ...head import Labels
 from ...links import probabilities
-from ...signature import Labels
 from ..classes import chosen, named_classes
 from .graph import ROWS, Array, Graph, run
 from .operators import DOCS, DOMAINS, HEAD

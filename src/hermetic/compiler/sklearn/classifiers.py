@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ...errors import UnsupportedModelError, WireError
-from ...signature import check_labels
+from ...head import Head
+from ...signature.labels import check_labels
 from ..linear import LinearMap
 from .registry import reads, refuse
 from .regressors import coefficients
@@ -42,7 +43,7 @@ def labels_of(estimator: Any) -> npt.NDArray[Any]:
 def classifier(estimator: Any, link: str | None = None) -> LinearMap:
     """coef_, intercept_ and classes_ as a map to the scores of ``decision_function``."""
     weights, bias = coefficients(estimator)
-    return LinearMap(weights, bias, "decision_function", link, labels_of(estimator), squeeze=len(weights) == 1)
+    return LinearMap(weights, bias, Head("decision_function", link, labels_of(estimator), squeeze=len(weights) == 1))
 
 
 @reads("LinearSVC", "PassiveAggressiveClassifier", "Perceptron", gives=SCORES)
@@ -54,7 +55,7 @@ def _without_probabilities(estimator: Any) -> LinearMap:
 def _ridge_classifier(estimator: Any) -> LinearMap:
     if not estimator._label_binarizer.y_type_.startswith("multilabel"):
         return classifier(estimator)
-    return LinearMap(*coefficients(estimator), "decision_function", "multilabel", ABSENT_PRESENT)
+    return LinearMap(*coefficients(estimator), Head("decision_function", "multilabel", ABSENT_PRESENT))
 
 
 @reads("LogisticRegression", "LogisticRegressionCV", gives=PROBABILITIES)
@@ -93,8 +94,8 @@ def _nearest_centroid(estimator: Any) -> LinearMap:
     centroids, labels = np.asarray(estimator.centroids_, dtype=np.float64), labels_of(estimator)
     priors = np.asarray(getattr(estimator, "class_prior_", np.full(len(labels), 1 / len(labels))))
     if np.isclose(priors, 1 / len(labels)).all():
-        return LinearMap(2 * centroids, -(centroids**2).sum(axis=1), "predict", labels=labels)
+        return LinearMap(2 * centroids, -(centroids**2).sum(axis=1), Head("predict", labels=labels))
     deviation = np.where(estimator.within_class_std_dev_ == 0, 1.0, estimator.within_class_std_dev_)
     scaled = centroids / deviation
     bias = 2 * np.log(priors) - (scaled**2).sum(axis=1)
-    return LinearMap(2 * scaled / deviation, bias, "predict_proba", "softmax", labels)
+    return LinearMap(2 * scaled / deviation, bias, Head("predict_proba", "softmax", labels))

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from ...features import Block, Columns, Impute, Missing
 from ...features.categories import is_nan
+from ...head import Head
 from ..linear import LinearMap, affine
 from ..passed import Passed
 from ..published import Publication
@@ -56,4 +57,4 @@ def _of_texts(step: Any, kept: npt.NDArray[Any], published: Publication, passes:
     if step.add_indicator:
         refuse("SimpleImputer", "have add_indicator=False where inputs are texts", "True", "set it to False")
     first = affine(np.eye(len(step.statistics_))[kept])
-    return LinearMap(first.weights, first.bias, "transform", public=(published,), passes=passes)
+    return LinearMap(first.weights, first.bias, Head("transform"), public=(published,), passes=passes)

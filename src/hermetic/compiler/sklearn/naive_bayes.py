@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...features import Bins, Categories, FeatureMap
+from ...head import Head
 from ..linear import LinearMap, affine
 from ..published import Publication
 from .classifiers import labels_of
@@ -20,14 +21,14 @@ _METHOD = "predict_joint_log_proba"
 @reads("MultinomialNB", gives=_GIVES)
 def _multinomial(estimator: Any) -> LinearMap:
     bias = np.asarray(estimator.class_log_prior_)
-    return LinearMap(estimator.feature_log_prob_, bias, _METHOD, "softmax", labels_of(estimator))
+    return LinearMap(estimator.feature_log_prob_, bias, Head(_METHOD, "softmax", labels_of(estimator)))
 
 
 @reads("ComplementNB", gives=_GIVES)
 def _complement(estimator: Any) -> LinearMap:
     """Priors count for a single class alone."""
     weights = estimator.feature_log_prob_
-    return LinearMap(weights, np.zeros(len(weights)), _METHOD, "softmax", labels_of(estimator))
+    return LinearMap(weights, np.zeros(len(weights)), Head(_METHOD, "softmax", labels_of(estimator)))
 
 
 @reads("BernoulliNB", gives=_GIVES, condition="the threshold becomes public, unless `binarize=None`")
@@ -39,7 +40,7 @@ def _bernoulli(estimator: Any) -> LinearMap:
     bias = np.asarray(estimator.class_log_prior_) + negative.sum(axis=1)
     # Each is a sum of two products as large as these.
     both = affine(np.vstack([np.eye(positive.shape[1])] * 2))
-    head = LinearMap(np.hstack([positive, -negative]), bias, _METHOD, "softmax", labels_of(estimator)).after(both)
+    head = LinearMap(np.hstack([positive, -negative]), bias, Head(_METHOD, "softmax", labels_of(estimator))).after(both)
     if estimator.binarize is None:
         return head
     return head.after(above_threshold(estimator, positive.shape[1], estimator.binarize))
@@ -56,9 +57,7 @@ def _categorical(estimator: Any) -> LinearMap:
     return LinearMap(
         np.concatenate(tables, axis=1),
         np.asarray(estimator.class_log_prior_, dtype=np.float64),
-        _METHOD,
-        "softmax",
-        labels_of(estimator),
+        Head(_METHOD, "softmax", labels_of(estimator)),
         feature_map=FeatureMap(
             Bins([np.arange(1.0, count) for count in counts]),
             categories={i: Categories(range(count)) for i, count in enumerate(counts)},

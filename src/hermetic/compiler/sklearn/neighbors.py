@@ -18,6 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ...arrays import Reals
 from ...errors import CompileError
+from ...head import Head
 from ..linear import LinearMap
 from .registry import refuse
 
@@ -59,7 +60,9 @@ def read_neighbors(index: NearestNeighbors) -> tuple[LinearMap, Nearness]:
     vectors = np.asarray(stored.toarray() if hasattr(stored, "toarray") else stored, dtype=np.float64)
     squares = np.einsum("ij,ij->i", vectors, vectors)
     if index.effective_metric_ == "euclidean":
-        return LinearMap(vectors, -squares / 2, "transform").dense(), Nearness(index)
+        return LinearMap(vectors, -squares / 2, Head("transform")).dense(), Nearness(index)
     if not squares.all():
         raise CompileError(f"every vector must have a direction. Vector {squares.argmin()} is zero: leave it out.")
-    return LinearMap(vectors / np.sqrt(squares)[:, None], np.zeros(len(vectors)), "transform").dense(), Nearness(index)
+    return LinearMap(vectors / np.sqrt(squares)[:, None], np.zeros(len(vectors)), Head("transform")).dense(), Nearness(
+        index
+    )

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...arrays import Reals
+from ...head import Head
 from ..linear import LinearMap, affine
 from .classifiers import SCORES, labels_of
 from .registry import reads, refuse
@@ -19,7 +20,7 @@ _LINEAR = "`kernel='linear'`"
 @reads("NuSVR", "SVR", gives=GIVES, condition=_LINEAR)
 def _regressor(estimator: Any) -> LinearMap:
     _check_kernel(estimator)
-    head = LinearMap(_dense(estimator.dual_coef_), estimator.intercept_, "predict", squeeze=True)
+    head = LinearMap(_dense(estimator.dual_coef_), estimator.intercept_, Head("predict", squeeze=True))
     return head.after(affine(_dense(estimator.support_vectors_)))
 
 
@@ -33,13 +34,15 @@ def _classifier(estimator: Any) -> LinearMap:
     vectors = affine(_dense(estimator.support_vectors_))
     if len(labels) == 2:
         dual = _dense(estimator.dual_coef_)
-        return LinearMap(dual, estimator.intercept_, "decision_function", labels=labels, squeeze=True).after(vectors)
+        return LinearMap(dual, estimator.intercept_, Head("decision_function", labels=labels, squeeze=True)).after(
+            vectors
+        )
     if estimator.decision_function_shape == "ovo":
         own = np.asarray(estimator.intercept_)
-        return LinearMap(_pairwise(estimator), own, "decision_function", "pairs", labels).after(vectors)
+        return LinearMap(_pairwise(estimator), own, Head("decision_function", "pairs", labels)).after(vectors)
     link = "one_vs_one" if estimator.break_ties else "votes"
     bias = -np.asarray(estimator.intercept_)
-    return LinearMap(-_pairwise(estimator), bias, "decision_function", link, labels).after(vectors)
+    return LinearMap(-_pairwise(estimator), bias, Head("decision_function", link, labels)).after(vectors)
 
 
 def _pairwise(estimator: Any) -> Reals:
