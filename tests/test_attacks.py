@@ -440,8 +440,8 @@ def test_a_forged_key_reads_the_whole_of_a_narrow_mask() -> None:
 
 
 def test_a_forged_key_reads_a_small_part_of_a_mask(monkeypatch: pytest.MonkeyPatch) -> None:
-    """320 words give 320 coefficients of 26 bits. The 3,776 that are left make c1 a sample that 128-bit security
-    allows: the Standard's table wants 2,048 for 50 bits and an error of 12^-1/2.
+    """320 words give 320 coefficients of 26 bits. The 3,776 that are left make c1 a sample of 128 bits by the
+    Standard, whose table wants 2,048 for a modulus of 50 bits and an error of 12^-1/2.
     """
     masked, original = [], PublicRing.mask
 
