@@ -69,8 +69,9 @@ class EncryptedModel:
         Notes
         -----
         Leaks to the client: the scores of its samples, and each released word carries at most
-        ``bounds.target_bits`` bits about the weights whatever the client sends. Like any prediction service,
-        d + 1 well-chosen samples determine a linear model: limiting the number of queries is the caller's job.
+        ``bounds.target_bits`` bits about the weights whatever the client sends. As with any prediction service,
+        d + 1 well-chosen samples determine a linear model, and lattice reduction needs fewer, as a score holds more
+        bits than a weight: limiting the number of samples, far below d, is the caller's job.
         """
         return self._half.evaluate(query, public_key, threads)
 
