@@ -294,7 +294,7 @@ def left_of_shifted_words(model: EncryptedModel, shift: float, answers: int) -> 
     y = client.decrypt_integers(model.evaluate(query, key))
     error = words([round(shift * width / int(model.integers.weights[0, 0]))])[:2]
     moved = adversary.with_c0(query, (query.c0 + error) % np.array(FAST.data_primes)[:, None], key)
-    rows = [client._phase(model.evaluate(moved, key)) - y * model.signature.delta for _ in range(answers)]
+    rows = [client._half.phase(model.evaluate(moved, key)) - y * model.signature.circuit.delta for _ in range(answers)]
     return np.array(rows).reshape(answers, 3) * FAST.rescale_factor / width
 
 
@@ -395,7 +395,7 @@ def weights_of_wines(model: EncryptedModel, samples: int) -> tuple[np.ndarray, l
     X = np.random.default_rng(1).uniform(grid.lower, grid.upper, size=(samples, grid.features))
     scores = client.decrypt_integers(released(client.encrypt(X), client.public_key, model))
     inputs, _ = client.quantize(X)
-    return inputs, adversary.weights_by_scores(inputs, scores, model.signature.result_bits)
+    return inputs, adversary.weights_by_scores(inputs, scores, model.signature.circuit.result_bits)
 
 
 def test_fewer_samples_than_features_give_all_weights() -> None:
@@ -411,7 +411,7 @@ def test_fewer_samples_than_features_give_all_weights() -> None:
 
     _, found = weights_of_wines(model, samples=3)
     held = np.log2(2 * np.abs(model.integers.weights)).sum(axis=1)
-    assert (held > 3 * (model.signature.result_bits + 1)).all()
+    assert (held > 3 * (model.signature.circuit.result_bits + 1)).all()
     assert not any(np.array_equal(one, true) for one, true in zip(found, model.integers.weights, strict=True))
 
 
