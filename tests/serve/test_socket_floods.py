@@ -65,9 +65,9 @@ def flooded(port: int, data: bytes, count: int = 10 * PLACES) -> Iterator[None]:
     """So many connections that say so much, and then nothing."""
     with contextlib.ExitStack() as stack:
         for _ in range(count):
-            one = stack.enter_context(connected(port))
+            one = stack.enter_context(Raw(port))
             with contextlib.suppress(OSError):
-                one.sendall(data)
+                one.send(data)
         yield
 
 
