@@ -24,8 +24,8 @@ class RawAnswer:
 class Raw:
     """A TCP connection to a service on this machine."""
 
-    def __init__(self, port: int, tls: ssl.SSLContext | None = None, timeout: float = 30):
-        connection = socket.create_connection(("127.0.0.1", port), timeout=timeout)
+    def __init__(self, port: int, tls: ssl.SSLContext | None = None, timeout: float = 30, *, source: str = "127.0.0.1"):
+        connection = socket.create_connection(("127.0.0.1", port), timeout=timeout, source_address=(source, 0))
         self.socket = tls.wrap_socket(connection, server_hostname="localhost") if tls else connection
         self._rest = b""
 

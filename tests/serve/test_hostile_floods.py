@@ -24,6 +24,8 @@ from raw import Raw
 from test_documents import BOMBS
 
 from fitted import digits
+from hermetic.keys.public import PublicKey
+from hermetic.rlwe.parameters import FAST
 from hermetic.serve.access import new_token, token_line
 from hermetic.serve.pool import KEY_GROWTH
 from legacy.old_client import old_client
@@ -233,15 +235,15 @@ class TestSockets:
             body, headers = binary_request(b"")
             head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
             data = f"POST /score HTTP/1.1\r\nHost: a\r\n{head}Content-Length: {len(body) + 9}\r\n\r\n".encode()
-            with socket.create_connection(("127.0.0.1", live.port), source_address=("127.0.0.2", 0)) as idle:
-                idle.sendall(HEALTH)
-                assert b" 200 " in idle.recv(4096)
+            with Raw(live.port, source="127.0.0.2") as idle:
+                idle.send(HEALTH)
+                assert idle.read_answer().status == 200
                 with contextlib.ExitStack() as stack:
                     for _ in range(20):
                         one = stack.enter_context(socket.create_connection(("127.0.0.1", live.port)))
                         one.sendall(data)
-                    idle.sendall(HEALTH)
-                    assert b" 200 " in idle.recv(4096)
+                    idle.send(HEALTH)
+                    assert idle.read_answer().status == 200
 
     def test_a_proxy_may_have_all_of_them(self, tmp_path: Path) -> None:
         options = ("--max-connections-per-address", "2", "--proxies", "127.0.0.0/8")

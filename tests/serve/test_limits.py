@@ -73,6 +73,11 @@ class TestMeter:
         assert meter.charge("acme", (SECOND, DAY), 10) == pytest.approx(10 * 864, abs=20)
         assert meter.charge("acme", (SECOND,), 10) == 0  # the refusal above took nothing from this one
 
+    def test_a_rate_and_a_quota_that_are_equal_are_one_limit(self) -> None:
+        meter = Meter(Clock())
+        assert [meter.charge("acme", (SECOND, SECOND), 1) for _ in range(10)] == [0] * 10
+        assert meter.charge("acme", (SECOND, SECOND), 1) > 0
+
     def test_tenants_do_not_share(self) -> None:
         meter = Meter(Clock())
         assert meter.charge("acme", (SECOND,), 10) == 0

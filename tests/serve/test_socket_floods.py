@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import socket
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -66,15 +65,10 @@ def flooded(port: int, data: bytes, count: int = 10 * PLACES) -> Iterator[None]:
     """So many connections that say so much, and then nothing."""
     with contextlib.ExitStack() as stack:
         for _ in range(count):
-            one = stack.enter_context(connected(port))
+            one = stack.enter_context(Raw(port))
             with contextlib.suppress(OSError):
-                one.sendall(data)
+                one.send(data)
         yield
-
-
-def connected(port: int, address: str = "127.0.0.1") -> socket.socket:
-    """A connection of one of this machine's addresses."""
-    return socket.create_connection(("127.0.0.1", port), timeout=60, source_address=(address, 0))
 
 
 def status(port: int) -> int:
@@ -105,18 +99,17 @@ def test_a_flood_of_one_address_closes_idle_connections_of_others_only_without_i
     data: bytes, is_bounded: bool
 ) -> None:
     limits = replace(LIMITS, per_address=PLACES // 2) if is_bounded else LIMITS
-    with listening(limits) as port, connected(port, "127.0.0.2") as one:
-        one.sendall(HONEST)
-        assert b" 200 " in one.recv(4096)
+    with listening(limits) as port, Raw(port, source="127.0.0.2") as one:
+        assert goes_on(one)
         with flooded(port, data):
             assert status(port) == 200  # the server has seen the whole flood
             assert goes_on(one) is is_bounded
 
 
-def goes_on(one: socket.socket) -> bool:
-    """Whether a connection is still there for its next request."""
+def goes_on(one: Raw) -> bool:
+    """Whether a connection is still there for a request."""
     try:
-        one.sendall(HONEST)
-        return b" 200 " in one.recv(4096)
+        one.send(HONEST)
+        return one.read_answer().status == 200
     except OSError:
         return False

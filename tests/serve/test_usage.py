@@ -195,6 +195,15 @@ def test_a_service_that_exchanges_now_and_then_refuses_no_more_than_one_that_nev
             one.exchange()
 
 
+def test_a_rate_and_a_quota_that_are_equal_are_told_once() -> None:
+    clock, ledger = Clock(), Failing()
+    ledger.is_away = False
+    one = Replica(ledger, clock)
+    assert one.ask(100, (DAY, DAY))
+    one.exchange()
+    assert ledger.levels["acme", DAY] == DAY.at(clock()) + DAY.cost(100)
+
+
 def test_a_refused_body_is_told_to_others_like_every_request() -> None:
     ledger = Failing()
     ledger.is_away = False

@@ -77,11 +77,14 @@ class Meter:
         return self._wait(self._clock(), tenant, limits, cost)
 
     def charge(self, tenant: str, limits: tuple[Rate, ...], cost: int) -> float:
-        """Take ``cost`` predictions from every limit if they fit; gives the seconds to wait otherwise."""
+        """Take ``cost`` predictions from every limit if they fit; gives the seconds to wait otherwise.
+
+        A limit that is given twice is one.
+        """
         now = self._clock()
         wait = self._wait(now, tenant, limits, cost)
         if not wait:
-            for rate in limits:
+            for rate in set(limits):
                 self._empty_until[tenant, rate] = self._filled_after(now, tenant, rate, cost)
         return wait
 

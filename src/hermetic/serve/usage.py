@@ -64,7 +64,7 @@ class Usage:
         """``cost`` predictions were charged to every limit now."""
         if self._ledger is not None:
             now = self._clock()
-            for rate in limits:
+            for rate in set(limits):
                 total = rate.cost(cost)
                 self._add((tenant, rate), Charges(total, rate.at(now) + total))
 
