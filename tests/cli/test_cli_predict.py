@@ -150,7 +150,7 @@ def test_a_sample_by_name_may_come_in_any_order_too(invoke: Invoke, iris: Projec
         ),
         (
             "petal width (cm),who,sepal width (cm),petal length (cm),sepal length (cm)\n0.2,x,3,one,5\n",
-            "standard input, line 2, column 4 ('petal length (cm)'): must be a number. Got 'one' instead",
+            "standard input, line 2, column 4: must be a number. Got 'one' for 'petal length (cm)' instead",
         ),
         ("5,3,1\n", "inputs must have shape (4,) or (n, 4). Got (1, 3) instead"),
         ("5,3,1,0.2\n5,3,1\n", "line 2: must have 4 columns. Got 3 instead"),

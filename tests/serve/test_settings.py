@@ -139,7 +139,7 @@ def test_blanks_around_a_variable_do_not_count(monkeypatch: pytest.MonkeyPatch) 
         assert load_settings({}).port == port
 
 
-ALL_PATHS = ("entry_script", "tokens", "tls_certificate", "tls_key", "tls_client_ca", "store", "model_dir")
+ALL_PATHS = ("entry_script", "tokens", "tls_certificate", "tls_key", "tls_client_ca", "logo", "store", "model_dir")
 
 
 @pytest.mark.parametrize("source", ["flags", "environment", "toml"])

@@ -33,11 +33,11 @@ class Columns:
         """The fields of a line that are read."""
         return fields if self.taken is None else [fields[i] for i in self.taken]
 
-    def where(self, line: int, column: int) -> str:
-        """Where in the table a field stands that is read, from 1 on, and what its column is called there."""
+    def where(self, line: int, column: int) -> tuple[str, str]:
+        """Where in the table a field stands that is read, from 1 on, and for what, if its column has a name there."""
         place = column if self.taken is None else self.taken[column]
-        called = "" if self.names is None else f" ({self.names[column]!r})"
-        return f"{self.table}, line {line}, column {place + 1}{called}"
+        called = "" if self.names is None else f" for {self.names[column]!r}"
+        return f"{self.table}, line {line}, column {place + 1}", called
 
 
 def columns_of(table: str, header: Sequence[str], names: Sequence[str] | None) -> Columns:

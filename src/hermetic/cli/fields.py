@@ -15,6 +15,9 @@ from ..features import Categories, FeatureMap
 
 _NUMBER = re.compile(r"[+-]?([0-9]+([.,][0-9]*)?|[.,][0-9]+)(e[+-]?[0-9]+)?|[+-]?(nan|inf|infinity)", re.IGNORECASE)
 
+Where = Callable[[int], tuple[str, str]]
+"""Of a field's number among those read: its place in the table, and `` for '…'`` if its column has a name there."""
+
 
 class Fields:
     """How the fields of a table are read, for a model with these public features or none.
@@ -38,10 +41,10 @@ class Fields:
         """Whether a line holds a known category in its column: it is no header."""
         return any(column < len(fields) and fields[column] in known for column, known in self._texts.items())
 
-    def read(self, fields: list[str], where: Callable[[int], str]) -> npt.NDArray[Any]:
+    def read(self, fields: list[str], where: Where) -> npt.NDArray[Any]:
         """The values of a sample: float64, or objects where some are categories or of columns that are not used.
 
-        ``where`` says for errors where the value of a number stands.
+        ``where`` says for errors where the field of a number stands.
 
         Raises
         ------
@@ -71,13 +74,14 @@ class Fields:
         except ValueError:
             return None
 
-    def _number(self, column: int, field: str, where: Callable[[int], str]) -> float:
+    def _number(self, column: int, field: str, where: Where) -> float:
         if not is_number(field) or ("," in field and not self._comma):
-            raise InputError(f"{where(column)}: must be a number{_advice(field)}. Got {field!r} instead.")
+            place, called = where(column)
+            raise InputError(f"{place}: must be a number{_advice(field)}. Got {field!r}{called} instead.")
         self._written.setdefault("," if "," in field else "." if "." in field else "", field.strip())
         if {",", "."} <= self._written.keys():
             raise InputError(
-                f"{where(column)}: all numbers must have one decimal mark, a point or a comma. Got "
+                f"{where(column)[0]}: all numbers must have one decimal mark, a point or a comma. Got "
                 f"{self._written['.']} and {self._written[',']}: write them alike, without marks between thousands."
             )
         return number(field)
