@@ -12,7 +12,7 @@ import httpx
 import psutil
 import pytest
 import trustme
-from asking import Caller, binary_request, metric
+from asking import Caller, binary_request, metric, until
 from raw import Raw
 
 import hermetic
@@ -50,65 +50,46 @@ class TestSlow:
     """Slow-loris, in every part of a request."""
 
     def test_a_connection_that_says_nothing_is_closed(self, strict: Live) -> None:
-        with Raw(strict.port, timeout=10) as raw:
-            started = time.monotonic()
+        with Raw(strict.port) as raw:
             assert raw.is_closed()
-            assert time.monotonic() - started < 5
 
     def test_headers_that_never_end_are_refused(self, strict: Live) -> None:
-        with Raw(strict.port, timeout=10) as raw:
+        with Raw(strict.port) as raw:
             raw.send(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n")
-            started = time.monotonic()
-            with contextlib.suppress(OSError):
-                while time.monotonic() - started < 5:
-                    raw.send(b"X-Slow: 1\r\n")
-                    time.sleep(0.2)
+            raw.trickle(b"X-Slow: 1\r\n")
             answer = raw.read_answer()
             assert (answer.status, answer.json()["code"]) == (408, "too_slow")
 
     def test_empty_lines_do_not_keep_a_connection_open(self, strict: Live) -> None:
-        with Raw(strict.port, timeout=10) as raw:
-            started = time.monotonic()
-            with pytest.raises(OSError):
-                while time.monotonic() - started < 8:
-                    raw.send(b"\r\n")
-                    time.sleep(0.2)
-            assert time.monotonic() - started < 6
+        with Raw(strict.port) as raw:
+            raw.trickle(b"\r\n")
+            assert raw.is_closed()
 
     def test_a_body_that_trickles_is_refused(self, strict: Live, caller: Caller) -> None:
         body, headers = binary_request(caller.query().to_bytes())
-        with Raw(strict.port, timeout=10) as raw:
+        with Raw(strict.port) as raw:
             raw.send_head("POST", "/v2/models/digits/infer", {**headers, "Content-Length": str(len(body))})
-            started = time.monotonic()
-            with contextlib.suppress(OSError):
-                for byte in body[:40]:
-                    raw.send(bytes([byte]))
-                    time.sleep(0.1)
+            raw.trickle(body[:1])
             answer = raw.read_answer()
             assert (answer.status, answer.json()["code"]) == (408, "too_slow")
-            assert time.monotonic() - started < 6
 
     def test_an_idle_connection_is_closed(self, strict: Live) -> None:
-        with Raw(strict.port, timeout=10) as raw:
+        with Raw(strict.port) as raw:
             raw.send_head("GET", "/healthz")
             assert raw.read_answer().status == 200
-            started = time.monotonic()
             assert raw.is_closed()
-            assert 1 < time.monotonic() - started < 6
 
     def test_who_does_not_read_the_answer_is_dropped(self, strict: Live, caller: Caller) -> None:
-        """Answers fill the kernel's buffers, then wait in the service, so long and no longer."""
+        """Answers fill the kernel's buffers, then wait in the service, and not for ever."""
         page = Path(hermetic.__file__).parent / "serve" / "assets" / "page"
         (largest,) = page.glob("*.wasm")
-        with Raw(strict.port, timeout=30) as raw:
+        with Raw(strict.port) as raw:
             for _ in range(20):
                 raw.send_head("GET", f"/page/{largest.name}")
-            started = time.monotonic()
             with pytest.raises((ConnectionResetError, BrokenPipeError)):
-                while time.monotonic() - started < 20:
+                for _ in range(1200):
                     raw.send(b"\r\n")
                     time.sleep(0.1)
-            assert time.monotonic() - started > 1
         assert caller.works()
 
     def test_requests_without_end_are_not_kept(self, strict: Live, caller: Caller) -> None:
@@ -116,8 +97,7 @@ class TestSlow:
         front = psutil.Process(strict.process.pid)
         before = front.memory_info().rss
         with Raw(strict.port, timeout=1) as raw, pytest.raises((ConnectionResetError, BrokenPipeError)):
-            deadline = time.monotonic() + 20
-            while time.monotonic() < deadline:
+            for _ in range(100_000):
                 with contextlib.suppress(TimeoutError):
                     raw.send(HEALTH * 200)
         assert front.memory_info().rss - before < 16 << 20
@@ -145,7 +125,7 @@ class TestLarge:
         ],
     )
     def test_are_refused(self, strict: Live, head: bytes) -> None:
-        with Raw(strict.port, timeout=10) as raw:
+        with Raw(strict.port) as raw:
             with contextlib.suppress(OSError):
                 raw.send(head)
             answer = raw.read_answer()
@@ -185,7 +165,7 @@ class TestBroken:
         ],
     )
     def test_what_is_no_http_gets_a_json_error(self, strict: Live, data: bytes) -> None:
-        with Raw(strict.port, timeout=10) as raw:
+        with Raw(strict.port) as raw:
             raw.send(data)
             answer = raw.read_answer()
             assert 400 <= answer.status < 500
@@ -197,10 +177,7 @@ class TestBroken:
             with Raw(strict.port) as raw:
                 raw.send_head("POST", "/v2/models/digits/infer", {**headers, "Content-Length": str(len(body))})
                 raw.send(body[: len(body) // 2])
-        deadline = time.monotonic() + 10
-        while metric(strict.url, "hermetic_body_bytes"):
-            assert time.monotonic() < deadline, "the memory of bodies that were cut off is not given back"
-            time.sleep(0.1)
+        until(lambda: not metric(strict.url, "hermetic_body_bytes"))
         assert caller.works()
 
     def test_a_refused_upload_can_be_finished_and_the_refusal_read(self, strict: Live) -> None:
@@ -213,7 +190,7 @@ class TestBroken:
             assert raw.read_answer().status == 200
 
     def test_but_not_without_end(self, strict: Live) -> None:
-        with Raw(strict.port, timeout=20) as raw:
+        with Raw(strict.port) as raw:
             raw.send_head("PUT", f"/keys/{'0' * 64}", {"Content-Length": str(1 << 40)})
             with pytest.raises((ConnectionResetError, BrokenPipeError)):
                 for _ in range(1000):
@@ -320,10 +297,7 @@ class TestTls:
 
             first = serial()
             _written(authority.issue_cert("localhost"), tmp_path)
-            deadline = time.monotonic() + 20
-            while serial() == first:
-                assert time.monotonic() < deadline, "the new certificate is not used"
-                time.sleep(0.1)
+            until(lambda: serial() != first)
             files[0].write_text("not a certificate")
             time.sleep(1)
             assert serial() != first
