@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -12,7 +11,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from asking import Caller
+from asking import Caller, until
 
 from fitted import digits, petals
 from hermetic.errors import SettingsError

@@ -63,6 +63,7 @@ class TestSlow:
     def test_empty_lines_do_not_keep_a_connection_open(self, strict: Live) -> None:
         with Raw(strict.port) as raw:
             raw.trickle(b"\r\n")
+            assert raw.read_answer().status == 408
             assert raw.is_closed()
 
     def test_a_body_that_trickles_is_refused(self, strict: Live, caller: Caller) -> None:

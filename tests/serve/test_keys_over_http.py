@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 import dataclasses
 import hashlib
+import os
 import random
-import time
 from pathlib import Path
 
 import httpx
