@@ -19,7 +19,7 @@ import { Server, newToken } from "./server.ts";
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const PICTURES = join(ROOT, "pictures");
-const QUICK = 20_000;
+const QUICK = 80_000;
 
 const folder = mkdtempSync(join(tmpdir(), "hermetic-"));
 const models = join(folder, "models");

@@ -249,7 +249,7 @@ test("a model that was replaced is said to have changed", async () => {
   const model = await hermetic.connect(url, { model: "digits", token });
   await publish("digits", 2, { kind: "huber" });
   const sample = (digits["X"] as number[][])[0]!;
-  const deadline = Date.now() + 20_000;
+  const deadline = Date.now() + 120_000;
   let error: unknown;
   while (error === undefined && Date.now() < deadline) {
     error = await model.predict(sample).then(

@@ -42,7 +42,7 @@ def test_it_measures_every_step(invoke: Invoke, digits: Project) -> None:
     measured = json.loads(invoke("inspect", digits.model_file, "--json", "--samples", "3").stdout)["measured"]
     steps = ["keys", "weights", "encrypt", "request", "server", "response", "decrypt"]
     assert list(measured["seconds"]) == steps
-    assert all(0 < seconds < 60 for seconds in measured["seconds"].values())
+    assert all(seconds > 0 for seconds in measured["seconds"].values())
     signature = EncryptedModel.load(digits.model_file).signature
     layout = signature.layout_for(3)
     assert measured["samples"] == 3

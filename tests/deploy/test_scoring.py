@@ -20,8 +20,8 @@ from hermetic.serve.stores import open_store
 from hermetic.signature import Signature
 from serve.stores import azurite, free_port
 
-LONGEST_START = 60
-LONGEST_INSTALL = 300
+LONGEST_START = 240
+LONGEST_INSTALL = 1200
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -312,11 +311,19 @@ def test_a_cancelled_call_leaves_nothing_behind(service: InProcess) -> None:
     async def ask() -> int:
         remote = await hermetic.aconnect(URL, model="digits", transport=service.async_transport, batch_size=10)
         await remote.predict(digits().X[:1])
-        service.front.fail("/infer", after(30), times=4)
-        before, started = len(asyncio.all_tasks()), time.monotonic()
-        with pytest.raises(TimeoutError):
-            await asyncio.wait_for(remote.predict(digits().X[:100]), 0.5)
-        assert time.monotonic() - started < 15
+        asked, never = asyncio.Event(), asyncio.Event()
+
+        async def silent(*_: Any) -> None:
+            asked.set()
+            await never.wait()
+
+        service.front.fail("/infer", silent, times=4)
+        before = len(asyncio.all_tasks())
+        call = asyncio.create_task(remote.predict(digits().X[:100]))
+        await asked.wait()
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
         return len(asyncio.all_tasks()) - before
 
     assert service.run(ask) <= 0

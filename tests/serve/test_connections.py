@@ -95,7 +95,7 @@ class TestSlow:
             assert raw.is_closed()
 
     def test_who_does_not_read_the_answer_is_dropped(self, strict: Live, caller: Caller) -> None:
-        """Answers fill the kernel's buffers, then wait in the service, so long and no longer."""
+        """Answers fill the kernel's buffers, then wait in the service, and not for ever."""
         page = Path(hermetic.__file__).parent / "serve" / "assets" / "page"
         (largest,) = page.glob("*.wasm")
         with Raw(strict.port, timeout=PATIENCE) as raw:
@@ -135,7 +135,7 @@ class TestLarge:
         ],
     )
     def test_are_refused(self, strict: Live, head: bytes) -> None:
-        with Raw(strict.port, timeout=10) as raw:
+        with Raw(strict.port) as raw:
             with contextlib.suppress(OSError):
                 raw.send(head)
             answer = raw.read_answer()
@@ -175,7 +175,7 @@ class TestBroken:
         ],
     )
     def test_what_is_no_http_gets_a_json_error(self, strict: Live, data: bytes) -> None:
-        with Raw(strict.port, timeout=10) as raw:
+        with Raw(strict.port) as raw:
             raw.send(data)
             answer = raw.read_answer()
             assert 400 <= answer.status < 500
@@ -200,7 +200,7 @@ class TestBroken:
             assert raw.read_answer().status == 200
 
     def test_but_not_without_end(self, strict: Live) -> None:
-        with Raw(strict.port, timeout=20) as raw:
+        with Raw(strict.port) as raw:
             raw.send_head("PUT", f"/keys/{'0' * 64}", {"Content-Length": str(1 << 40)})
             with pytest.raises((ConnectionResetError, BrokenPipeError)):
                 for _ in range(1000):

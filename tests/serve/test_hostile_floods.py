@@ -17,8 +17,6 @@ import httpx
 import psutil
 import pytest
 from asking import Caller, binary_request, metric, under_load
-from hermetic.parameters import FAST
-from hermetic.wire import PublicKey
 from hostile import flipped, sealed
 from raw import Raw
 from test_documents import BOMBS

@@ -12,8 +12,9 @@ import sys
 import time
 from collections.abc import Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, TypeVar
 
 import obstore
@@ -122,12 +123,25 @@ def test_a_damaged_key_is_never_served_and_can_be_uploaded_again(store: Store) -
     assert keys.read("acme", key_id) == data
 
 
-def test_keys_expire(store: Store) -> None:
-    lasting, short = KeyStore(store), KeyStore(store, timedelta(seconds=1))
+def a_day_after_the_upload(keys: KeyStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For the store it is a day and a second after its only key was uploaded, and stays so."""
+    (only,) = keys.list()
+
+    class Later(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Later:
+            moment = only.modified + timedelta(days=1, seconds=1)
+            return cls.combine(moment.date(), moment.timetz())
+
+    monkeypatch.setattr("hermetic.serve.keystore.datetime", Later)
+
+
+def test_keys_expire(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    lasting, short = KeyStore(store), KeyStore(store, timedelta(days=1))
     key_id, data = made()
     lasting.create("acme", key_id, data)
     assert short.sweep() == 0
-    time.sleep(2.1)  # object stores keep whole seconds
+    a_day_after_the_upload(lasting, monkeypatch)
     assert short.read("acme", key_id) is None
     assert not short.exists("acme", key_id)
     assert lasting.read("acme", key_id) == data
@@ -135,10 +149,11 @@ def test_keys_expire(store: Store) -> None:
     assert lasting.read("acme", key_id) is None
 
 
-def test_an_expired_key_that_is_uploaded_again_lives_again(store: Store) -> None:
-    keys, (key_id, data) = KeyStore(store, timedelta(seconds=2)), made()
+def test_an_expired_key_that_is_uploaded_again_lives_again(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    keys, (key_id, data) = KeyStore(store, timedelta(days=1)), made()
     keys.create("acme", key_id, data)
-    time.sleep(3.1)
+    a_day_after_the_upload(keys, monkeypatch)
+    time.sleep(2.1)  # object stores keep whole seconds, and the next upload must be later by more than one
     assert keys.read("acme", key_id) is None
     assert keys.create("acme", key_id, data)
     assert keys.read("acme", key_id) == data
@@ -362,15 +377,18 @@ class TestCache:
 
         run(check())
 
-    def test_a_deletion_elsewhere_takes_effect(self) -> None:
+    def test_a_deletion_elsewhere_takes_effect(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        seconds = [1000.0]
+        monkeypatch.setattr("hermetic.serve.keycache.time", SimpleNamespace(monotonic=lambda: seconds[0]))
+
         async def check() -> None:
             keys, (key_id, data) = AsyncKeyStore(KeyStore(open_store("memory://"))), made()
-            cache = KeyCache(keys, memory=1 << 20, recheck=0.2)
+            cache = KeyCache(keys, memory=1 << 20, recheck=60)
             await keys.create("acme", key_id, data)
             assert await cache.get("acme", key_id) == data
             await keys.delete("acme", key_id)
             assert await cache.get("acme", key_id) == data
-            await asyncio.sleep(0.25)
+            seconds[0] += 60
             assert await cache.get("acme", key_id) is None
             assert len(cache) == 0
 

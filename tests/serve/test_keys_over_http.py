@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 import dataclasses
 import hashlib
+import os
 import random
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -150,11 +150,13 @@ class TestLimits:
             assert all(caller.works() for caller in stored)
 
     def test_an_expired_key_is_unknown(self, tmp_path: Path) -> None:
-        with serving(tmp_path, {"petals": petals().model}, "--key-days", "0.00003", "--key-recheck", "0") as live:
+        options = ("--store", str(tmp_path / "keys"), "--key-days", "1", "--key-recheck", "0")
+        with serving(tmp_path, {"petals": petals().model}, *options) as live:
             caller = Caller(live.url, petals())
             caller.put_key()
             assert caller.works()
-            time.sleep(4)
+            (file,) = (tmp_path / "keys").rglob(caller.key_id)
+            os.utime(file, (0, file.stat().st_mtime - 86400))
             assert caller.infer(caller.query()).status_code == 424
             assert caller.put_key().status_code == 201
             assert caller.works()

@@ -112,9 +112,9 @@ def test_it_is_found_by_name_from_another_process(workspace: Workspace) -> None:
         "print(service.run('{}')['weights'])\n"
         "service.delete()\n"
     )
-    subprocess.run([sys.executable, "-c", first], check=True, timeout=120, capture_output=True)
+    subprocess.run([sys.executable, "-c", first], check=True, timeout=480, capture_output=True)
     assert Webservice(workspace, "svc").run(b"{}")["weights"] == [1, 2]
-    done = subprocess.run([sys.executable, "-c", second], check=True, timeout=120, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", second], check=True, timeout=480, capture_output=True, text=True)
     assert done.stdout == "[1, 2]\n"
     assert Webservice.list(workspace) == [] and processes_of(workspace.services) == []
 
@@ -229,9 +229,9 @@ def test_looking_at_a_service_does_not_keep_its_supervisor_from_starting(tmp_pat
     home = ServiceHome(tmp_path)
     with ThreadPoolExecutor(1) as thread:
         with home.supervised():
-            waiting = thread.submit(lambda: home.supervised(seconds=30).__enter__())
+            waiting = thread.submit(lambda: home.supervised(seconds=240).__enter__())
             assert home.is_supervised() and not waiting.done()
-        waiting.result(timeout=30)
+        waiting.result(timeout=240)
 
 
 def test_a_failed_deployment_leaves_nothing(workspace: Workspace) -> None:
