@@ -5,15 +5,14 @@ room are its own affair; a row of its own takes a module out of the room that it
 and under `TYPE_CHECKING` count like any other.
 
 To change the order, change the tables below. A row may only name rows above it: no cycle can be written down.
-The last three tests look at the running program instead, each in an interpreter of its own.
+test_loaded_modules.py looks at the running program instead.
 """
 
-import ast
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from source_imports import imports
 
 # Which room may import which. SHARED is every row above that belongs to neither owner; ANYTHING has no limit.
 HOUSE = """
@@ -112,9 +111,6 @@ FENCED = {
     "yaml": {"deploy"},
 }
 
-# What `import hermetic` must not load.
-HEAVY = {*FENCED, "pandas", "scipy"}
-
 PACKAGE = Path(__file__).parent.parent / "src" / "hermetic"
 MODULES = {
     ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__"): path
@@ -145,36 +141,10 @@ def room_of(module: str) -> str:
     return next((name for name in names if name in MAY_IMPORT), names[-1] if names else "__init__")
 
 
-def imports(source: str, module: str, *, is_package: bool, modules: set[str]) -> set[str]:
-    """Every module that `source`, the text of `module`, imports anywhere, by its full name."""
-    found = set()
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            base = node.module or ""
-            if node.level:
-                parts = module.split(".") + [""] * is_package
-                base = ".".join([*parts[: len(parts) - node.level], *filter(None, [node.module])])
-            submodules = {f"{base}.{alias.name}" for alias in node.names} & modules
-            found |= submodules
-            if len(submodules) < len(node.names):
-                found.add(base)
-    return found
-
-
 def imports_of(module: str) -> set[str]:
     path = MODULES[module]
     source = path.read_text(encoding="utf-8")
     return imports(source, module, is_package=path.name == "__init__.py", modules=set(MODULES))
-
-
-def loaded_by(module: str) -> set[str]:
-    """Every module that a fresh interpreter has loaded after importing `module`."""
-    code = f"import sys, {module}; print(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return set(done.stdout.split())
 
 
 MAY_IMPORT = read_house(HOUSE)
@@ -244,19 +214,3 @@ def test_relative_imports_inside_a_package_are_seen() -> None:
     assert imports(source, "hermetic.compile.sklearn", is_package=False, modules=modules) == expected
     source = "from ..model import EncryptedModel\nfrom . import planner"
     assert imports(source, "hermetic.compile", is_package=True, modules=modules) == expected
-
-
-def test_importing_hermetic_loads_nothing_heavy() -> None:
-    assert not loaded_by("hermetic") & HEAVY
-
-
-@pytest.mark.parametrize("module", [m for m in MODULES if room_of(m) in DATA_OWNER])
-def test_the_data_owner_never_loads_a_model(module: str) -> None:
-    rooms = {room_of(name) for name in loaded_by(module) if name.startswith("hermetic.")}
-    assert not rooms & MODEL_OWNER
-
-
-@pytest.mark.parametrize("module", [m for m in MODULES if room_of(m) in MODEL_OWNER])
-def test_the_model_owner_never_loads_a_secret_key(module: str) -> None:
-    rooms = {room_of(name) for name in loaded_by(module) if name.startswith("hermetic.")}
-    assert not rooms & DATA_OWNER
