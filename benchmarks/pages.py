@@ -30,7 +30,7 @@ def section(page: str, name: str) -> str:
 def with_section(page: str, name: str, text: str) -> str:
     """The page with other text between a section's comments."""
     section(page, name)
-    return re.sub(_pattern(name), lambda match: f"{match[1]}\n{text.strip()}\n{match[3]}", page, flags=re.DOTALL)
+    return re.sub(_pattern(name), lambda match: f"{match[1]}\n\n{text.strip()}\n\n{match[3]}", page, flags=re.DOTALL)
 
 
 def _pattern(name: str) -> str:
