@@ -12,6 +12,7 @@ BIN       := $(VENV)/bin
 DEMO      := .venv-demo
 OLDEST    := .venv-oldest
 BROWSER   := browser/node_modules/.installed
+SITE      := .venv-docs
 AZURITE   := tests/azurite/node_modules/.installed
 NATIVE    := $(wildcard src/hermetic/rlwe/native/*pp) src/hermetic/rlwe/native/CMakeLists.txt
 HOSTS     := $(patsubst %/requirements.lock,%/.venv/.installed,$(wildcard tests/hosts/*/requirements.lock))
@@ -29,7 +30,7 @@ PIP        = $(@D)/bin/python -m pip --disable-pip-version-check
 INSTALL    = $(PIP) install --quiet --no-index --no-deps --no-build-isolation
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test quick oldest browser azurite hosts page bench lint types lock clean
+.PHONY: help venv demo test quick oldest browser azurite hosts page bench docs lint types lock clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -85,7 +86,7 @@ $(VENV)/.installed $(DEMO)/.installed: %/.installed: %/.locked pyproject.toml $(
 demo: $(DEMO)/.installed  ## Run the demo, in a small environment of its own; options as in: make demo ARGS="--images 5"
 	@$(DEMO)/bin/hermetic demo $(ARGS)
 
-test: venv browser azurite hosts  ## Run the whole test suite on two processes; ARGS go to pytest
+test: venv browser azurite hosts $(SITE)/.installed  ## Run the whole test suite on two processes; ARGS go to pytest
 	HERMETIC_BROWSER=required OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 quick: venv lint types  ## Check style, types and the tests that only compute, in under 2 minutes; ARGS go to pytest
@@ -134,6 +135,14 @@ page: browser  ## Build the page that the service shows at / into src/hermetic/s
 bench: venv  ## Run the benchmarks; ARGS go to them
 	$(BIN)/python -m benchmarks $(ARGS)
 
+docs: $(SITE)/.installed  ## Build the site of the documentation into build/docs/site, strictly
+	$(SITE)/bin/python docs/make_site.py
+
+$(SITE)/.installed: docs/site/requirements.lock
+	$(PYTHON) -m venv --clear $(SITE)
+	$(SITE)/bin/python -m pip --disable-pip-version-check install --quiet --require-hashes -r $<
+	@touch $@
+
 lint: venv  ## Check style and formatting
 	$(BIN)/python -m ruff check
 	$(BIN)/python -m ruff format --check
@@ -149,8 +158,10 @@ lock:  ## Pin every dependency again in requirements.lock (needs uv; newer versi
 	$(LOCK) pyproject.toml --extra serve --constraint requirements.lock --no-annotate \
 	  --output-file src/hermetic/deploy/serve.lock $(ARGS)
 	$(LOCK) pyproject.toml src/hermetic/deploy/score.in --no-annotate --output-file src/hermetic/deploy/score.lock $(ARGS)
-	for host in tests/hosts/*/; do (cd $$host && $(LOCK) requirements.in --output-file requirements.lock $(ARGS)) || exit 1; done
+	for host in docs/site/ tests/hosts/*/; do (cd $$host && $(LOCK) requirements.in --output-file requirements.lock $(ARGS)) || exit 1; done
 
 clean:  ## Remove the environments of this folder, caches and builds
 	rm -rf $(VENV) $(DEMO) $(OLDEST) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+clean:  ## Remove .venv, caches and builds
+	rm -rf $(VENV) $(SITE) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
