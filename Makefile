@@ -161,7 +161,5 @@ lock:  ## Pin every dependency again in requirements.lock (needs uv; newer versi
 	for host in docs/site/ tests/hosts/*/; do (cd $$host && $(LOCK) requirements.in --output-file requirements.lock $(ARGS)) || exit 1; done
 
 clean:  ## Remove the environments of this folder, caches and builds
-	rm -rf $(VENV) $(DEMO) $(OLDEST) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
-clean:  ## Remove .venv, caches and builds
-	rm -rf $(VENV) $(SITE) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(DEMO) $(OLDEST) $(SITE) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -9,9 +9,12 @@ from __future__ import annotations
 import ast
 import re
 import runpy
+import sys
 from pathlib import Path
 
-ORDER = runpy.run_path(str(Path(__file__).parent.parent / "tests" / "test_import_order.py"))
+TESTS = Path(__file__).parent.parent / "tests"
+sys.path.insert(0, str(TESTS))  # what the test itself imports
+ORDER = runpy.run_path(str(TESTS / "test_import_order.py"))
 MAY_IMPORT: dict[str, set[str] | None] = ORDER["MAY_IMPORT"]
 TARGET = Path(__file__).with_name("code.md")
 INTRODUCTION = """# The code
