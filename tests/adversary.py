@@ -2,7 +2,7 @@
 
 Attacks are on the weights. The attacker is a client: it chooses c0 of its queries, b of its public key and both seeds,
 and it reads c1 and the target words of every answer. Symbols as in
-:mod:`hermetic.circuits.linear.bounds`; W is the polynomial of the weights, u the ternary mask of an encryption of zero,
+:mod:`hermetic.circuits.linear.bounds`; W is the polynomial of the weights, u the mask of an encryption of zero,
 P = q/q'.
 """
 
@@ -157,6 +157,20 @@ def recognised(c1: BigIntegers, product: BigIntegers, parameters: Parameters) ->
     """
     gap = centred(c1 - product, parameters.query_modulus)
     return float(np.mean(np.abs(gap) <= parameters.rescale_factor))
+
+
+# Attacks on scores
+
+
+def weights_by_scores(inputs: Integers, scores: Integers, result_bits: int) -> list[list[int] | None]:
+    """For each output the small w with w·x = y, for samples x (n, d) and their integer scores (n, k): fewer than d do.
+
+    Samples are compared with the first, so that the bias falls out. Equations hold exactly modulo 2^T; they count 2^30
+    times as much as the size of the weights.
+    """
+    rows = (inputs[1:] - inputs[0]).astype(object) << 30
+    right = (scores[1:] - scores[0]).astype(object) << 30
+    return [small_solution(rows, one, 1 << result_bits + 30, error=1 << 20) for one in right.T]
 
 
 # Forged public keys

@@ -17,9 +17,14 @@ import numpy as np
 import pytest
 import seal
 from scipy import stats
+from sklearn.datasets import load_wine
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 import adversary
 import fitted
+import hermetic
 from hermetic import (
     Client,
     EncryptedModel,
@@ -274,21 +279,62 @@ def test_target_words_are_flooded_uniformly(client: Client) -> None:
     assert stats.kstest(left.reshape(-1) / half, stats.uniform(-1, 2).cdf).pvalue > 1e-6
 
 
-def test_a_thousand_answers_averaged_give_the_score_and_no_weight(client: Client) -> None:
-    """Averaging n answers narrows flooding by sqrt(n), as it must; e·W is 2^-28.9 of it, and no closer to be seen than
-    after one. c1 is masked afresh every time.
+ROUNDING = 10 * math.sqrt((1 + 2 * FAST.ring_degree / 3) / 12)
+"""Ten standard deviations of what rescaling adds to a word, in units of P: the ends of flooding are no sharper."""
+
+
+def left_of_shifted_words(model: EncryptedModel, shift: float, answers: int) -> np.ndarray:
+    """What is left of words (answers, 3), in fractions of flooding, if the first is moved by ``shift`` of it.
+
+    The client moves it with an error K of its own in c0, which adds K·w to a word; it takes off the scores of an honest
+    query. Words that nothing moves are uniform in ±1/2.
+    """
+    client, width = Client(model.signature), 2.0**model.signature.flood_bits
+    query, key = honest(client)
+    y = client.decrypt_integers(model.evaluate(query, key))
+    error = words([round(shift * width / int(model.integers.weights[0, 0]))])[:2]
+    moved = adversary.with_c0(query, (query.c0 + error) % np.array(FAST.data_primes)[:, None], key)
+    rows = [client._half.phase(model.evaluate(moved, key)) - y * model.signature.circuit.delta for _ in range(answers)]
+    return np.array(rows).reshape(answers, 3) * FAST.rescale_factor / width
+
+
+@pytest.mark.parametrize("bits", [3, 4, 5])
+def test_the_ends_of_flooding_tell_a_shift_and_take_twice_the_answers_for_each_bit(bits: int) -> None:
+    """A word beyond the end of flooding has been moved. A shift of 2^-L takes one word in 2^L there.
+
+    32 of 2^(L+5) are expected, and fewer than 8 or more than 70 once in 10^6; the ten of 2^(L+3.3) answers are plenty.
+    Without a shift there are none. What is gained is K·w, to a quarter here, as the middle between the extremes of n
+    words is off by 1/n: one linear equation in the weights, which the scores of two honest samples give exactly.
+    """
+    model = hermetic.compile(fitted.petals().estimator, fitted.petals().X, flooding=40)
+    answers, shift = 2 ** (bits + 5), 2.0**-bits
+    end = 0.5 + ROUNDING * FAST.rescale_factor / 2.0**model.signature.flood_bits
+    moved, still = (left_of_shifted_words(model, one, answers) for one in (shift, 0.0))
+    assert 8 <= (moved[:, 0] > end).sum() <= 70
+    assert (np.abs(still) <= end).all()
+    weights = model.integers.weights[:, 0]
+    for left, expected in ((moved, shift * weights / weights[0]), (still, np.zeros(3))):
+        middle = (left.max(axis=0) + left.min(axis=0)) / 2
+        assert (np.abs(middle - expected) < shift / 4).all()
+
+
+def test_a_thousand_answers_give_the_score_and_no_weight(client: Client) -> None:
+    """Flooding's mean narrows by sqrt(n), its ends by n, as they must; e·W is 2^-28.9 of it, and far from being seen in
+    either. c1 is masked afresh every time.
     """
     answers = 1000
     query, key = honest(client)
     results = [PETALS.evaluate(query, key) for _ in range(answers)]
     y = client.decrypt_integers(results[0])
     left = np.array([client._half.phase(one) for one in results]) - y * PETALS.signature.circuit.delta
-    deviation = 2.0**PETALS.signature.flood_bits / math.sqrt(12) / FAST.rescale_factor
+    width = 2.0**PETALS.signature.flood_bits / FAST.rescale_factor
+    deviation = width / math.sqrt(12)
     spread = left.std(axis=0) / deviation
     assert (np.abs(spread - 1) < 0.15).all()
     assert (np.abs(left.mean(axis=0)) < 6 * deviation / math.sqrt(answers)).all()
+    assert (np.abs(left).max(axis=0) < width / 2 + ROUNDING).all()
     largest_e_w = parameters.MAX_ERROR * int(np.abs(WEIGHTS).sum()) / FAST.rescale_factor
-    assert largest_e_w < deviation / math.sqrt(answers) / 2**20
+    assert largest_e_w < width * 10 / answers / 2**20
 
     total = np.sum([one.c1[0, 0] for one in results], axis=0).astype(object) * FAST.rescale_factor
     (product,) = adversary.bare_product(PETALS, query)
@@ -343,6 +389,32 @@ def test_a_crafted_word_below_the_flooding_reads_nothing_for_sure(client: Client
     assert 196 < np.abs(error).mean() < 316, "the mean of 150 values uniform in 0..512 is 256 ± 12"
 
 
+def weights_of_wines(model: EncryptedModel, samples: int) -> tuple[np.ndarray, list[list[int] | None]]:
+    """Honest samples at random places of the inputs' ranges, as integers, and the weights that their scores give."""
+    client, grid = Client(model.signature), model.signature.grid
+    X = np.random.default_rng(1).uniform(grid.lower, grid.upper, size=(samples, grid.features))
+    scores = client.decrypt_integers(released(client.encrypt(X), client.public_key, model))
+    inputs, _ = client.quantize(X)
+    return inputs, adversary.weights_by_scores(inputs, scores, model.signature.circuit.result_bits)
+
+
+def test_fewer_samples_than_features_give_all_weights() -> None:
+    """A score of T bits is one equation, and says more than one weight: 9 honest samples give 3 · 13 weights.
+
+    Elimination needs 14. With 3, which carry fewer bits than the weights have, reduction finds other small ones.
+    """
+    X, y = load_wine(return_X_y=True)
+    model = hermetic.compile(make_pipeline(StandardScaler(), LogisticRegression()).fit(X, y), X)
+    inputs, found = weights_of_wines(model, samples=9)
+    assert np.array_equal(found, model.integers.weights)
+    assert np.linalg.matrix_rank(inputs[1:] - inputs[0]) == 8 < model.signature.features == 13
+
+    _, found = weights_of_wines(model, samples=3)
+    held = np.log2(2 * np.abs(model.integers.weights)).sum(axis=1)
+    assert (held > 3 * (model.signature.circuit.result_bits + 1)).all()
+    assert not any(np.array_equal(one, true) for one, true in zip(found, model.integers.weights, strict=True))
+
+
 # 5. Forged public keys: the rule of max_targets
 
 
@@ -369,8 +441,8 @@ def test_a_forged_key_reads_the_whole_of_a_narrow_mask() -> None:
 
 
 def test_a_forged_key_reads_a_small_part_of_a_mask(monkeypatch: pytest.MonkeyPatch) -> None:
-    """320 words give 320 coefficients of 26 bits. The 3,776 that are left make c1 a sample that 128-bit security
-    allows: the Standard's table wants 2,048 for 50 bits and an error of 12^-1/2.
+    """320 words give 320 coefficients of 26 bits. The 3,776 that are left make c1 a sample of 128 bits by the
+    Standard, whose table wants 2,048 for a modulus of 50 bits and an error of 12^-1/2.
     """
     masked, original = [], PublicRing.mask
 

@@ -4,7 +4,8 @@ Rules of a page, *.md at the root, in browser/ and everywhere in docs/:
 
     ```python           runs; the blocks of a page share one namespace and one temporary directory, from top to bottom
     ```python HOST      runs in the environment tests/hosts/HOST, in that directory, as a program of its own
-    ```bash             `hermetic …` runs in that directory; of `make …`, the targets must exist; nothing else
+    ```bash             `hermetic …` and `curl …` to this machine run in that directory; of `make …`, the targets must
+                        exist; nothing else
                         `hermetic serve …` runs until the page ends, on a free port, which replaces 8000 on the page
     ```text output      what the block before it printed; … stands for anything within a line
     ```text example     right after a block that runs: output that is not compared, and the page says so
@@ -85,9 +86,10 @@ def run_in_host(block: Block) -> str:
 
 
 def run_bash(block: Block) -> str:
-    """What the block's `hermetic` commands print on stdout; of `make` commands, only whether the targets exist."""
+    """What the block's commands print on stdout; of `make` commands, only whether the targets exist."""
     first = block.text.split(maxsplit=1)[0]
-    assert first in ("hermetic", "make"), f"line {block.line}: mark what cannot run here `console`, not `bash`"
+    runs = first in ("hermetic", "make") or is_curl_to_this_machine(block.text)
+    assert runs, f"line {block.line}: mark what cannot run here `console`, not `bash`"
     if first == "make":
         assert not (unknown := made_targets(block.text) - make_targets()), f"line {block.line}: no target {unknown}"
         return ""
@@ -98,6 +100,11 @@ def run_bash(block: Block) -> str:
     )  # fmt: skip
     assert done.returncode == 0, f"line {block.line}: {done.stderr}"
     return done.stdout
+
+
+def is_curl_to_this_machine(text: str) -> bool:
+    commands = text.replace("\\\n", " ").splitlines()
+    return all(one.startswith("curl ") and re.search(r"\bhttp://127\.0\.0\.1[:/]", one) for one in commands)
 
 
 def environment() -> dict[str, str]:
@@ -224,8 +231,14 @@ def test_output_that_differs_is_noticed() -> None:
 
 
 def test_a_block_that_cannot_run_here_is_noticed() -> None:
-    with pytest.raises(AssertionError, match="console"):
-        run_bash(Block("bash", "curl example.org\n", 1))
+    for elsewhere in (
+        "wget example.org",
+        "curl example.org",
+        "curl https://example.org/",
+        "curl http://127.0.0.1.org/",
+    ):
+        with pytest.raises(AssertionError, match="console"):
+            run_bash(Block("bash", f"{elsewhere}\n", 1))
     with pytest.raises(AssertionError, match="no target"):
         run_bash(Block("bash", "make coffee\n", 1))
 

@@ -33,7 +33,7 @@ def seal(kind: int, digest: bytes, body: bytes) -> bytes:
     return envelope + hashlib.sha256(envelope).digest()
 
 
-def peek(data: bytes | memoryview, kind: int) -> tuple[bytes, memoryview]:
+def peek(data: bytes | bytearray | memoryview, kind: int) -> tuple[bytes, memoryview]:
     """The digest of the signature that a query or result names, and its body as far as it came.
 
     Only the header is checked: what is read here may be damaged or forged.

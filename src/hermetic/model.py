@@ -69,8 +69,9 @@ class EncryptedModel:
         Notes
         -----
         Leaks to the client: the scores of its samples, and each released word carries at most
-        ``bounds.target_bits`` bits about the weights whatever the client sends. Like any prediction service,
-        d + 1 well-chosen samples determine a linear model: limiting the number of queries is the caller's job.
+        ``bounds.target_bits`` bits about the weights whatever the client sends. As with any prediction service,
+        d + 1 well-chosen samples determine a linear model, and lattice reduction needs fewer, as a score holds more
+        bits than a weight: limiting the number of samples, far below d, is the caller's job.
         """
         return self._half.evaluate(query, public_key, threads)
 
@@ -86,8 +87,13 @@ class EncryptedModel:
         """The weights in a layout, in a limited amount of memory; the layouts used last are kept."""
         return self._half.encoded(layout)
 
-    def save(self, path: str | os.PathLike[str]) -> None:
+    def save(self, path: str | os.PathLike[str]) -> int:
         """Write a safetensors file with a JSON header, mode 0600, all or nothing. Never a pickle.
+
+        Returns
+        -------
+        int
+            Its bytes.
 
         Raises
         ------
@@ -99,6 +105,7 @@ class EncryptedModel:
             write_private(Path(path), data)
         except OSError as error:
             raise ModelFileError(f"{path} cannot be written: {error.strerror}.") from error
+        return len(data)
 
     @staticmethod
     def load(path: str | os.PathLike[str]) -> EncryptedModel:

@@ -119,7 +119,7 @@ def test_a_connection_closed_while_idle_is_made_again(live: Live) -> None:
     remote = connect(live.url, retries=1)
     remote.predict(X)
     driver: Any = remote._driver
-    (transport,) = driver._http._transport._ways.all()
+    (transport,) = driver._here().http._transport._ways.all()
     (connection,) = transport._pool.connections
     connection._connection._network_stream.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
     np.testing.assert_array_equal(remote.predict(X), LABELS)

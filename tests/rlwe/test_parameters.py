@@ -170,7 +170,10 @@ def test_noise_bounds_cover_the_exact_worst_case(parameters: Parameters) -> None
 
 
 def test_text_names_what_matters() -> None:
-    assert str(FAST) == "fast (N=4096, q=50+42 bits, special prime 17 bits, 128-bit security)"
+    assert str(FAST) == (
+        "fast (N=4096, q=50+42 bits, special prime 17 bits; "
+        "128 bits by the Homomorphic Encryption Standard, about 125 by current estimates)"
+    )
 
 
 @given(st.integers(3, 100_000))

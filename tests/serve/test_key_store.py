@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import hashlib
 import os
 import random
@@ -11,7 +12,7 @@ import sys
 import time
 from collections.abc import Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,6 +23,7 @@ from stores import NAME, StoreAt, azurite, free_port, s3
 from hermetic.errors import SettingsError
 from hermetic.serve.clouds import read_connection_string
 from hermetic.serve.keycache import KeyCache
+from hermetic.serve.keyquota import KeyQuota
 from hermetic.serve.keystore import AsyncKeyStore, KeyStore, StoreError, open_keys
 from hermetic.serve.refusals import RefusalError
 from hermetic.serve.settings import load_settings
@@ -381,5 +383,83 @@ class TestCache:
             await keys.create("acme", key_id, data)
             assert await cache.get("acme", key_id) == data
             assert await cache.get("other", key_id) is None
+
+        run(check())
+
+
+class TrustingQuota(KeyQuota):
+    """Asks the store before an upload alone."""
+
+    async def _check_place(self, tenant: str, key_id: str) -> None:
+        return
+
+
+class TestQuota:
+    """At most so many keys a tenant, whoever stores them at the same time."""
+
+    LIMIT = 5
+
+    def flood(self, store: Store, kind: type[KeyQuota], services: int, uploads: int = 40) -> list[str]:
+        """Uploads to several services at once; gives the keys that were taken. The others must be refused in words."""
+
+        async def upload() -> list[str]:
+            quotas = [kind(AsyncKeyStore(KeyStore(store)), self.LIMIT) for _ in range(services)]
+            several = [made(100) for _ in range(uploads)]
+            answers = await asyncio.gather(
+                *(quotas[i % services].create("acme", *one) for i, one in enumerate(several)), return_exceptions=True
+            )
+            refused = [one for one in answers if one is not True]
+            assert all(isinstance(one, RefusalError) and one.code == "too_many_keys" for one in refused), refused
+            return [key_id for (key_id, _), answer in zip(several, answers, strict=True) if answer is True]
+
+        return run(upload())
+
+    def test_one_service_stores_exactly_so_many(self, store: Store) -> None:
+        taken = self.flood(store, KeyQuota, services=1)
+        assert len(taken) == self.LIMIT
+        assert {one.key_id for one in KeyStore(store).list("acme")} == set(taken)
+
+    def test_several_services_never_store_more(self, store: Store) -> None:
+        taken = self.flood(store, KeyQuota, services=4)
+        assert len(taken) <= self.LIMIT
+        assert {one.key_id for one in KeyStore(store).list("acme")} == set(taken)
+        again = self.flood(store, KeyQuota, services=1)
+        assert len(taken) + len(again) == self.LIMIT
+
+    def test_asking_before_an_upload_alone_would_not_do(self) -> None:
+        assert len(self.flood(open_store("memory://"), TrustingQuota, services=4)) > self.LIMIT
+
+    def test_keys_of_one_moment_are_never_too_many(self) -> None:
+        """Clouds tell times in whole seconds. Here all keys have one time, and arrive one after the other."""
+
+        async def upload() -> None:
+            store = open_store("memory://")
+            keys = KeyStore(store)
+            moment = datetime(2027, 1, 31, tzinfo=UTC)
+            listed = keys.list
+            keys.list = lambda tenant=None: [  # type: ignore[method-assign]
+                dataclasses.replace(one, modified=moment) for one in listed(tenant)
+            ]
+            quotas = [KeyQuota(AsyncKeyStore(keys), 2) for _ in range(3)]
+            assert [await quotas[i].create("acme", *made(100)) for i in range(2)] == [True, True]
+            for quota in quotas:
+                with pytest.raises(RefusalError):
+                    await quota.create("acme", *made(100))
+            assert len(listed("acme")) == 2
+
+        run(upload())
+
+    def test_a_stored_key_is_no_new_one_and_a_deletion_makes_room(self, store: Store) -> None:
+        async def check() -> None:
+            keys = AsyncKeyStore(KeyStore(store))
+            quota, (first, second) = KeyQuota(keys, 1), (made(100), made(100))
+            assert await quota.create("acme", *first)
+            assert not await quota.create("acme", *first)
+            with pytest.raises(RefusalError):
+                await quota.create("acme", *second)
+            assert await quota.create("other", *second)
+            await keys.delete("acme", first[0])
+            quota.freed("acme")
+            assert await quota.create("acme", *second)
 
         run(check())

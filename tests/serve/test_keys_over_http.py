@@ -7,6 +7,7 @@ import dataclasses
 import hashlib
 import random
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -134,6 +135,19 @@ class TestLimits:
             assert first.put_key().status_code == 200
             first.http.delete(f"/keys/{first.key_id}")
             assert third.put_key().status_code == 201
+
+    def test_uploads_at_once_to_two_services_share_the_limit(self, tmp_path: Path) -> None:
+        """Twelve uploads on as many connections, to two services on one store."""
+        options = ("--max-keys", "4", "--store", str(tmp_path / "keys"))
+        models = {"petals": petals().model}
+        with serving(tmp_path / "one", models, *options) as one, serving(tmp_path / "other", models, *options) as other:
+            callers = [Caller(live.url, petals()) for live in (one, other) * 6]
+            with ThreadPoolExecutor(len(callers)) as threads:
+                statuses = list(threads.map(lambda caller: caller.put_key().status_code, callers))
+            stored = [caller for caller in callers if caller.http.head(f"/keys/{caller.key_id}").status_code == 200]
+            assert set(statuses) == {201, 409}
+            assert 1 <= len(stored) == statuses.count(201) <= 4
+            assert all(caller.works() for caller in stored)
 
     def test_an_expired_key_is_unknown(self, tmp_path: Path) -> None:
         with serving(tmp_path, {"petals": petals().model}, "--key-days", "0.00003", "--key-recheck", "0") as live:

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from hermetic.errors import SettingsError
+from hermetic.serve.catalogue import GROUPS, all_settings
 from hermetic.serve.checks import check_files
 from hermetic.serve.limits import Rate
-from hermetic.serve.settings import GROUPS, Settings, all_settings, load_settings
+from hermetic.serve.settings import Settings, load_settings
 
 ROOT = Path(__file__).parent.parent.parent
 HERMETIC = str(Path(sys.executable).parent / "hermetic")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import signal
@@ -13,10 +14,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import psutil
 import pytest
 
-from hermetic.errors import RefusedError, SettingsError, UnreachableError
+from hermetic.errors import InputError, RefusedError, SettingsError, UnreachableError
 from hermetic.workflow import Environment, InferenceConfig, LocalWebservice, Model, Webservice, Workspace
 from hermetic.workflow.service_home import ServiceHome
 from serve.asking import until
@@ -115,6 +117,29 @@ def test_it_is_found_by_name_from_another_process(workspace: Workspace) -> None:
     done = subprocess.run([sys.executable, "-c", second], check=True, timeout=120, capture_output=True, text=True)
     assert done.stdout == "[1, 2]\n"
     assert Webservice.list(workspace) == [] and processes_of(workspace.services) == []
+
+
+def test_it_is_asked_with_text_bytes_and_files_and_nothing_else(workspace: Workspace) -> None:
+    service = deploy(workspace)
+    service.wait_for_deployment()
+    text = json.dumps({"word": "é"}, ensure_ascii=False)
+    Path("body.json").write_text(text, encoding="utf-8")
+    with Path("body.json").open("rb") as raw, Path("body.json").open(encoding="utf-8") as read:
+        bodies = (
+            text,
+            text.encode(),
+            bytearray(text.encode()),
+            memoryview(text.encode()),
+            raw,
+            read,
+            io.StringIO(text),
+        )
+        assert [service.run(input_data=one)["asked"] for one in bodies] == [{"word": "é"}] * len(bodies)
+    for wrong in ({"word": "é"}, [1, 2], None, 5, 1.5, Path("body.json"), np.zeros(3), {1}, (one for one in "ab")):
+        with pytest.raises(InputError, match=rf"must be text or bytes.* Got {type(wrong).__name__} instead"):
+            service.run(wrong)
+    with pytest.raises(InputError, match="UTF-8"):
+        service.run("\ud800")
 
 
 def test_it_is_started_again_at_the_same_address_when_it_dies(workspace: Workspace) -> None:

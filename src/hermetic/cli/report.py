@@ -51,6 +51,7 @@ def as_json(signature: Signature, model: EncryptedModel | None, file_bytes: int)
         "guaranteed_error": signature.error,
         "lambda_bits": signature.lambda_bits,
         "security_bits": SECURITY_BITS,
+        "estimated_security_bits": one.estimated_bits,
         "parameters": {
             "profile": one.profile,
             "ring_degree": one.ring_degree,
@@ -112,7 +113,8 @@ def _guaranteed(signature: Signature) -> dict[str, str]:
     return {
         "error of a score": f"<= {signature.error:g}",
         "flooding of answers": f"lambda >= {signature.lambda_bits:g} bits",
-        "security": f"{SECURITY_BITS} bits: profile {one.profile}, N = {one.ring_degree:,}, q = {modulus} bits",
+        "security": one.security,
+        "parameters": f"profile {one.profile}, N = {one.ring_degree:,}, q = {modulus} bits",
     }
 
 

@@ -7,9 +7,8 @@ from typing import Annotated
 
 import typer
 
-from ..errors import ModelFileError
 from .console import stdout
-from .files import load_model
+from .files import load_model, write_file
 from .units import size
 
 
@@ -19,8 +18,5 @@ def signature(
 ) -> None:
     """Write the public signature of a model: all that a client needs, and no weight."""
     data = load_model(model).signature.to_bytes()
-    try:
-        output.write_bytes(data)
-    except OSError as error:
-        raise ModelFileError(f"{output} cannot be written: {error.strerror}.") from error
+    write_file(output, data)
     stdout().print(f"Wrote {output} ({size(len(data))}). It holds no weight: give it to clients.", markup=False)

@@ -114,11 +114,12 @@ class Service:
             limit, 503 when there is no room or the evaluation was lost.
         """
         trace.note(model)
-        batch = self._read_batch(model, query)
+        with self._allowance.counting_refusals(caller):
+            batch = self._read_batch(model, query)
+            key_id = batch.key.hex()
+            if key_id != (expected_key or key_id):
+                raise malformed("key_id must be the key that the queries name. It is another.")
         trace.samples = (trace.samples or 0) + batch.samples
-        key_id = batch.key.hex()
-        if key_id != (expected_key or key_id):
-            raise malformed("key_id must be the key that the queries name. It is another.")
         key = await self._keys.get(caller.tenant, key_id)
         if key is None:
             raise unknown_key(key_id)

@@ -19,8 +19,9 @@ word (the smudging lemma: Asharov et al., EUROCRYPT 2012, lemma 1).
 reveal at most log2(q) - F bits each about (u, W), where u is the mask of c1. The mask must survive this. Each of its
 coefficients is uniform among 2^w integers. With h bits known, at least N - h/w of them stay unknown, and that many must
 still make the released c1 (modulus q', rounding error of standard deviation 12^-1/2, thus log2(q') + 4 bits against a
-table made for 3.2) a 128-bit secure RLWE sample. So a polynomial may release :func:`max_targets` target words, unless
-the batch has more samples than features: d + 1 honest samples determine the weights anyway.
+table made for 3.2) an RLWE sample of 128 bits by the Homomorphic Encryption Standard. So a polynomial may release
+:func:`max_targets` target words, unless the batch has more samples than features: d + 1 honest samples determine the
+weights anyway, and fewer often do.
 """
 
 from __future__ import annotations

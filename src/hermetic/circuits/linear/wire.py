@@ -104,7 +104,7 @@ class Query:
         return signature.circuit.query_bytes(samples, layout)
 
     @staticmethod
-    def peek(data: bytes | memoryview, signature: Signature) -> Batch:
+    def peek(data: bytes | bytearray | memoryview, signature: Signature) -> Batch:
         """What a query says in the clear, from its start alone. Its checksum and its words are not looked at.
 
         Raises
