@@ -153,6 +153,17 @@ class TestSizes:
         for layout, (_, chunks) in zip(signature.layouts, sizes.units, strict=True):
             assert chunks == 1 or Result.size(signature, layout, chunks * layout.samples) < MAX_ANSWER_BYTES + 1000
 
+    @pytest.mark.parametrize("fitted", [petals, digits, tumours, progression])
+    @pytest.mark.parametrize("most", [1, 64, 4096])
+    def test_more_samples_than_are_allowed_are_too_many(self, fitted: Callable[[], Fitted], most: int) -> None:
+        """Whatever other layouts' largest queries are: a client that sends fewer samples then gets through."""
+        circuit = fitted().signature.circuit
+        sizes = BodySizes.of(fitted().signature, most)
+        for size in (circuit.query_bytes(samples) for samples in (1, 65, 700, 2500, 5000, 50_000)):
+            assert sizes.allow(size) != sizes.too_many(size)
+            assert not sizes.allow(size + 1)
+            assert sizes.too_many(size + 1) == (size + 1 > sizes.largest)
+
     def test_the_largest_is_a_size(self) -> None:
         sizes = BodySizes.of(digits().signature, 4096)
         assert sizes.allow(sizes.largest)

@@ -6,7 +6,7 @@ import math
 import re
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from ..signature import Signature
@@ -141,8 +141,16 @@ class BodySizes:
 
     def allow(self, size: int) -> bool:
         """Whether some query has exactly this size."""
+        return any(chunks <= count for chunks, count in self._chunks(size))
+
+    def too_many(self, size: int) -> bool:
+        """Whether only queries of more than is allowed have this size."""
+        return size > self.largest or (not self.allow(size) and any(self._chunks(size)))
+
+    def _chunks(self, size: int) -> Iterator[tuple[int, int]]:
+        """How many chunks of each kind a query of this size has, where it is a whole number, and may have."""
         body = size - self.fixed
-        return any(body > 0 and body % unit == 0 and body // unit <= count for unit, count in self.units)
+        return ((body // unit, count) for unit, count in self.units if body > 0 and body % unit == 0)
 
 
 class MemoryBudget:

@@ -207,7 +207,10 @@ class Service:
 
 def wrong_size(model: ServedModel, size: int) -> RefusalError:
     """413 or 422: no query for the model has this many bytes."""
-    largest = model.sizes.largest
-    if size > largest:
-        return too_large(f"a query for model {model.name!r} may have {largest} bytes. Got {size}: send fewer samples.")
+    if model.sizes.too_many(size):
+        largest = model.sizes.largest
+        return too_large(
+            f"a query for model {model.name!r} may have {largest} bytes, and fewer where they hold few samples. Got "
+            f"{size}: send fewer samples."
+        )
     return malformed(f"a query for model {model.name!r} must have a size that its signature allows. Got {size} bytes.")
