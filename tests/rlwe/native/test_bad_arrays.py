@@ -143,7 +143,9 @@ def test_what_does_not_fit_is_refused(call: Callable[[], object], message: str) 
         call()
 
 
-@pytest.mark.parametrize("wrong", [None, [1.0], "lanes", 3.0, memoryview(b"12345678")], ids=lambda one: type(one).__name__)
+@pytest.mark.parametrize(
+    "wrong", [None, [1.0], "lanes", 3.0, memoryview(b"12345678")], ids=lambda one: type(one).__name__
+)
 def test_what_is_no_array_is_refused(wrong: object) -> None:
     with pytest.raises((TypeError, ValueError)):
         RING.forward(wrong)
