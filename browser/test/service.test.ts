@@ -225,7 +225,7 @@ test("the example of the README runs, on the built package", async () => {
 });
 
 test("a rate limit is said to be one, and is waited for if that takes only a moment", async () => {
-  const limited = await Server.start([models], "--rate", "1/second");
+  const limited = await Server.start([models], "--rate", "1/second", "--quota", "3/day");
   try {
     const model = await hermetic.connect(limited.url, { model: "tumours" });
     const sample = (tumours["X"] as number[][])[0]!;
@@ -234,7 +234,7 @@ test("a rate limit is said to be one, and is waited for if that takes only a mom
     const impatient = await hermetic.connect(limited.url, { model: "tumours", retries: 0 });
     const answers = await Promise.allSettled([1, 2, 3].map(() => impatient.predict(sample)));
     const refused = answers.filter((one) => one.status === "rejected").map((one) => one.reason as Error);
-    assert.ok(refused.length >= 1);
+    assert.ok(refused.length >= 2); // what the day has left is one
     for (const error of refused) {
       assert.ok(error instanceof hermetic.BusyError, String(error));
       assert.equal(error.status, 429);
