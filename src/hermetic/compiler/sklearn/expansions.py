@@ -47,7 +47,7 @@ def of_features(step: Any, make: Callable[[], Block], what: str, *, learned: boo
     return LinearMap(plain.weights, plain.bias, Head("transform"), feature_map=FeatureMap(block), public=(public,))
 
 
-@reads_step("SplineTransformer", condition="knots become public: learned ones need a word")
+@reads_step("SplineTransformer", condition="knots become public: learned ones need `public=`")
 def _splines(step: Any) -> LinearMap:
     degree, edge = step.degree, step.extrapolation
     if degree == 0:
@@ -83,7 +83,7 @@ def _polynomial(step: Any) -> LinearMap:
 
 
 @reads_step(
-    "RBFSampler", condition="random weights become public; `gamma='scale'` learns their size, which needs a word"
+    "RBFSampler", condition="random weights become public; `gamma='scale'` learns their size, which needs `public=`"
 )
 def _random_fourier(step: Any) -> LinearMap:
     weights, offset = step.random_weights_, step.random_offset_

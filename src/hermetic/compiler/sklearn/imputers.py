@@ -18,7 +18,7 @@ from .public_steps import public_step
 from .registry import reads_step, refuse
 
 
-@reads_step("SimpleImputer", condition="what stands for missing values becomes public: learned ones need a word")
+@reads_step("SimpleImputer", condition="what stands for missing values becomes public: learned ones need `public=`")
 def _simple_imputer(step: Any) -> LinearMap:
     statistics = np.asarray(step.statistics_, dtype=object)
     kept = np.array([i for i, one in enumerate(statistics) if step.keep_empty_features or not is_nan(one)])
@@ -37,7 +37,7 @@ def _simple_imputer(step: Any) -> LinearMap:
     return public_step(step, blocks, (what, learned), passes=passes)
 
 
-@reads_step("MissingIndicator", condition="which inputs were missing becomes public: it needs a word")
+@reads_step("MissingIndicator", condition="which inputs were missing becomes public: it needs `public=`")
 def _missing_indicator(step: Any) -> LinearMap:
     marker = math.nan if is_nan(step.missing_values) else step.missing_values
     if not isinstance(marker, int | float):

@@ -64,12 +64,12 @@ def _standard_scaler(scaler: Any) -> LinearMap:
     )
 
 
-@reads_step("MinMaxScaler", condition="with `clip=True`, scales become public: they need a word")
+@reads_step("MinMaxScaler", condition="with `clip=True`, scales become public: they need `public=`")
 def _min_max_scaler(scaler: Any) -> LinearMap:
     return _scaler(scaler, factor=scaler.scale_, shift=scaler.min_)
 
 
-@reads_step("MaxAbsScaler", condition="with `clip=True`, scales become public: they need a word")
+@reads_step("MaxAbsScaler", condition="with `clip=True`, scales become public: they need `public=`")
 def _max_abs_scaler(scaler: Any) -> LinearMap:
     return _scaler(scaler, divisor=scaler.scale_)
 
