@@ -31,6 +31,7 @@ from sklearn.preprocessing import (
     PolynomialFeatures,
     PowerTransformer,
     RobustScaler,
+    SplineTransformer,
     StandardScaler,
     TargetEncoder,
 )
@@ -152,7 +153,13 @@ ON_NUMBERS = [
             "digits/few",
             "RobustScaler",
         ),
-        ("components, then bins", make_pipeline(PCA(4), KBinsDiscretizer(5)), "diabetes", "pca"),
+        (
+            "components, then splines",
+            make_pipeline(PCA(4), SplineTransformer(5)),
+            "diabetes",
+            "pca",
+            "splinetransformer",
+        ),
         ("selected, then bins", make_pipeline(SelectKBest(k=4), KBinsDiscretizer(3)), "diabetes", "SelectKBest"),
         ("threshold", Binarizer(threshold=0.01), "diabetes"),
         ("threshold of whole numbers", Binarizer(threshold=7), "digits"),

@@ -153,10 +153,8 @@ def one(request: pytest.FixtureRequest) -> Run:
 
 
 def test_every_supported_class_is_here() -> None:
-    assert set().union(*(case.kinds for case in EVERY)) >= {
-        *ESTIMATORS,
-        *STEPS,
-    }
+    """But for an index of neighbours, which is read for its refusal alone inside another model."""
+    assert set().union(*(case.kinds for case in EVERY)) >= {*ESTIMATORS, *STEPS} - {"NearestNeighbors"}
 
 
 def test_integers_equal_the_reference_bit_for_bit(one: Run) -> None:
