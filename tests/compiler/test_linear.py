@@ -57,7 +57,7 @@ def test_what_was_folded_adds_up() -> None:
 
 
 def test_the_head_stays_when_steps_are_folded() -> None:
-    one = LinearMap(WEIGHTS, BIAS, Head(HEAD), feature_names=("a", "b", "c")).after(scaled(np.ones(3), np.ones(3)))
+    one = LinearMap(WEIGHTS, BIAS, HEAD, feature_names=("a", "b", "c")).after(scaled(np.ones(3), np.ones(3)))
     assert one.head is HEAD
     assert one.feature_names is None
 
