@@ -13,7 +13,6 @@ import numpy.typing as npt
 from sklearn.linear_model import LinearRegression
 
 import hermetic
-from hermetic.signature import signature_to_bytes
 
 from .peers.environments import PeerReport, run_peer
 from .roles import Medians, measure
@@ -47,7 +46,7 @@ def measured_row(name: str, model: hermetic.EncryptedModel, X: Reals, expected: 
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "bench.hermetic"
         model.save(file)
-        file.with_suffix(".signature").write_bytes(signature_to_bytes(model.signature))
+        file.with_suffix(".signature").write_bytes(model.signature.to_bytes())
         measured = measure(file, X, expected, repeat)
     layout = model.signature.layout_for(len(X))
     text = f"{model.signature.parameters.profile} B={layout.samples} f={layout.features} r={layout.outputs}"

@@ -18,7 +18,6 @@ import numpy as np
 import numpy.typing as npt
 
 _MB = 1e6
-_AHEAD_LIMIT = 64
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,8 @@ class Medians:
     request_bytes: int
     key_load_ms: float
     server_ms: float
-    server_ahead_ms: float | None
+    server_floor_ms: float
+    zero_ms: float
     response_bytes: int
     decrypt_ms: float
     max_error: float
@@ -48,7 +48,7 @@ def measure(model_file: Path, X: npt.NDArray[np.float64], expected: npt.NDArray[
         key, key_ms = client.ask("keys", repeat)
         key_load_ms = service.ask("load", key, repeat)
         query, encrypt_ms = client.ask("encrypt", vector, repeat)
-        result, reference, server_ms, ahead_ms = service.ask("evaluate", query, repeat)
+        result, reference, server_ms, floor_ms = service.ask("evaluate", query, repeat)
         scores, integers, decrypt_ms = client.ask("decrypt", result, repeat)
         quantized = client.ask("quantize", vector)
         exact = bool((integers == service.ask("reference", quantized)).all())
@@ -60,7 +60,8 @@ def measure(model_file: Path, X: npt.NDArray[np.float64], expected: npt.NDArray[
             len(query),
             key_load_ms,
             server_ms,
-            ahead_ms,
+            floor_ms,
+            service.ask("zero", repeat),
             len(result),
             decrypt_ms,
             float(np.abs(scores.reshape(expected.shape) - expected).max()),
@@ -102,10 +103,9 @@ def _serve(make: Callable[[Path], Any], model_file: Path, connection: Connection
         connection.send(getattr(role, method)(*arguments))
 
 
-def _median_ms(step: Callable[[], Any], repeat: int, prepare: Callable[[], Any] = lambda: None) -> tuple[Any, float]:
+def _median_ms(step: Callable[[], Any], repeat: int) -> tuple[Any, float]:
     times = []
     for _ in range(repeat + 1):
-        prepare()
         start = time.perf_counter()
         out = step()
         times.append((time.perf_counter() - start) * 1e3)
@@ -123,9 +123,9 @@ class _Owner:
     """The data owner: reads the signature only."""
 
     def __init__(self, model_file: Path) -> None:
-        from hermetic.signature import signature_from_bytes
+        from hermetic.signature import Signature
 
-        self.signature = signature_from_bytes(model_file.with_suffix(".signature").read_bytes())
+        self.signature = Signature.from_bytes(model_file.with_suffix(".signature").read_bytes())
 
     def keys(self, repeat: int) -> tuple[bytes, float]:
         from hermetic import Client
@@ -161,32 +161,39 @@ class _Service:
         self.model = EncryptedModel.load(model_file)
 
     def load(self, key: bytes, repeat: int) -> float:
-        from hermetic import PublicKey, ZeroPool
+        from hermetic import MaskingKey, PublicKey
 
         def parse() -> None:
-            self.pool = ZeroPool(PublicKey.from_bytes(key))
+            self.key = MaskingKey(PublicKey.from_bytes(key))
 
         return _median_ms(parse, repeat)[1]
 
-    def evaluate(self, data: bytes, repeat: int) -> tuple[bytes, int, float, float | None]:
+    def evaluate(self, data: bytes, repeat: int) -> tuple[bytes, int, float, float]:
         from hermetic import Query
-        from hermetic.circuits.linear.bounds import mask_digits
+
+        from .floor import measure_core, work_of
+
+        signature = self.model.signature
 
         def answer() -> bytes:
-            query = Query.from_bytes(data, self.model.signature)
-            return self.model.evaluate(query, self.pool).to_bytes()
+            query = Query.from_bytes(data, signature)
+            return self.model.evaluate(query, self.key).to_bytes()
 
-        query = Query.from_bytes(data, self.model.signature)
-        signature, layout = self.model.signature, query.batch.layout
-        digits = 1
-        if query.samples <= signature.features:
-            digits = mask_digits(signature.parameters, layout, signature.flood_bits)
-        needed = digits * layout.result_polynomials(signature.integer_outputs) * layout.chunks(query.samples)
         result, ms = _median_ms(answer, repeat)
-        ahead = None
-        if needed <= _AHEAD_LIMIT:
-            ahead = _median_ms(answer, repeat, prepare=lambda: self.pool.fill(needed))[1]
-        return result, query.samples, ms, ahead
+        query = Query.from_bytes(data, signature)
+        floor = work_of(signature, query, len(data) + len(result)).milliseconds(measure_core(signature.parameters))
+        return result, query.samples, ms, floor
+
+    def zero(self, repeat: int) -> float:
+        """The yardstick: one encryption of zero by SEAL under a public key, at the model's parameters."""
+        import seal
+
+        literal = seal.EncryptionParameters(seal.scheme_type.ckks)
+        literal.set_poly_modulus_degree(self.model.signature.parameters.ring_degree)
+        literal.set_coeff_modulus([seal.Modulus(prime) for prime in self.model.signature.parameters.key_primes])
+        context = seal.SEALContext(literal, True, seal.sec_level_type.tc128)
+        encryptor = seal.Encryptor(context, seal.KeyGenerator(context).create_public_key())
+        return _median_ms(encryptor.encrypt_zero, repeat)[1]
 
     def reference(self, integers: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         return self.model.integers.apply(integers)

@@ -2,25 +2,41 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from rich.console import Console
-from rich.table import Table
+from rich.table import Table as RichTable
 
 
-def show(console: Console, title: str, lines: list[list[str]], *, markdown: bool) -> None:
-    """A table whose first line is its head."""
-    heads, *lines = lines
-    if markdown:
-        console.print(f"**{title}**\n")
-        for line in (heads, ["---"] * len(heads), *lines):
-            console.print("| " + " | ".join(line) + " |", soft_wrap=True)
-        console.print()
+@dataclass(frozen=True)
+class Table:
+    """A title, and lines of cells, the first of which is the head."""
+
+    title: str
+    lines: list[list[str]]
+
+
+def show(console: Console, item: Table | str) -> None:
+    """A table, or a sentence, for a person at a terminal."""
+    if isinstance(item, str):
+        console.print(item, "", soft_wrap=True, markup=False)
         return
-    table = Table(title=title, title_justify="left")
+    heads, *lines = item.lines
+    table = RichTable(title=item.title, title_justify="left")
     for i, head in enumerate(heads):
         table.add_column(head, justify="right" if i else "left", overflow="fold")
     for line in lines:
         table.add_row(*line)
     console.print(table, "")
+
+
+def markdown(item: Table | str) -> str:
+    """A table, or a sentence, as Markdown."""
+    if isinstance(item, str):
+        return f"{item}\n"
+    heads, *lines = item.lines
+    rows = [f"| {' | '.join(line)} |" for line in (heads, ["---"] * len(heads), *lines)]
+    return "\n".join([f"**{item.title}**\n", *rows, ""])
 
 
 def size(count: int) -> str:

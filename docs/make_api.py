@@ -1,6 +1,6 @@
-"""Write ``docs/api.md`` from the docstrings in the source: ``python docs/make_api.py``.
+"""Write ``docs/api.md`` and the pages in ``docs/api`` from the docstrings: ``python docs/make_api.py``.
 
-A test compares the file with what this writes. Signatures are read from the source text, so that they look as there.
+A test compares them with what this writes. Signatures are read from the source text, so that they look as there.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from textwrap import dedent
 
 import hermetic
 
-TARGET = Path(__file__).with_name("api.md")
+HERE = Path(__file__).parent
 PACKAGE = Path(hermetic.__file__).parent
 
 # A name with a dot is a module's own; the others are exported by `hermetic` itself.
@@ -22,9 +22,9 @@ GROUPS = {
     "Compile and keep a model": ["compile", "EncryptedModel"],
     "What is public about a model": [
         "Signature",
-        "signature.signature_to_bytes",
-        "signature.signature_from_bytes",
-        "signature.Offer",
+        "head.Head",
+        "circuits.linear.public.LinearCircuit",
+        "circuits.linear.public.Offer",
         "inputs.grid.Grid",
         "Layout",
         "circuits.linear.plan.Cost",
@@ -39,7 +39,7 @@ GROUPS = {
         "features.local_filters.LocalFilters",
     ],
     "Ask a service": ["connect", "aconnect", "RemoteModel", "AsyncRemoteModel"],
-    "Answer": ["ZeroPool", "roundtrip.Service", "roundtrip.round_trip", "roundtrip.RoundTrip"],
+    "Answer": ["MaskingKey", "roundtrip.Service", "roundtrip.round_trip", "roundtrip.RoundTrip"],
     "The workflow of the 2020 guide": [
         "workflow.workspace.Workspace",
         "workflow.datastore.Datastore",
@@ -52,14 +52,15 @@ GROUPS = {
     ],
 }
 REST = "Also exported"
+ERRORS = "Errors"
 
 INTRODUCTION = """# API reference
 
 Written by `docs/make_api.py` from the docstrings: change those, then run `python docs/make_api.py`.
 
-The names in the headings below without a module are exported by `hermetic` itself; the others are imported from the
-module that they name. Letters: N is the ring degree, d the number of features, k the number of outputs, n the number of
-samples, L the number of primes. [glossary.md](glossary.md) explains the terms, [design.md](design.md) the mathematics.
+Names without a module are exported by `hermetic` itself; the others are imported from the module that they name.
+Letters: N is the ring degree, d the number of features, k the number of outputs, n the number of samples, L the number
+of primes. [glossary.md](glossary.md) explains the terms, [design.md](design.md) the mathematics.
 """
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -68,22 +69,36 @@ _WIDTH = 100
 _ITEMS = {"Parameters", "Attributes", "Raises", "Returns"}
 
 
-def render() -> str:
-    """The text of ``api.md``."""
+def render() -> dict[str, str]:
+    """The text of ``api.md`` and of each page that it leads to, by their paths in ``docs``."""
+    groups = _groups()
+    contents = [
+        f"- [{title}]({_page(title)}): {', '.join(_link(title, name) for name in names)}"
+        for title, names in groups.items()
+    ]
+    pages = {
+        _page(title): "\n".join([f"# {title}\n", *(_entry(name) for name in names)]) for title, names in groups.items()
+    }
+    errors = f"# {ERRORS}\n\n{_markdown(_docstring(ast.parse(_source('errors'))))}"
+    index = "\n".join([INTRODUCTION, *contents, f"- [{ERRORS}]({_page(ERRORS)})\n"])
+    return {"api.md": index, **pages, _page(ERRORS): errors}
+
+
+def _groups() -> dict[str, list[str]]:
+    """GROUPS, and what is exported and in none of them."""
     listed = {name for names in GROUPS.values() for name in names}
-    errors = [name for name in hermetic.__all__ if name.endswith("Error")]
-    rest = [name for name in hermetic.__all__ if name not in listed and name not in errors and name != "__version__"]
-    groups = {title: names for title, names in {**GROUPS, REST: rest}.items() if names}
-    contents = [f"- {title}: {', '.join(_link(name) for name in names)}" for title, names in groups.items()]
-    parts = [INTRODUCTION, "\n".join(contents), "- [Errors](#errors)\n"]
-    for title, names in groups.items():
-        parts += [f"## {title}\n", *(_entry(name) for name in names)]
-    return "\n".join([*parts, "## Errors\n", _markdown(_docstring(ast.parse(_source("errors"))))])
+    rest = [name for name in hermetic.__all__ if name not in listed and name != "__version__"]
+    rest = [name for name in rest if not name.endswith("Error")]
+    return {title: names for title, names in {**GROUPS, REST: rest}.items() if names}
 
 
-def _link(name: str) -> str:
+def _page(title: str) -> str:
+    return f"api/{title.lower().replace(' ', '-')}.md"
+
+
+def _link(title: str, name: str) -> str:
     """A link to a heading, by GitHub's rule: lower case, no dots."""
-    return f"[{name}](#{name.lower().replace('.', '')})"
+    return f"[{name}]({_page(title)}#{name.lower().replace('.', '')})"
 
 
 def _source(module: str) -> str:
@@ -98,7 +113,7 @@ def _entry(name: str) -> str:
     home = value.__module__.removeprefix("hermetic.")
     tree = ast.parse(_source(home))
     node = next(one for one in tree.body if getattr(one, "name", None) == value.__name__)
-    lines = [f"### {name}\n"]
+    lines = [f"## {name}\n"]
     if isinstance(node, ast.ClassDef):
         lines += [_fenced(_call(f"class {node.name}", _constructor(node))), _markdown(_docstring(node))]
         lines += [text for member in node.body if isinstance(member, Function) for text in _member(node.name, member)]
@@ -113,12 +128,12 @@ def _member(owner: str, node: Function) -> Iterator[str]:
         return
     decorators = {ast.unparse(one) for one in node.decorator_list}
     if made:
-        yield f"#### {owner}()\n"
+        yield f"### {owner}()\n"
     elif decorators & _PROPERTIES:
-        yield f"#### {owner}.{node.name}\n"
+        yield f"### {owner}.{node.name}\n"
         yield _fenced(f"{node.name}: {_annotation(node.returns)}")
     else:
-        yield f"#### {owner}.{node.name}()\n"
+        yield f"### {owner}.{node.name}()\n"
         yield _fenced(("static " if "staticmethod" in decorators else "") + _function(node.name, node))
     yield _markdown(_docstring(node))
 
@@ -225,8 +240,13 @@ def _paragraphs(lines: list[str]) -> str:
 
 
 def main() -> None:
-    """Write the file."""
-    TARGET.write_text(render(), encoding="utf-8")
+    """Write the pages, and remove those of groups that are gone."""
+    pages = render()
+    for path in set(HERE.glob("api/*.md")) - {HERE / name for name in pages}:
+        path.unlink()
+    (HERE / "api").mkdir(exist_ok=True)
+    for name, text in pages.items():
+        (HERE / name).write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

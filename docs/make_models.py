@@ -31,16 +31,16 @@ may lack some of these classes.
 The private part of each is one matrix and one vector. What the client does with the decrypted scores, the *link*, is
 public, and has nothing that was learned from data. [Compile your model](how-to/compile-your-model.md) shows how.
 
-Anything else is refused, with words. So are subclasses that override `decision_function`, `predict`, `predict_proba`,
-`predict_joint_log_proba` or `transform`.
+Anything else is refused, and the error says why. So are subclasses that override `decision_function`, `predict`,
+`predict_proba`, `predict_joint_log_proba` or `transform`.
 """
 
 STEPS_HEADING = """## Steps before a model
 
 In a `Pipeline`, `FeatureUnion` or `ColumnTransformer`. Affine steps are folded into the matrix and stay private. The
 others are computed by clients, from parameters that are [public](how-to/public-features.md), and so are affine steps
-before them; where these were learned from data, `compile` asks for a word. A step that is not in a table above is also
-a model of its own: the client gets what its `transform` gives.
+before them; where these were learned from data, `compile` wants them named in `public=`. A step that is not in a table
+above is also a model of its own: the client gets what its `transform` gives.
 """
 
 ONNX_HEADING = f"""## ONNX operators

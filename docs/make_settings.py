@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hermetic.serve.settings import GROUPS, Setting, all_settings
+from hermetic.serve.catalogue import GROUPS, Setting, all_settings
 from hermetic.serve.sources import ENV_PREFIX
 
 TARGET = Path(__file__).with_name("settings.md")

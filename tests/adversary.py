@@ -2,7 +2,7 @@
 
 Attacks are on the weights. The attacker is a client: it chooses c0 of its queries, b of its public key and both seeds,
 and it reads c1 and the target words of every answer. Symbols as in
-:mod:`hermetic.circuits.linear.bounds`; W is the polynomial of the weights, u the ternary mask of an encryption of zero,
+:mod:`hermetic.circuits.linear.bounds`; W is the polynomial of the weights, u the mask of an encryption of zero,
 P = q/q'.
 """
 
@@ -17,10 +17,10 @@ from unittest.mock import patch
 import numpy as np
 import numpy.typing as npt
 
-from hermetic import EncryptedModel, Layout, Parameters, PublicKey, Query, Result, Signature, ZeroPool
+from hermetic import EncryptedModel, Layout, MaskingKey, Parameters, PublicKey, Query, Result, Signature
 from hermetic.arrays import Integers
+from hermetic.circuits.linear import bounds, evaluate
 from hermetic.circuits.linear.packing import released
-from hermetic.circuits.linear.server import evaluate, query_polynomials
 from hermetic.circuits.linear.weights import EncodedWeights
 from hermetic.circuits.linear.wire import Batch
 from hermetic.rlwe import modular
@@ -62,9 +62,12 @@ def lifted(result: Result, polynomial: int = 0) -> BigIntegers:
 
 def bare_product(model: EncryptedModel, query: Query) -> BigIntegers:
     """c1·W of a query's first polynomials of results, (G, N): what a service without masks would release."""
-    polynomials = query_polynomials(query, 0, model.signature)
-    _, product = next(model.encoded(query.batch.layout).products(polynomials))
-    return coefficients(product[:, 1], query.parameters)
+    encoded = model.encoded(query.batch.layout)
+    ciphertexts = np.empty((encoded.blocks, 2, *query.c0.shape[1:]))
+    evaluate.lift(query, range(encoded.blocks), ciphertexts)
+    products = encoded.products(encoded.tiles[0], ciphertexts)
+    primes = np.array(query.parameters.data_primes, dtype=np.int64)[:, None]
+    return coefficients(np.mod(products[:, 1].astype(np.int64), primes), query.parameters)
 
 
 def weights_by_division(c1: BigIntegers, query: Query, outputs: int, features: int) -> Integers:
@@ -156,26 +159,40 @@ def recognised(c1: BigIntegers, product: BigIntegers, parameters: Parameters) ->
     return float(np.mean(np.abs(gap) <= parameters.rescale_factor))
 
 
+# Attacks on scores
+
+
+def weights_by_scores(inputs: Integers, scores: Integers, result_bits: int) -> list[list[int] | None]:
+    """For each output the small w with w·x = y, for samples x (n, d) and their integer scores (n, k): fewer than d do.
+
+    Samples are compared with the first, so that the bias falls out. Equations hold exactly modulo 2^T; they count 2^30
+    times as much as the size of the weights.
+    """
+    rows = (inputs[1:] - inputs[0]).astype(object) << 30
+    right = (scores[1:] - scores[0]).astype(object) << 30
+    return [small_solution(rows, one, 1 << result_bits + 30, error=1 << 20) for one in right.T]
+
+
 # Forged public keys
 
 
-def coefficients_per_word(signature: Signature, digits: int = 1) -> int:
-    """How many coefficients of u, each of so many ternary digits, one target word can hold above the flooding."""
-    return int(math.log(signature.parameters.query_modulus / _unit(signature), 3)) // digits
+def coefficients_per_word(signature: Signature, bits: int) -> int:
+    """How many coefficients of u, of so many bits each, one target word can hold above the flooding."""
+    return int(math.log2(signature.parameters.query_modulus / _unit(signature)) - 1) // bits
 
 
 def _unit(signature: Signature) -> int:
     return (1 << signature.flood_bits) + (1 << (signature.flood_bits - 6))
 
 
-def forged_key(signature: Signature, stride: int, digits: int = 1) -> PublicKey:
-    """b = K·(1 + R·X^stride + R^2·X^(2·stride) + …), R = 3^digits: target word t of an answer holds, above its
+def forged_key(signature: Signature, stride: int, bits: int = bounds.MASK_BITS) -> PublicKey:
+    """b = K·(1 + R·X^stride + R^2·X^(2·stride) + …), R = 2^bits: target word t of an answer holds, above its
     flooding, the base-R digits u[t], u[t - stride], u[t - 2·stride], …
     """
     parameters = signature.parameters
     polynomial = [0] * parameters.ring_degree
-    for j in range(coefficients_per_word(signature, digits)):
-        polynomial[j * stride] = _unit(signature) * parameters.special_prime * 3 ** (digits * j)
+    for j in range(coefficients_per_word(signature, bits)):
+        polynomial[j * stride] = _unit(signature) << bits * j
     b = np.array([[one % prime for one in polynomial] for prime in parameters.key_primes], dtype=np.int64)
     return PublicKey(parameters, secrets.token_bytes(SEED_BYTES), Ring.of(parameters).ntt(b[None])[0])
 
@@ -191,50 +208,53 @@ def silent_query(signature: Signature, key: PublicKey, layout: Layout, samples: 
 
 
 def read_digits(
-    values: BigIntegers, positions: Any, signature: Signature, stride: int, digits: int = 1
+    values: BigIntegers, positions: Any, signature: Signature, stride: int, bits: int = bounds.MASK_BITS
 ) -> dict[int, int]:
-    """The coefficients of u, by index, that c0 values (before rescaling) at the positions hold under a forged key."""
-    n, unit, base = signature.parameters.ring_degree, _unit(signature), 3**digits
+    """The coefficients of u, by index, that c0 values (before rescaling) at the positions hold under a forged key.
+
+    A coefficient is in [-2^(bits-1), 2^(bits-1)), and stands there negated where it wraps around X^N + 1.
+    """
+    n, unit, base = signature.parameters.ring_degree, _unit(signature), 1 << bits
     found: dict[int, int] = {}
     for position, value in zip(positions, values, strict=True):
         rest = (int(value) + unit // 2) // unit
-        for j in range(coefficients_per_word(signature, digits)):
-            digit = (rest + base // 2) % base - base // 2
-            rest = (rest - digit) // base
+        for j in range(coefficients_per_word(signature, bits)):
             index = int(position) - j * stride
-            found[index % n] = digit if index >= 0 else -digit
+            wraps = index < 0
+            digit = (rest + base // 2 - wraps) % base - base // 2 + wraps
+            rest = (rest - digit) // base
+            found[index % n] = -digit if wraps else digit
     return found
 
 
-def read_mask(result: Result, signature: Signature, bias: Integers, digits: int = 1) -> dict[int, int]:
+def read_mask(result: Result, signature: Signature, bias: Integers, bits: int = bounds.MASK_BITS) -> dict[int, int]:
     """The coefficients of u that one polynomial of target words gives. The bias is what an honest zero sample gives."""
     parameters, batch = signature.parameters, result.batch
-    (indices,) = released(batch.layout, batch.samples, signature.integer_outputs)[0]
+    (indices,) = released(batch.layout, batch.samples, signature.circuit.integer_outputs)[0]
     words = modular.to_centred_integers(result.words, parameters.kept_primes)
-    words = words - signature.delta * np.repeat(bias, indices.shape[1]).astype(object)
+    words = words - signature.circuit.delta * np.repeat(bias, indices.shape[1]).astype(object)
     values = centred(words, parameters.result_modulus) * parameters.rescale_factor
-    return read_digits(values, indices.reshape(-1), signature, batch.layout.samples, digits)
+    return read_digits(values, indices.reshape(-1), signature, batch.layout.samples, bits)
 
 
 def unmasked(result: Result, key: PublicKey, mask: dict[int, int]) -> BigIntegers:
     """The answer's c1 without u·a: c1·W up to the rounding of rescaling."""
     parameters = result.parameters
-    primes, n = parameters.key_primes, parameters.ring_degree
+    primes, n = parameters.data_primes, parameters.ring_degree
     u = modular.from_integers(np.array([mask[i] for i in range(n)]), primes)
     a = expand(PUBLIC_KEY_DOMAIN, key.seed, 0, parameters, primes)
     pairs = zip(Ring.of(parameters).ntt(u[None])[0], a, primes, strict=True)
-    masks = coefficients(np.stack([modular.multiply(*pair) for pair in pairs]), parameters)
-    return lifted(result) - (masks + parameters.special_prime // 2) // parameters.special_prime
+    return lifted(result) - coefficients(np.stack([modular.multiply(*pair) for pair in pairs]), parameters)
 
 
-def answer_unchecked(model: EncryptedModel, signature: Signature, query: Query, zeros: ZeroPool) -> Result:
-    """An answer in any layout and ring, under masks of one digit: no model that Hermetic makes or loads gives it."""
+def answer_unchecked(model: EncryptedModel, signature: Signature, query: Query, key: PublicKey, bits: int) -> Result:
+    """An answer in any layout and ring, under masks of any width: no model that Hermetic makes or loads gives it."""
 
     def encoded(layout: Layout) -> EncodedWeights:
-        return EncodedWeights(model.integers.weights, signature.parameters, layout)
+        return EncodedWeights(model.integers, signature, layout)
 
-    with patch("hermetic.circuits.linear.bounds.mask_digits", lambda *_: 1):
-        return evaluate(model.integers, signature, encoded, query, zeros)
+    with patch.object(bounds, "MASK_BITS", bits):
+        return evaluate.evaluate(signature, encoded, query, MaskingKey(key))
 
 
 def with_c0(query: Query, c0: modular.Residues | int, key: PublicKey) -> Query:

@@ -1,8 +1,12 @@
-"""Settings that every test shares: how hard Hypothesis searches, here and in CI."""
+"""Settings that every test shares: how hard Hypothesis searches, here and in CI, and which files are quick."""
 
 import os
+from pathlib import Path
 
+import pytest
 from hypothesis import settings
+
+from quick import is_quick
 
 # Cryptography has no steady speed, so no example has a deadline.
 settings.register_profile("dev", deadline=None, max_examples=50)
@@ -10,3 +14,12 @@ settings.register_profile("dev", deadline=None, max_examples=50)
 settings.register_profile("ci", deadline=None, max_examples=200, derandomize=True, print_blob=True)
 
 settings.load_profile("ci" if os.environ.get("CI") else "dev")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--quick", action="store_true", help="only files that compute, and start and download nothing")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    ignored = config.getoption("--quick") and collection_path.is_file() and not is_quick(collection_path)
+    return ignored or None

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sklearn.linear_model import LinearRegression
 
 import hermetic
-from hermetic import Client, EncryptedModel, PublicKey, Query, Result, SecretKey
+from hermetic import Client, EncryptedModel, PublicKey, Query, Result, SecretKey, Signature
 from hermetic.circuits.linear.packing import Layout
 from hermetic.rlwe.parameters import PROFILES
 
@@ -60,7 +60,12 @@ def compiled(weights: npt.ArrayLike, bias: npt.ArrayLike, **options: Any) -> Enc
 def answering_only(model: EncryptedModel, layout: Layout) -> EncryptedModel:
     """The same model, offering one of its layouts: clients have no choice then."""
     offers = tuple(offer for offer in model.signature.offers if offer.layout == layout)
-    return EncryptedModel(model.integers, replace(model.signature, offers=offers))
+    return EncryptedModel(model.integers, with_circuit(model.signature, offers=offers))
+
+
+def with_circuit(signature: Signature, **changes: Any) -> Signature:
+    """The signature with other values of its circuit."""
+    return replace(signature, circuit=replace(signature.circuit, **changes))
 
 
 @cache

@@ -20,7 +20,7 @@ from hermetic import EncryptedModel
 from in_process import publish
 
 COMMAND = str(Path(sys.executable).parent / "hermetic")
-LONGEST_START = 60
+LONGEST_START = 240
 
 
 @dataclass
@@ -106,7 +106,7 @@ def _ended(live: Live) -> Iterator[None]:
         if live.process.poll() is None:
             live.process.terminate()
             try:
-                live.process.wait(timeout=30)
+                live.process.wait(timeout=120)
             except subprocess.TimeoutExpired:
                 live.kill()
 

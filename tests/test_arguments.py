@@ -16,7 +16,7 @@ from sklearn.linear_model import LogisticRegression
 
 import hermetic
 from hermetic.rlwe.parameters import FAST
-from hermetic.signature import signature_from_bytes, signature_to_bytes
+from hermetic.signature import Signature
 
 X, Y = load_iris(return_X_y=True)
 ESTIMATOR = LogisticRegression(max_iter=500).fit(X, Y)
@@ -43,7 +43,7 @@ OBJECTS: dict[str, Any] = {
     "result": RESULT,
     "public key": CLIENT.public_key,
     "secret key": CLIENT.secret_key,
-    "zeros": hermetic.ZeroPool(CLIENT.public_key),
+    "masking key": hermetic.MaskingKey(CLIENT.public_key),
     "parameters": FAST,
 }
 
@@ -58,10 +58,10 @@ CALLS: dict[str, tuple[Callable[[Any], Any], set[str]]] = {
     "predict_proba": (CLIENT.predict_proba, {"result"}),
     "top": (lambda one: CLIENT.top(one, 2), {"result"}),
     "evaluate": (lambda one: MODEL.evaluate(one, CLIENT.public_key), {"query"}),
-    "evaluate, key": (lambda one: MODEL.evaluate(QUERY, one), {"public key", "zeros"}),
+    "evaluate, key": (lambda one: MODEL.evaluate(QUERY, one), {"public key", "masking key"}),
     "evaluate, swapped": (lambda one: MODEL.evaluate(CLIENT.public_key, one), set()),
-    "zero_pool": (MODEL.zero_pool, {"public key"}),
-    "ZeroPool": (hermetic.ZeroPool, {"public key"}),
+    "masking_key": (MODEL.masking_key, {"public key"}),
+    "MaskingKey": (hermetic.MaskingKey, {"public key"}),
     "EncryptedModel": (lambda one: hermetic.EncryptedModel(one, MODEL.signature), set()),
     "EncryptedModel, signature": (lambda one: hermetic.EncryptedModel(MODEL.integers, one), {"signature"}),
     "EncryptedModel.load": (hermetic.EncryptedModel.load, set()),
@@ -72,8 +72,8 @@ CALLS: dict[str, tuple[Callable[[Any], Any], set[str]]] = {
     "Query.from_bytes, signature": (lambda one: hermetic.Query.from_bytes(QUERY.to_bytes(), one), {"signature"}),
     "Result.from_bytes": (lambda one: hermetic.Result.from_bytes(one, MODEL.signature), set()),
     "PublicKey.from_bytes": (hermetic.PublicKey.from_bytes, set()),
-    "signature_from_bytes": (signature_from_bytes, set()),
-    "signature_to_bytes": (signature_to_bytes, {"signature"}),
+    "Signature.from_bytes": (Signature.from_bytes, set()),
+    "prepare": (MODEL.prepare, {"number"}),
     "Signature.from_json": (hermetic.Signature.from_json, set()),
     "layout_for": (MODEL.signature.layout_for, {"number"}),
     "compile": (lambda one: hermetic.compile(one, X), {"estimator"}),
@@ -111,7 +111,7 @@ def test_every_call_takes_what_it_is_for_and_refuses_the_rest_in_words(call: str
     ("call", "given", "way"),
     [
         ("Client", "model", "pass model.signature"),
-        ("Client", "text", r"signature_from_bytes\(Path\(...\).read_bytes\(\)\)"),
+        ("Client", "text", r"Signature.from_bytes\(Path\(...\).read_bytes\(\)\)"),
         ("Client", "path", r"EncryptedModel.load\(path\).signature"),
         ("Client", "estimator", r"hermetic.compile\(estimator, X\).signature"),
         ("Client, key", "public key", "client.secret_key: a public one decrypts nothing"),
@@ -122,6 +122,7 @@ def test_every_call_takes_what_it_is_for_and_refuses_the_rest_in_words(call: str
         ("evaluate", "array", r"client.encrypt\(X\)"),
         ("evaluate", "result", "client.decrypt or client.predict"),
         ("evaluate", "public key", "the query comes first"),
+        ("evaluate", "masking key", "the query comes first"),
         ("evaluate, key", "client", "pass client.public_key"),
         ("evaluate, key", "secret key", "keep the secret key to yourself"),
         ("encrypt", "query", "encrypted already"),

@@ -6,18 +6,25 @@ known to be one; then to fail on what a service releases, for an honest and for 
 
 import dataclasses
 import math
+import multiprocessing
 import secrets
-import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 import seal
 from scipy import stats
+from sklearn.datasets import load_wine
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 import adversary
 import fitted
+import hermetic
 from hermetic import (
     Client,
     EncryptedModel,
@@ -29,13 +36,14 @@ from hermetic import (
     Result,
     Signature,
     WireError,
-    ZeroPool,
 )
 from hermetic.circuits.linear import bounds, packing
+from hermetic.circuits.linear.public import Offer
 from hermetic.rlwe import modular, parameters, ring
 from hermetic.rlwe.parameters import FAST, PRECISE
+from hermetic.rlwe.public_ring import Lanes, PublicRing
 from hermetic.rlwe.seeds import PUBLIC_KEY_DOMAIN, QUERY_DOMAIN, expand
-from hermetic.signature import Offer
+from known_weights import with_circuit
 
 PETALS = fitted.petals().model
 WEIGHTS = PETALS.integers.weights
@@ -199,22 +207,28 @@ def test_a_seed_gives_queries_and_keys_different_polynomials() -> None:
     assert (c1 == a).sum() == 0
 
 
-def test_an_encryption_of_zero_is_never_handed_out_twice(client: Client) -> None:
-    pool, taken = ZeroPool(client.public_key), []
-    pool.fill(20)
-    assert len(pool) == 20
+def test_no_two_answers_share_a_mask(client: Client) -> None:
+    """Not in one thread, not in several, and not in processes that were forked after the first answer."""
+    query, key = honest(client)
+    sent = (query.to_bytes(), key.to_bytes())
+    found = [c1_of(sent) for _ in range(5)]
+    with ThreadPoolExecutor(4) as threads:
+        found += threads.map(c1_of, [sent] * 20)
+    with multiprocessing.get_context("fork").Pool(2) as processes:
+        found += processes.map(c1_of, [sent] * 10)
+    assert len(set(found)) == 35
 
-    def take() -> None:
-        for _ in range(10):
-            taken.append(pool.take().tobytes())
 
-    threads = [threading.Thread(target=take) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(pool) == 0
-    assert len(set(taken)) == 40
+def c1_of(sent: tuple[bytes, bytes]) -> bytes:
+    return released(Query.from_bytes(sent[0], PETALS.signature), PublicKey.from_bytes(sent[1])).c1.tobytes()
+
+
+def test_a_generator_that_repeats_itself_is_seen(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the operating system's bytes fixed, two answers to a query are the same: nothing else is random."""
+    monkeypatch.setattr("hermetic.rlwe.randomness.os.urandom", bytes)
+    query, key = honest(client)
+    first, second = (PETALS.evaluate(query, key).to_bytes() for _ in range(2))
+    assert first == second
 
 
 # 3. Statistics: c1 looks uniform and does not depend on the weights; target words are flooded
@@ -252,7 +266,7 @@ def residues_of_flooding(client: Client, query: Query, answers: int) -> np.ndarr
     for _ in range(answers):
         result = PETALS.evaluate(query, client.public_key)
         y = client.decrypt_integers(result)
-        rows.append((client._phase(result) - y * PETALS.signature.delta).reshape(-1))
+        rows.append((client._half.phase(result) - y * PETALS.signature.circuit.delta).reshape(-1))
     return np.array(rows, dtype=np.float64)
 
 
@@ -261,25 +275,66 @@ def test_target_words_are_flooded_uniformly(client: Client) -> None:
     query = client.encrypt(np.tile(fitted.petals().X, (14, 1))[:2000])
     left = residues_of_flooding(client, query, answers=5)
     half = 2.0 ** (PETALS.signature.flood_bits - 1) / FAST.rescale_factor
-    assert np.abs(left).max() <= PETALS.signature.result_noise
+    assert np.abs(left).max() <= PETALS.signature.circuit.result_noise
     assert stats.kstest(left.reshape(-1) / half, stats.uniform(-1, 2).cdf).pvalue > 1e-6
 
 
-def test_a_thousand_answers_averaged_give_the_score_and_no_weight(client: Client) -> None:
-    """Averaging n answers narrows flooding by sqrt(n), as it must; e·W is 2^-28.9 of it, and no closer to be seen than
-    after one. c1 is masked afresh every time.
+ROUNDING = 10 * math.sqrt((1 + 2 * FAST.ring_degree / 3) / 12)
+"""Ten standard deviations of what rescaling adds to a word, in units of P: the ends of flooding are no sharper."""
+
+
+def left_of_shifted_words(model: EncryptedModel, shift: float, answers: int) -> np.ndarray:
+    """What is left of words (answers, 3), in fractions of flooding, if the first is moved by ``shift`` of it.
+
+    The client moves it with an error K of its own in c0, which adds K·w to a word; it takes off the scores of an honest
+    query. Words that nothing moves are uniform in ±1/2.
+    """
+    client, width = Client(model.signature), 2.0**model.signature.flood_bits
+    query, key = honest(client)
+    y = client.decrypt_integers(model.evaluate(query, key))
+    error = words([round(shift * width / int(model.integers.weights[0, 0]))])[:2]
+    moved = adversary.with_c0(query, (query.c0 + error) % np.array(FAST.data_primes)[:, None], key)
+    rows = [client._half.phase(model.evaluate(moved, key)) - y * model.signature.circuit.delta for _ in range(answers)]
+    return np.array(rows).reshape(answers, 3) * FAST.rescale_factor / width
+
+
+@pytest.mark.parametrize("bits", [3, 4, 5])
+def test_the_ends_of_flooding_tell_a_shift_and_take_twice_the_answers_for_each_bit(bits: int) -> None:
+    """A word beyond the end of flooding has been moved. A shift of 2^-L takes one word in 2^L there.
+
+    32 of 2^(L+5) are expected, and fewer than 8 or more than 70 once in 10^6; the ten of 2^(L+3.3) answers are plenty.
+    Without a shift there are none. What is gained is K·w, to a quarter here, as the middle between the extremes of n
+    words is off by 1/n: one linear equation in the weights, which the scores of two honest samples give exactly.
+    """
+    model = hermetic.compile(fitted.petals().estimator, fitted.petals().X, flooding=40)
+    answers, shift = 2 ** (bits + 5), 2.0**-bits
+    end = 0.5 + ROUNDING * FAST.rescale_factor / 2.0**model.signature.flood_bits
+    moved, still = (left_of_shifted_words(model, one, answers) for one in (shift, 0.0))
+    assert 8 <= (moved[:, 0] > end).sum() <= 70
+    assert (np.abs(still) <= end).all()
+    weights = model.integers.weights[:, 0]
+    for left, expected in ((moved, shift * weights / weights[0]), (still, np.zeros(3))):
+        middle = (left.max(axis=0) + left.min(axis=0)) / 2
+        assert (np.abs(middle - expected) < shift / 4).all()
+
+
+def test_a_thousand_answers_give_the_score_and_no_weight(client: Client) -> None:
+    """Flooding's mean narrows by sqrt(n), its ends by n, as they must; e·W is 2^-28.9 of it, and far from being seen in
+    either. c1 is masked afresh every time.
     """
     answers = 1000
     query, key = honest(client)
     results = [PETALS.evaluate(query, key) for _ in range(answers)]
     y = client.decrypt_integers(results[0])
-    left = np.array([client._phase(one) for one in results]) - y * PETALS.signature.delta
-    deviation = 2.0**PETALS.signature.flood_bits / math.sqrt(12) / FAST.rescale_factor
+    left = np.array([client._half.phase(one) for one in results]) - y * PETALS.signature.circuit.delta
+    width = 2.0**PETALS.signature.flood_bits / FAST.rescale_factor
+    deviation = width / math.sqrt(12)
     spread = left.std(axis=0) / deviation
     assert (np.abs(spread - 1) < 0.15).all()
     assert (np.abs(left.mean(axis=0)) < 6 * deviation / math.sqrt(answers)).all()
+    assert (np.abs(left).max(axis=0) < width / 2 + ROUNDING).all()
     largest_e_w = parameters.MAX_ERROR * int(np.abs(WEIGHTS).sum()) / FAST.rescale_factor
-    assert largest_e_w < deviation / math.sqrt(answers) / 2**20
+    assert largest_e_w < width * 10 / answers / 2**20
 
     total = np.sum([one.c1[0, 0] for one in results], axis=0).astype(object) * FAST.rescale_factor
     (product,) = adversary.bare_product(PETALS, query)
@@ -310,7 +365,7 @@ def crafted_words(client: Client, constant: int) -> np.ndarray:
     query = adversary.with_c0(client.encrypt([1.4, 0.2]), words([constant])[:2], key)
     result = released(query, key)
     found = modular.to_centred_integers(result.words, FAST.kept_primes)
-    values = found - PETALS.signature.delta * PETALS.integers.bias.astype(object)
+    values = found - PETALS.signature.circuit.delta * PETALS.integers.bias.astype(object)
     return adversary.centred(values, FAST.result_modulus) * FAST.rescale_factor
 
 
@@ -334,55 +389,80 @@ def test_a_crafted_word_below_the_flooding_reads_nothing_for_sure(client: Client
     assert 196 < np.abs(error).mean() < 316, "the mean of 150 values uniform in 0..512 is 256 ± 12"
 
 
-# 5. Forged public keys: the rule of mask_digits
+def weights_of_wines(model: EncryptedModel, samples: int) -> tuple[np.ndarray, list[list[int] | None]]:
+    """Honest samples at random places of the inputs' ranges, as integers, and the weights that their scores give."""
+    client, grid = Client(model.signature), model.signature.grid
+    X = np.random.default_rng(1).uniform(grid.lower, grid.upper, size=(samples, grid.features))
+    scores = client.decrypt_integers(released(client.encrypt(X), client.public_key, model))
+    inputs, _ = client.quantize(X)
+    return inputs, adversary.weights_by_scores(inputs, scores, model.signature.circuit.result_bits)
+
+
+def test_fewer_samples_than_features_give_all_weights() -> None:
+    """A score of T bits is one equation, and says more than one weight: 9 honest samples give 3 · 13 weights.
+
+    Elimination needs 14. With 3, which carry fewer bits than the weights have, reduction finds other small ones.
+    """
+    X, y = load_wine(return_X_y=True)
+    model = hermetic.compile(make_pipeline(StandardScaler(), LogisticRegression()).fit(X, y), X)
+    inputs, found = weights_of_wines(model, samples=9)
+    assert np.array_equal(found, model.integers.weights)
+    assert np.linalg.matrix_rank(inputs[1:] - inputs[0]) == 8 < model.signature.features == 13
+
+    _, found = weights_of_wines(model, samples=3)
+    held = np.log2(2 * np.abs(model.integers.weights)).sum(axis=1)
+    assert (held > 3 * (model.signature.circuit.result_bits + 1)).all()
+    assert not any(np.array_equal(one, true) for one, true in zip(found, model.integers.weights, strict=True))
+
+
+# 5. Forged public keys: the rule of max_targets
 
 
 def offering(model: EncryptedModel, layout: Layout) -> Signature:
     """The model's signature with one layout, whatever its flooding."""
-    return replace(model.signature, offers=(Offer(layout, bounds.MIN_LAMBDA_BITS),))
+    return with_circuit(model.signature, offers=(Offer(layout, bounds.MIN_LAMBDA_BITS),))
 
 
 DIGITS = fitted.digits().model
 WIDE = Layout(4096, 32, 12, 10)
-FORBIDDEN = Layout(4096, 64, 2, 32)
-LARGEST_OF_ONE_DIGIT = Layout(4096, 8, 51, 10)
+FORBIDDEN = Layout(4096, 64, 1, 64)
 
 
-def test_a_forged_key_reads_the_whole_of_a_mask_with_too_few_digits() -> None:
-    """320 words give 4,096 ternary coefficients of u; with it, the mask of c1 comes off and c1·W lies open."""
+def test_a_forged_key_reads_the_whole_of_a_narrow_mask() -> None:
+    """320 words give 4,096 coefficients of one bit; with them, the mask of c1 comes off and c1·W lies open."""
     signature = offering(DIGITS, WIDE)
-    key = adversary.forged_key(signature, stride=32)
+    key = adversary.forged_key(signature, stride=32, bits=1)
     query = adversary.silent_query(signature, key, WIDE, samples=32)
-    result = adversary.answer_unchecked(DIGITS, signature, query, ZeroPool(key))
-    mask = adversary.read_mask(result, signature, DIGITS.integers.bias)
+    result = adversary.answer_unchecked(DIGITS, signature, query, key, bits=1)
+    mask = adversary.read_mask(result, signature, DIGITS.integers.bias, bits=1)
     assert len(mask) == 4096
     (product,) = adversary.bare_product(DIGITS, query)
     assert adversary.recognised(adversary.unmasked(result, key, mask), product, FAST) == 1
 
 
-@pytest.mark.parametrize(("layout", "digits"), [(LARGEST_OF_ONE_DIGIT, 1), (WIDE, 4)], ids=["1 digit", "4 digits"])
-def test_a_forged_key_reads_less_than_half_of_a_mask(layout: Layout, digits: int) -> None:
-    """80 words give 1,680 coefficients of one digit, or 320 words 1,600 of four. The 2,416 or more that are left make
-    c1 a sample that 128-bit security allows: the Standard's table wants 2,048 for 50 bits and an error of 12^-1/2.
+def test_a_forged_key_reads_a_small_part_of_a_mask(monkeypatch: pytest.MonkeyPatch) -> None:
+    """320 words give 320 coefficients of 26 bits. The 3,776 that are left make c1 a sample of 128 bits by the
+    Standard, whose table wants 2,048 for a modulus of 50 bits and an error of 12^-1/2.
     """
-    signature = offering(DIGITS, layout)
+    masked, original = [], PublicRing.mask
+
+    def recording(ring: PublicRing, answer: Lanes, *rest: Any) -> None:
+        original(ring, answer, *rest)
+        masked.append(answer[0, 0].astype(np.int64))
+
+    monkeypatch.setattr(PublicRing, "mask", recording)
+    signature = offering(DIGITS, WIDE)
     model = EncryptedModel(DIGITS.integers, signature)
-    assert bounds.mask_digits(FAST, layout, signature.flood_bits) == digits
-    key = adversary.forged_key(signature, layout.samples, digits)
-    query = adversary.silent_query(signature, key, layout, layout.samples)
-    zeros = ZeroPool(key)
-    zeros.fill(digits)
-    added = [modular.scale(one, 3 ** (digits - 1 - j), FAST.data_primes) for j, one in enumerate(zeros._ready)]
-    whole_c0 = adversary.coefficients(sum(added)[0] % np.array(FAST.data_primes)[:, None], FAST)
-    whole_mask = adversary.read_digits(whole_c0, range(4096), signature, layout.samples, digits)
-    mask = adversary.read_mask(model.evaluate(query, zeros), signature, DIGITS.integers.bias, digits)
-    assert len(zeros) == 0
-    assert len(whole_mask) == 4096, "the attack is real: all of c0 would give u"
-    assert max(map(abs, whole_mask.values())) == (3**digits - 1) // 2
-    assert mask == {i: whole_mask[i] for i in mask}
-    words = layout.samples * layout.outputs
-    assert len(mask) == words * adversary.coefficients_per_word(signature, digits) == {1: 1680, 4: 1600}[digits]
-    assert 4096 - len(mask) > 2048
+    key = adversary.forged_key(signature, stride=32)
+    query = adversary.silent_query(signature, key, WIDE, samples=32)
+    mask = adversary.read_mask(model.evaluate(query, key), signature, DIGITS.integers.bias)
+    c0 = modular.to_centred_integers(masked[0] % np.array(FAST.data_primes)[:, None], FAST.data_primes)
+    whole = adversary.read_digits(c0, range(4096), signature, stride=32)
+    assert len(whole) == 4096, "the attack is real: all of c0 would give u"
+    assert 2**24 < max(map(abs, whole.values())) <= 2**25
+    assert mask == {i: whole[i] for i in mask}
+    assert len(mask) == 320
+    assert bounds.max_targets(FAST, signature.flood_bits) >= 320
 
 
 @pytest.mark.parametrize("one", [FAST, PRECISE], ids=["fast", "precise"])
@@ -391,7 +471,7 @@ def test_no_flooding_allows_more_targets_than_the_mask_can_spare(one: Parameters
     degree = {FAST: 2048, PRECISE: 4096}[one]
     assert wanted <= parameters.MAX_MODULUS_BITS[degree]
     for flood in range(10, int(math.log2(one.query_modulus))):
-        revealed = bounds.max_targets(one, flood) * bounds.target_bits(one, flood) / math.log2(3)
+        revealed = bounds.max_targets(one, flood) * bounds.target_bits(one, flood) / bounds.MASK_BITS
         assert one.ring_degree - revealed >= degree
 
 
@@ -426,17 +506,17 @@ def toy(monkeypatch: pytest.MonkeyPatch) -> Parameters:
     return dataclasses.replace(FAST, ring_degree=64)
 
 
-def test_without_the_rule_three_words_give_six_weights(toy: Parameters) -> None:
+def test_in_a_small_ring_three_words_give_six_weights(toy: Parameters) -> None:
     """The whole attack, end to end, in a ring small enough: one sample's scores are three numbers, and the weights six.
 
     Words reveal the mask, the mask opens c1, and c1·W gives W up to rounding, which lattice reduction removes.
     """
     layout = Layout(64, 1, 21, 3)
-    signature = replace(offering(PETALS, layout), parameters=toy)
-    key = adversary.forged_key(signature, stride=1)
+    signature = with_circuit(offering(PETALS, layout), parameters=toy)
+    key = adversary.forged_key(signature, stride=1, bits=1)
     query = adversary.silent_query(signature, key, layout, samples=1)
-    result = adversary.answer_unchecked(PETALS, signature, query, ZeroPool(key))
-    mask = adversary.read_mask(result, signature, PETALS.integers.bias)
+    result = adversary.answer_unchecked(PETALS, signature, query, key, bits=1)
+    mask = adversary.read_mask(result, signature, PETALS.integers.bias, bits=1)
     assert result.words.size == 3
     assert len(mask) == 64
     c1 = adversary.unmasked(result, key, mask)
@@ -456,7 +536,7 @@ def test_scores_told_to_a_dishonest_service_are_the_secret_key(client: Client) -
     """
     result = PETALS.evaluate(client.encrypt(fitted.petals().X), client.public_key)
     c1, words = np.zeros_like(result.c1), np.zeros_like(result.words)
-    c1[0, 0, 0] = PETALS.signature.delta
+    c1[0, 0, 0] = PETALS.signature.circuit.delta
     told = client.decrypt_integers(replace(result, c1=c1, words=words))
     rows = client.secret_key.ring_key.rows()[None, :1]
     secret = adversary.centred(ring.Ring.of(FAST).intt(rows)[0, 0].astype(object), FAST.key_primes[0])

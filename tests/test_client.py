@@ -285,13 +285,13 @@ def with_phase(result: Result, phase: int) -> Result:
     """The answer, its first target word changed so that it decrypts to a phase."""
     (modulus,) = result.parameters.kept_primes
     words = result.words.copy()
-    words[0, 0] = (words[0, 0] + phase - int(CLIENT._phase(result)[0, 0])) % modulus
+    words[0, 0] = (words[0, 0] + phase - int(CLIENT._half.phase(result)[0, 0])) % modulus
     return replace(result, words=words)
 
 
 def test_noise_beyond_its_bound_is_an_error() -> None:
     _, result = answer(PETALS, SAMPLE)
-    delta, noise = PETALS.signature.delta, PETALS.signature.result_noise
+    delta, noise = PETALS.signature.circuit.delta, PETALS.signature.circuit.result_noise
     for phase, value in ((7 * delta + noise, 7), (-7 * delta - noise, -7)):
         assert CLIENT.decrypt_integers(with_phase(result, phase))[0, 0] == value
     for phase in (7 * delta + noise + 1, 7 * delta - noise - 1, -7 * delta + delta // 2):
@@ -301,8 +301,8 @@ def test_noise_beyond_its_bound_is_an_error() -> None:
 
 def test_an_integer_out_of_range_is_an_error() -> None:
     _, result = answer(PETALS, SAMPLE)
-    largest = 1 << (PETALS.signature.result_bits - 1)
-    delta = PETALS.signature.delta
+    largest = 1 << (PETALS.signature.circuit.result_bits - 1)
+    delta = PETALS.signature.circuit.delta
     assert CLIENT.decrypt_integers(with_phase(result, (largest - 1) * delta))[0, 0] == largest - 1
     with pytest.raises(DecryptionError):
         CLIENT.decrypt(with_phase(result, largest * delta))

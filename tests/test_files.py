@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import select
+import stat
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -50,6 +53,48 @@ def test_a_link_stays_one_and_what_it_names_is_written(tmp_path: Path) -> None:
         assert name.is_symlink()
         assert (target.read_bytes(), mode(target)) == (data, 0o600)
     assert [one.name for one in target.parent.iterdir()] == ["file"]
+
+
+def test_a_pipe_takes_the_bytes_and_stays_as_it_is(tmp_path: Path) -> None:
+    pipe, link, data = tmp_path / "pipe", tmp_path / "link", bytes(range(256)) * 4096
+    os.mkfifo(pipe)
+    pipe.chmod(0o640)
+    link.symlink_to(pipe)
+    for name in (pipe, link):
+        reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+        os.set_blocking(reader, True)
+        writer = threading.Thread(target=write_private, args=(name, data))
+        writer.start()
+        with os.fdopen(reader, "rb") as file:
+            first = file.read(1) if select.select([file], [], []) else b""
+            assert first + file.read() == data
+        writer.join()
+    assert (stat.S_ISFIFO(pipe.stat().st_mode), mode(pipe)) == (True, 0o640)
+    assert {one.name for one in tmp_path.iterdir()} == {"pipe", "link"}
+
+
+def test_a_descriptor_of_a_pipe_is_written_to() -> None:
+    reader, writer = os.pipe()
+    write_private(Path(f"/dev/fd/{writer}"), b"one")
+    os.close(writer)
+    with os.fdopen(reader, "rb") as file:
+        assert file.read() == b"one"
+
+
+def test_devices_are_written_to_and_say_that_they_are_full() -> None:
+    was = mode(Path(os.devnull))
+    write_private(Path(os.devnull), b"one")
+    with pytest.raises(OSError, match="No space left"):
+        write_private(Path("/dev/full"), b"one")
+    assert (mode(Path(os.devnull)), Path(os.devnull).is_char_device()) == (was, True)
+
+
+def test_a_pipe_that_nobody_reads_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OSError, match="pipe"):
+        write_private(tmp_path / "pipe", b"one")
+    with pytest.raises(IsADirectoryError):
+        write_private(tmp_path, b"one")
 
 
 def test_a_write_that_fails_leaves_what_was_there(tmp_path: Path) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -21,6 +24,12 @@ from hermetic.links import (
 
 RNG = np.random.default_rng(5)
 LINKED = [(method, link) for method, links in HEADS.items() for link in links]
+
+
+def test_the_glossary_names_every_link() -> None:
+    glossary = (Path(__file__).parents[1] / "docs" / "glossary.md").read_text(encoding="utf-8")
+    (entry,) = [one for one in glossary.split("\n\n") if one.startswith("**Link.**")]
+    assert set(re.findall(r"`(\w+)`", entry)) == {str(link) for _, link in LINKED}
 
 
 def outputs_of(link: str | None, classes: int) -> int:

@@ -18,7 +18,7 @@ from hermetic.demo.mnist import Mnist, features, load_mnist
 from hermetic.features import FeatureMap
 
 ROOT = Path(__file__).parent.parent
-LONGEST = 120
+LONGEST = 480
 
 
 def run(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:

@@ -17,6 +17,7 @@ from safetensors.numpy import load_file, save_file
 import fitted
 from hermetic import Client, EncryptedModel, ModelFileError
 from hermetic.circuits.linear.integers import IntegerMap
+from known_weights import with_circuit
 
 PETALS = fitted.petals()
 MODEL = PETALS.model
@@ -212,7 +213,7 @@ def test_a_bias_that_results_cannot_hold_is_refused(path: Path, bias: int) -> No
 def test_weights_larger_than_the_announced_flooding_hides_are_refused(path: Path) -> None:
     """Results fit, because weights cancel over the inputs' range; but their norm is no longer what lambda says."""
     offers = tuple(replace(offer, lambda_bits=offer.lambda_bits + 0.2) for offer in MODEL.signature.offers)
-    signature = replace(MODEL.signature, offers=offers).json.decode()
+    signature = with_circuit(MODEL.signature, offers=offers).json.decode()
     refuse(
         write(path, metadata={"format": FORMAT, "signature": signature}), "must be flooded by .* These weights leave"
     )

@@ -13,7 +13,7 @@ import pytest
 from nbclient import NotebookClient
 
 NOTEBOOK = Path(__file__).parent.parent / "examples" / "guide.ipynb"
-LONGEST_CELL = 120
+LONGEST_CELL = 480
 PICTURES = 4
 
 

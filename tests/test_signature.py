@@ -16,9 +16,11 @@ from hypothesis import strategies as st
 import fitted
 from hermetic import Layout, Signature, WireError
 from hermetic.circuits.linear import bounds
+from hermetic.circuits.linear.document import MAX_LAYOUTS
+from hermetic.circuits.linear.public import MAX_FEATURES, MAX_OUTPUTS, Offer
 from hermetic.rlwe.parameters import FAST, PRECISE
-from hermetic.signature import MAX_FEATURES, MAX_LAYOUTS, MAX_OUTPUTS, Offer, check_labels
-from known_weights import compiled
+from hermetic.signature.labels import check_labels
+from known_weights import compiled, with_circuit
 
 SIGNATURE = fitted.petals().signature
 DOCUMENT = json.loads(SIGNATURE.json)
@@ -41,7 +43,7 @@ def changed(path: tuple[Any, ...], value: Any) -> Any:
 
 def use(signature: Signature) -> None:
     """Everything a client computes from a signature before it encrypts or after it received an answer."""
-    assert signature.result_noise < signature.delta / 2
+    assert signature.circuit.result_noise < signature.circuit.delta / 2
     assert signature.lambda_bits >= bounds.MIN_LAMBDA_BITS
     for samples in (1, 7, 5000):
         assert signature.layout_for(samples) in signature.layouts
@@ -132,7 +134,7 @@ def test_signatures_of_different_models_differ() -> None:
 )
 def test_labels_keep_their_type(labels: np.ndarray) -> None:
     check_labels(labels)
-    read = Signature.from_json(replace(SIGNATURE, labels=labels).json).labels
+    read = Signature.from_json(replace(SIGNATURE, head=replace(SIGNATURE.head, labels=labels)).json).labels
     assert read is not None
     assert read.dtype == labels.dtype
     assert read.tolist() == labels.tolist()
@@ -159,17 +161,17 @@ def test_labels_that_no_signature_can_carry_are_refused(labels: np.ndarray) -> N
 def test_small_batches_have_no_large_layouts() -> None:
     signature = fitted.digits().signature
     large = Layout(4096, 2048, 2, 1)
-    assert large in signature.layouts_for(65)
-    assert large not in signature.layouts_for(64)
+    assert large in signature.circuit.layouts_for(65)
+    assert large not in signature.circuit.layouts_for(64)
     for samples in range(1, 65):
-        allowed = bounds.MAX_MASK_DIGITS * bounds.max_targets(FAST, signature.flood_bits)
-        assert all(one.samples * one.outputs <= allowed for one in signature.layouts_for(samples))
-        assert signature.layout_for(samples) in signature.layouts_for(samples)
+        allowed = bounds.max_targets(FAST, signature.flood_bits)
+        assert all(one.samples * one.outputs <= allowed for one in signature.circuit.layouts_for(samples))
+        assert signature.layout_for(samples) in signature.circuit.layouts_for(samples)
 
 
 def test_the_least_flooding_of_all_layouts_is_announced() -> None:
     offers = (Offer(Layout(4096, 1, 2, 3), 28.9), Offer(Layout(4096, 2, 2, 3), 25.0))
-    assert replace(SIGNATURE, offers=offers).lambda_bits == 25.0
+    assert with_circuit(SIGNATURE, offers=offers).lambda_bits == 25.0
 
 
 # JSON that is not a signature
@@ -330,7 +332,8 @@ def test_another_form_of_a_good_signature_is_refused(data: bytes) -> None:
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
-        (("format",), 2, "format must be 1"),
+        (("format",), 2, "format must be 1. Got 2 instead: update Hermetic"),
+        (("format",), 0, "format must be 1. Got 0 instead: fetch the signature again"),
         (("parameters",), "00" * 16, "made by another version"),
         (("parameters",), "xyz", "not valid"),
         (("features",), MAX_FEATURES + 1, f"features must be a whole number from 1 to {MAX_FEATURES}"),
@@ -342,6 +345,7 @@ def test_another_form_of_a_good_signature_is_refused(data: bytes) -> None:
         (("method",), "predict_log_proba", "method must be one of"),
         (("link",), "probit", r"link must be one of None, logistic.*Got 'probit': update hermetic"),
         (("squeeze",), 1, "squeeze must be true or false"),
+        (("squeeze",), True, "squeeze must go with one output"),
         (("error",), -1.0, "error must not be negative"),
         (("layouts", 0, 3), 9.9, "flooded by 10 to"),
         (("layouts", 0, 3), 99.0, "flooded by 10 to"),
@@ -389,7 +393,8 @@ def test_every_result_size_either_leaves_room_for_flooding_or_is_refused(paramet
 def test_its_repr_is_short_whatever_it_holds() -> None:
     names = tuple(f"feature {i}" for i in range(700))
     model = compiled(np.eye(500, 700), np.zeros(500), input_range=(0, 1))
-    signature = replace(model.signature, feature_names=names, labels=np.array([f"label {i}" for i in range(500)]))
+    head = replace(model.signature.head, labels=np.array([f"label {i}" for i in range(500)]))
+    signature = replace(model.signature, feature_names=names, head=head)
     text = repr(signature)
     assert len(text) < 200
     assert "700 inputs -> 500 scores" in text

@@ -21,7 +21,6 @@ from hermetic.rlwe.bitpacking import pack, unpack
 from hermetic.rlwe.parameters import PROFILES
 from hermetic.rlwe.ring import Ring
 from hermetic.rlwe.seeds import PUBLIC_KEY_DOMAIN, QUERY_DOMAIN, expand
-from hermetic.signature import signature_from_bytes, signature_to_bytes
 
 VECTORS = Path(__file__).parent / "vectors"
 MODELS = sorted(path.parent for path in VECTORS.glob("version-*/*/expected.json"))
@@ -42,7 +41,7 @@ def secret_key(home: Path) -> SecretKey:
 
 
 def signature_of(home: Path) -> Signature:
-    return signature_from_bytes((home / "signature.bin").read_bytes())
+    return Signature.from_bytes((home / "signature.bin").read_bytes())
 
 
 def client_of(home: Path) -> Client:
@@ -59,7 +58,7 @@ def test_the_signature_is_read(home: Path) -> None:
     signature = signature_of(home)
     assert signature.parameters.profile == home.name
     assert signature.digest.hex() == expected(home)["signature"]
-    assert signature_to_bytes(signature) == (home / "signature.bin").read_bytes()
+    assert signature.to_bytes() == (home / "signature.bin").read_bytes()
 
 
 @each_model

@@ -1,19 +1,13 @@
 /** The page: connect, take an input, ask, and show every step. */
 import wasm from "../node_modules/node-seal/dist/seal_allows.wasm?url";
-import {
-  AuthenticationError,
-  HermeticError,
-  type RemoteModel,
-  SignatureChangedError,
-  connect,
-  forgetKeys,
-} from "../src/index.ts";
+import { AuthenticationError, HermeticError, type RemoteModel, connect, forgetKeys } from "../src/index.ts";
 import { drawBars, headline } from "./answer.ts";
 import { Pad, drawStrokes } from "./pad.ts";
 import { drawBytes, drawValues } from "./pictures.ts";
+import { Problem, words } from "./problem.ts";
 import { rasterise } from "./raster.ts";
 import { DIGITS } from "./strokes.ts";
-import { Table } from "./table.ts";
+import { FieldError, Table } from "./table.ts";
 
 const IDLE_MS = 700;
 const SMALLEST_SIDE = 8;
@@ -27,42 +21,35 @@ function element<T extends HTMLElement = HTMLElement>(id: string): T {
 
 const canvas = (id: string): HTMLCanvasElement => element<HTMLCanvasElement>(id);
 const modelSelect = element<HTMLSelectElement>("models");
+const problem = new Problem(element("problem"), [element("actions"), element("desk")]);
 
+/** What the operator says of each model. */
+let descriptions = new Map<string, string>();
 let token: string | undefined;
 let passphrase: string | undefined;
 let model: RemoteModel | undefined;
 let table: Table | undefined;
 let connection = 0;
-let running = false;
+/** Counts the changes of the input and of the model: an answer belongs to one of them, and is shown beside no other. */
+let edition = 0;
+/** The model that is being asked. */
+let running: RemoteModel | undefined;
 /** Whether something was asked while an answer was still under way. */
 let again = false;
 let idle: ReturnType<typeof setTimeout> | undefined;
 
 const pad = new Pad(canvas("pad"), element("pen"), {
+  changed,
   drawn: () => {
     clearTimeout(idle);
     idle = setTimeout(() => void ask(), IDLE_MS);
   },
-  entered: () => void ask(),
+  entered: () => void ask(true),
 });
 
 function say(state: "busy" | "ready" | "failed", text: string): void {
   element("state").dataset["state"] = state;
   element("state").textContent = text;
-}
-
-function complain(error: unknown): void {
-  const expected = error instanceof HermeticError;
-  const advice = error instanceof SignatureChangedError ? " Load this page again." : "";
-  element("problem").textContent = expected
-    ? sentence(table?.named(error.message) ?? error.message) + advice
-    : `The page failed: ${String(error)}`;
-  element("problem").hidden = false;
-  if (!expected) console.error(error);
-}
-
-function sentence(message: string): string {
-  return /^https?:/.test(message) ? `The service at ${message}` : message.charAt(0).toUpperCase() + message.slice(1);
 }
 
 /** The side of the images that a model takes: pixels of one range, all alike; undefined for a model of other data. */
@@ -78,9 +65,10 @@ function imageSide({ signature }: RemoteModel): number | undefined {
 
 async function start(): Promise<void> {
   say("busy", "Connecting");
-  element("problem").hidden = true;
+  problem.hide();
   try {
-    const names = await modelNames();
+    descriptions = await listed();
+    const names = [...descriptions.keys()];
     modelSelect.replaceChildren(...names.map((name) => new Option(name)));
     element("model-choice").hidden = names.length < 2;
     element("login").hidden = true;
@@ -94,17 +82,18 @@ function refuse(error: unknown): void {
   element("desk").hidden = true;
   if (error instanceof AuthenticationError) {
     element("login").hidden = false;
-    element("login-why").textContent = token === undefined ? "The operator gives it to you." : sentence(error.message);
+    element("login-why").textContent = token === undefined ? "The operator gives it to you." : words(error);
     element<HTMLInputElement>("token").setAttribute("aria-invalid", String(token !== undefined));
     element("token").focus();
     say("busy", "Waiting for a token");
     return;
   }
   say("failed", "Not connected");
-  complain(error);
+  problem.show(error);
 }
 
-async function modelNames(): Promise<string[]> {
+/** The models of the service, and what its operator says of each. */
+async function listed(): Promise<Map<string, string>> {
   const headers: HeadersInit = token === undefined ? {} : { Authorization: `Bearer ${token}` };
   const response = await fetch(new URL("models", SERVICE), { headers }).catch(() => {
     throw new HermeticError("the service must be reachable. It is not: check that it runs, then load this page again.");
@@ -112,17 +101,17 @@ async function modelNames(): Promise<string[]> {
   if (response.status === 401)
     throw new AuthenticationError("the service must be given a valid token. This one is unknown or expired.");
   if (!response.ok) throw new HermeticError(`the service failed to list its models (${response.status}).`);
-  const names = ((await response.json()) as { name: string }[]).map((one) => one.name);
-  if (names.length === 0)
+  const models = (await response.json()) as { name: string; description?: string }[];
+  if (models.length === 0)
     throw new HermeticError("the service has no model yet. Start it with one: hermetic serve FILE.");
-  return names;
+  return new Map(models.map((one) => [one.name, one.description ?? ""]));
 }
 
 /** Connect to a model, with a fresh key or a kept one, and show the input that it takes. */
 async function open(name = modelSelect.value): Promise<void> {
   const mine = ++connection;
   say("busy", "Making a key");
-  element("problem").hidden = true;
+  changed();
   element("desk").inert = true;
   model?.close();
   model = undefined;
@@ -144,7 +133,10 @@ function prepare(made: RemoteModel, keyMs: number): void {
   element("image").hidden = side === undefined;
   element("table").hidden = side !== undefined;
   table = side === undefined ? new Table(element("fields"), element("table-help"), signature) : undefined;
-  clearAnswer();
+  changed();
+  element("description").textContent = descriptions.get(made.name) ?? "";
+  element("weights").textContent =
+    `only what scores tell: those of ${signature.features + 1} samples are enough to work them out`;
   element("privacy").hidden = true;
   element("desk").hidden = false;
   element("desk").inert = false;
@@ -156,7 +148,13 @@ function prepare(made: RemoteModel, keyMs: number): void {
   say("ready", "Ready");
 }
 
-/** An earlier answer does not stand beside another input. */
+/** The input or the model is another one: an earlier answer, or problem, does not stand beside it. */
+function changed(): void {
+  edition++;
+  problem.hide();
+  clearAnswer();
+}
+
 function clearAnswer(): void {
   for (const id of ["journey", "result"]) element(id).hidden = true;
   element("waiting").hidden = false;
@@ -170,35 +168,41 @@ function input(made: RemoteModel): Float64Array | number[] | undefined {
   return pixels?.map((share, i) => grid.value(i, Math.round(grid.low[i]! + share * (grid.high[i]! - grid.low[i]!))));
 }
 
-async function ask(): Promise<void> {
+/** Ask about the input as it is. `wanted`: somebody asked for it now, and is shown the answer wherever the page is. */
+async function ask(wanted = false): Promise<void> {
   clearTimeout(idle);
   if (model === undefined) return;
-  if (running) {
+  if (running === model) {
     again = true;
     return;
   }
-  running = true;
+  const [made, mine] = [model, edition];
+  running = made;
   again = false;
-  element("problem").hidden = true;
+  problem.hide();
   try {
-    const values = input(model);
-    if (values === undefined) throw new HermeticError("there must be something to ask about. Draw a digit first.");
-    await answer(model, values);
+    const values = input(made);
+    if (values === undefined)
+      throw new FieldError("there must be something to ask about. Draw a digit first.", canvas("pad"));
+    const show = await answer(made, values);
+    if (mine === edition) show();
+    if (mine === edition && wanted) element("answer").scrollIntoView({ block: "nearest" });
   } catch (error) {
+    if (made !== model) return;
     if (error instanceof AuthenticationError) refuse(error);
-    else {
+    else if (mine === edition) {
       clearAnswer();
-      complain(error);
+      problem.show(error);
     }
   } finally {
-    running = false;
-    if (model !== undefined && !element("desk").hidden) say("ready", "Ready");
-    if (again) void ask();
+    if (running === made) running = undefined;
+    if (made === model && !element("desk").hidden) say("ready", "Ready");
+    if (made === model && again) void ask();
   }
 }
 
-async function answer(made: RemoteModel, values: Float64Array | number[]): Promise<void> {
-  const { signature } = made;
+/** Encrypt, ask and decrypt; gives what shows the answer, if it is still wanted. */
+async function answer(made: RemoteModel, values: Float64Array | number[]): Promise<() => void> {
   say("busy", "Encrypting");
   const times = [performance.now()];
   const query = await made.encrypt(values);
@@ -208,13 +212,28 @@ async function answer(made: RemoteModel, values: Float64Array | number[]): Promi
   times.push(performance.now());
   const [scores] = await made.decrypt(query, result);
   times.push(performance.now());
-  const [encryptMs, askMs, decryptMs] = times.slice(1).map((time, i) => time - times[i]!) as [number, number, number];
+  return () => show(made, { values, query, result, scores: scores!, evaluationMs, times });
+}
 
-  const said = headline(made, scores!);
+/** Everything that is known of one question. */
+interface Asked {
+  values: Float64Array | number[];
+  query: Uint8Array;
+  result: Uint8Array;
+  scores: Float64Array;
+  evaluationMs: number | undefined;
+  times: number[];
+}
+
+function show(made: RemoteModel, asked: Asked): void {
+  const { signature } = made;
+  const { values, query, result, scores, evaluationMs, times } = asked;
+  const [encryptMs, askMs, decryptMs] = times.slice(1).map((time, i) => time - times[i]!) as [number, number, number];
+  const said = headline(made, scores);
   element("label-name").textContent = signature.labels === null ? "Value" : "Label";
   element("label").textContent = said;
   element("total").textContent = `${milliseconds(times[3]! - times[0]!)} from question to answer`;
-  drawBars(element("bars"), made, scores!);
+  drawBars(element("bars"), made, scores);
   element("guarantee").textContent =
     `Guaranteed: every score is within ${signature.error} of what the model gives without encryption.`;
 
@@ -265,7 +284,8 @@ function showExamples(): void {
     button.append(picture);
     button.addEventListener("click", () => {
       pad.draw(strokes);
-      void ask();
+      changed();
+      void ask(true);
     });
     return button;
   });
@@ -277,12 +297,13 @@ function listen(): void {
     clearTimeout(idle);
     pad.clear();
     table?.reset();
-    element("problem").hidden = true;
+    changed();
   });
   element("table").addEventListener("submit", (event) => {
     event.preventDefault();
-    void ask();
+    void ask(true);
   });
+  element("table").addEventListener("input", changed);
   modelSelect.addEventListener("change", () => void open().catch(refuse));
   element("login").addEventListener("submit", (event) => {
     event.preventDefault();
@@ -295,7 +316,7 @@ function listen(): void {
   });
   element("forget").addEventListener("click", () => {
     passphrase = undefined;
-    forgetKeys(SERVICE).then(() => (element("kept").textContent = "Nothing is kept in this browser."), complain);
+    forgetKeys(SERVICE).then(() => (element("kept").textContent = "Nothing is kept in this browser."), failed);
   });
 }
 
@@ -311,10 +332,17 @@ async function keep(): Promise<void> {
   } catch (error) {
     passphrase = undefined;
     await open().catch(refuse);
-    complain(error);
+    failed(error);
   }
 }
 
+/** The kept key cannot be used: said where the passphrase is typed. */
+function failed(error: unknown): void {
+  element("privacy").hidden = false;
+  problem.show(error, element("passphrase"));
+}
+
+element<HTMLLinkElement>("icon").href = "./logo";
 showExamples();
 listen();
 void start();

@@ -12,6 +12,8 @@ const MOVES: Readonly<Record<string, readonly [number, number]>> = {
 
 /** What the page does when something happens here. */
 export interface PadEvents {
+  /** The drawing is changing. */
+  changed(): void;
   /** The drawing changed and the pen was lifted. */
   drawn(): void;
   /** Enter was pressed. */
@@ -110,6 +112,7 @@ export class Pad {
   }
 
   #line(from: readonly [number, number], to: readonly [number, number]): void {
+    this.#events.changed();
     drawStrokes(this.drawing, [[from, to]]);
     this.#show();
   }

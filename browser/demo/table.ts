@@ -2,6 +2,19 @@
 import { InputError, type Signature } from "../src/index.ts";
 
 const MOST_FIELDS = 64;
+const NUMBER = /^[+-]?(\d+([.,]\d*)?|[.,]\d+)(e[+-]?\d+)?$/i;
+
+/** What is wrong with an input, in words for the person who typed it, and where it is. */
+export class FieldError extends InputError {
+  override name = "FieldError";
+
+  constructor(
+    message: string,
+    readonly field: HTMLElement,
+  ) {
+    super(message);
+  }
+}
 
 export class Table {
   readonly #inputs: HTMLInputElement[] = [];
@@ -34,25 +47,44 @@ export class Table {
     if (this.#line !== undefined) this.#line.value = middle.map(short).join(", ");
   }
 
-  /** The numbers (d,). Throws InputError for something that is no number. */
+  /** The numbers (d,); a decimal comma is shown as a point. Throws FieldError for the first that the model does not take. */
   values(): number[] {
-    const texts =
-      this.#line === undefined ? this.#inputs.map((one) => one.value) : this.#line.value.trim().split(/[\s,;]+/);
-    return texts.map((text, i) => {
-      const value = text.trim() === "" ? Number.NaN : Number(text);
-      if (Number.isNaN(value)) {
-        throw new InputError(
-          `${this.#name(i)} must be a number. Got ${text.trim() === "" ? "nothing" : `“${text}”`} instead.`,
-        );
-      }
-      return value;
-    });
+    if (this.#line === undefined) return this.#inputs.map((input, i) => this.#number(input.value, i, input));
+    const line = this.#line;
+    const texts = line.value.trim().split(/[\s,;]+/);
+    const { features } = this.#signature;
+    if (texts.length !== features || line.value.trim() === "") {
+      const found = line.value.trim() === "" ? "none" : String(texts.length);
+      throw new FieldError(`there must be ${features} numbers, with decimal points. Got ${found} instead.`, line);
+    }
+    return texts.map((text, i) => this.#number(text, i, line));
   }
 
-  /** A message about a column, with its name as it stands above the field. */
-  named(message: string): string {
-    const names = this.#signature.featureNames ?? [];
-    return names.reduce((text, name) => text.replaceAll(`column '${name}'`, name), message);
+  #number(typed: string, feature: number, field: HTMLInputElement | HTMLTextAreaElement): number {
+    const text = typed.trim();
+    const name = this.#name(feature);
+    if (!NUMBER.test(text)) {
+      const found = text === "" ? "nothing" : `“${text}”`;
+      throw new FieldError(`${name} must be a number. Got ${found} instead.`, field);
+    }
+    const value = Number(text.replace(",", "."));
+    if (field instanceof HTMLInputElement && text.includes(",")) field.value = text.replace(",", ".");
+    const must = this.#must(value, feature);
+    if (must !== undefined) throw new FieldError(`${name} must be ${must}. Got ${value} instead.`, field);
+    return value;
+  }
+
+  /** What a value must be that is not; undefined for one that the model takes. */
+  #must(value: number, feature: number): string | undefined {
+    const { grid } = this.#signature;
+    const lower = short(grid.lower(feature));
+    const step = grid.step[feature]!;
+    const fault = grid.fault(value, feature);
+    if (fault === undefined) return undefined;
+    if (fault !== "step") return `between ${lower} and ${short(grid.upper(feature))}`;
+    return step === 1 && Number.isInteger(grid.lower(feature))
+      ? "a whole number"
+      : `${lower} plus a multiple of ${short(step)}`;
   }
 
   #name(feature: number): string {

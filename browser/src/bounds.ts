@@ -1,6 +1,6 @@
 /** The worst-case bounds that exact decryption rests on, from public values alone. */
 import type { Layout } from "./packing.ts";
-import { type Parameters, product, rescaleFactor, rescaleNoise, zeroEncryptionNoise } from "./parameters.ts";
+import { type Parameters, product, rescaleFactor, rescaleNoise } from "./parameters.ts";
 
 /** No answer is flooded by less, in bits. */
 export const MIN_LAMBDA_BITS = 10;
@@ -10,12 +10,14 @@ export function delta(parameters: Parameters, resultBits: number): bigint {
   return product(parameters.keptPrimes) >> BigInt(resultBits);
 }
 
-/** The most ternary digits that a coefficient of a mask has. */
-const MAX_MASK_DIGITS = 16;
+/** The bits of every coefficient of a mask, and the largest absolute coefficient of an error polynomial. */
+const MASK_BITS = 26;
+const MAX_ERROR = 21n;
 
-/** Bound on the noise of the widest mask, the sum over j of 3^j times an encryption of zero. */
+/** Bound on the noise of a mask under an honest key, |u·e + e0 + e1·s|. */
 function maskNoise(parameters: Parameters): bigint {
-  return ((3n ** BigInt(MAX_MASK_DIGITS) - 1n) / 2n) * zeroEncryptionNoise(parameters);
+  const n = BigInt(parameters.ringDegree);
+  return MAX_ERROR * (n << BigInt(MASK_BITS - 1)) + MAX_ERROR + MAX_ERROR * n;
 }
 
 /** F: answers are flooded with uniform integers in [-2^(F-1), 2^(F-1)); 0 if the noise budget leaves no room. */
@@ -43,11 +45,11 @@ const MAX_MODULUS_BITS = [
   [32768, 881],
 ] as const;
 
-/** How many target words each digit of a mask pays for, so that a forged public key does not unmask its c1. */
+/** How many target words a result polynomial may release, so that a forged public key does not unmask its c1. */
 function maxTargets(parameters: Parameters, flood: number): number {
   const neededBits = product(parameters.keptPrimes).toString(2).length + 4;
   const [neededDegree] = MAX_MODULUS_BITS.find(([, bits]) => bits >= neededBits)!;
-  const spare = Math.max(0, parameters.ringDegree - neededDegree) * Math.log2(3);
+  const spare = Math.max(0, parameters.ringDegree - neededDegree) * MASK_BITS;
   return Math.floor(spare / (Math.log2(Number(product(parameters.dataPrimes))) - flood));
 }
 
@@ -59,5 +61,5 @@ export function layoutAllowed(
   flood: number,
   samples: number,
 ): boolean {
-  return one.samples * one.outputs <= MAX_MASK_DIGITS * maxTargets(parameters, flood) || samples > features;
+  return one.samples * one.outputs <= maxTargets(parameters, flood) || samples > features;
 }

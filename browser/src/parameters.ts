@@ -2,9 +2,6 @@
 import { WireError } from "./errors.ts";
 import { toHex } from "./bytes.ts";
 
-/** Largest absolute coefficient of one error polynomial that SEAL samples (centred binomial, 21 + 21 bits). */
-const MAX_ERROR = 21;
-
 /** A parameter set: polynomials modulo X^N + 1, and the primes of queries, results and public keys. */
 export interface Parameters {
   readonly profile: string;
@@ -79,13 +76,6 @@ export function product(primes: readonly number[]): bigint {
 /** q/q', the product of the primes that rescaling divides away. */
 export function rescaleFactor(one: Parameters): bigint {
   return product(one.dataPrimes) / product(one.keptPrimes);
-}
-
-/** Bound on the noise of one honest public-key encryption of zero, per coefficient. */
-export function zeroEncryptionNoise(one: Parameters): bigint {
-  const n = one.ringDegree;
-  const special = one.keyPrimes[one.keyPrimes.length - 1] ?? 1;
-  return BigInt(Math.floor((MAX_ERROR * (2 * n + 1)) / special) + 1 + Math.floor((n + 1) / 2) + 1);
 }
 
 /** What rounding adds to the phase of a result: (1 + ||s||_1)/2 per dropped prime. */

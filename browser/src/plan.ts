@@ -4,14 +4,9 @@ import { type Layout, chunks, queryPolynomials, resultPolynomials } from "./pack
 import { type Parameters, bitLength } from "./parameters.ts";
 
 const REFERENCE_WORDS = 4096 * 2;
-const ENCRYPT_MS = 1.0;
-const PRODUCT_MS = 0.1;
-const BULK_PRODUCT_MS = 0.05;
-const BULK_RESULT_MS = 0.9;
-const BULK_SAMPLES = 64;
-const ZERO_MS = 1.0;
-const ANSWER_MS = 1.0;
-const MASK_SHARE = 40;
+const ENCRYPT_MS = 0.5;
+const PRODUCT_MS = 0.01;
+const ANSWER_MS = 0.2;
 const BYTES_PER_MS = 12_500;
 
 function sum(values: readonly number[]): number {
@@ -31,10 +26,7 @@ function estimatedMs(parameters: Parameters, one: Layout, features: number, outp
     }),
   );
   const size = (n * parameters.dataPrimes.length) / REFERENCE_WORDS;
-  const bulk = one.samples >= BULK_SAMPLES;
-  const multiply = bulk ? products * BULK_PRODUCT_MS + down * BULK_RESULT_MS : products * PRODUCT_MS;
-  const digits = samples > features ? 1 : Math.ceil((one.samples * one.outputs * MASK_SHARE) / n);
-  const work = size * (up * ENCRYPT_MS + multiply + down * (ANSWER_MS + digits * ZERO_MS));
+  const work = size * (up * ENCRYPT_MS + products * PRODUCT_MS + down * ANSWER_MS);
   return work + (request + response) / BYTES_PER_MS;
 }
 

@@ -61,30 +61,41 @@ export class Grid {
     return values.map((value, i) => this.#one(value, i % d, Math.floor(i / d), options, names));
   }
 
+  /** Why the grid does not hold a value of a feature; undefined if it does. */
+  fault(value: number, feature: number): "finite" | "range" | "step" | undefined {
+    if (!Number.isFinite(value)) return "finite";
+    const position = this.#position(value, feature);
+    if (position < this.low[feature]! - 0.5 || position > this.high[feature]! + 0.5) return "range";
+    const off = Math.abs(position - roundHalfToEven(position));
+    return this.exact && off > this.#slack(feature) ? "step" : undefined;
+  }
+
+  #position(value: number, feature: number): number {
+    return (value - this.offset[feature]!) / this.step[feature]!;
+  }
+
   #one(value: number, feature: number, sample: number, options: InputOptions, names: readonly string[] | null): number {
     const name = (): string => featureName(feature, names);
     const found = (): string => `${short(value, 9)} (sample ${sample}, ${name()})`;
-    if (!Number.isFinite(value)) throw new InputError(`inputs must be finite. Got ${found()} instead.`);
-    const low = this.low[feature]!;
-    const high = this.high[feature]!;
     const lower = this.lower(feature);
     const upper = this.upper(feature);
     const used = options.clip ? Math.min(Math.max(value, lower), upper) : value;
-    const position = (used - this.offset[feature]!) / this.step[feature]!;
-    if (position < low - 0.5 || position > high + 0.5) {
+    const fault = this.fault(Number.isFinite(value) ? used : value, feature);
+    if (fault === "finite") throw new InputError(`inputs must be finite. Got ${found()} instead.`);
+    if (fault === "range") {
       throw new InputError(
         `${name()} must be between ${short(lower, 6)} and ${short(upper, 6)}. Got ${found()} instead. ` +
           "Check the units of the data, or pass clip: true to use the nearest value in range.",
       );
     }
-    const nearest = roundHalfToEven(position);
-    if (this.exact && !options.roundInputs && Math.abs(position - nearest) > this.#slack(feature)) {
+    if (fault === "step" && !options.roundInputs) {
       throw new InputError(
         `${name()} must be ${short(lower, 6)} plus a multiple of ${short(this.step[feature]!, 6)}. ` +
           `Got ${found()} instead. Pass roundInputs: true to round to the nearest step.`,
       );
     }
-    return Math.min(Math.max(nearest, low), high);
+    const nearest = roundHalfToEven(this.#position(used, feature));
+    return Math.min(Math.max(nearest, this.low[feature]!), this.high[feature]!);
   }
 
   /** How far from its grid point a value of an exact grid may be, in steps. */

@@ -40,7 +40,6 @@ from hermetic.keys.public import PublicKey
 from hermetic.links import has_probabilities, probabilities, respond
 from hermetic.rlwe.parameters import PROFILES
 from hermetic.rlwe.seeds import expand
-from hermetic.signature import signature_to_bytes
 
 Fitted = tuple[Any, Any]
 """An estimator and data of it."""
@@ -159,7 +158,7 @@ class Oracle:
         one = self.model.signature
         sizes = {n: Query.size(one, one.layout_for(n), n) for n in (1, 2, 3, 10, 64, 100, 1000, 5000)}
         return {
-            "signature": encoded(signature_to_bytes(one)),
+            "signature": encoded(one.to_bytes()),
             "digest": one.digest.hex(),
             "X": np.asarray(X)[:50].tolist(),
             "names": one.feature_names,

@@ -225,7 +225,7 @@ test("the example of the README runs, on the built package", async () => {
 });
 
 test("a rate limit is said to be one, and is waited for if that takes only a moment", async () => {
-  const limited = await Server.start([models], "--rate", "1/second");
+  const limited = await Server.start([models], "--rate", "1/second", "--quota", "3/day");
   try {
     const model = await hermetic.connect(limited.url, { model: "tumours" });
     const sample = (tumours["X"] as number[][])[0]!;
@@ -234,7 +234,7 @@ test("a rate limit is said to be one, and is waited for if that takes only a mom
     const impatient = await hermetic.connect(limited.url, { model: "tumours", retries: 0 });
     const answers = await Promise.allSettled([1, 2, 3].map(() => impatient.predict(sample)));
     const refused = answers.filter((one) => one.status === "rejected").map((one) => one.reason as Error);
-    assert.ok(refused.length >= 1);
+    assert.ok(refused.length >= 2); // what the day has left is one
     for (const error of refused) {
       assert.ok(error instanceof hermetic.BusyError, String(error));
       assert.equal(error.status, 429);
@@ -249,7 +249,7 @@ test("a model that was replaced is said to have changed", async () => {
   const model = await hermetic.connect(url, { model: "digits", token });
   await publish("digits", 2, { kind: "huber" });
   const sample = (digits["X"] as number[][])[0]!;
-  const deadline = Date.now() + 20_000;
+  const deadline = Date.now() + 120_000;
   let error: unknown;
   while (error === undefined && Date.now() < deadline) {
     error = await model.predict(sample).then(

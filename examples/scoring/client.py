@@ -6,7 +6,7 @@ import numpy.typing as npt
 from azure.storage.blob import ContainerClient
 
 from hermetic import Client, Result
-from hermetic.signature import signature_from_bytes
+from hermetic.signature import Signature
 
 
 def predict(
@@ -27,7 +27,7 @@ def predict(
     """
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     with httpx.Client(headers=headers, timeout=60) as http:
-        signature = signature_from_bytes(http.get(scoring_uri).raise_for_status().content)
+        signature = Signature.from_bytes(http.get(scoring_uri).raise_for_status().content)
         client = Client(signature)  # makes the keys; the secret one never leaves it
         public_keys.upload_blob(client.public_key.id, client.public_key.to_bytes())
         answer = http.post(scoring_uri, content=client.encrypt(X).to_bytes()).raise_for_status()

@@ -18,7 +18,6 @@ from azureml_inference_server_http.api.aml_request import AMLRequest, rawhttp
 from azureml_inference_server_http.api.aml_response import AMLResponse
 
 from hermetic import EncryptedModel, HermeticError, MismatchError, PublicKey, Query
-from hermetic.signature import signature_to_bytes
 
 MAX_SAMPLES = 256
 """A request may be as long as a query of so many samples."""
@@ -39,7 +38,7 @@ def init() -> None:
 def run(request: AMLRequest) -> AMLResponse:
     """Answer one request. It sees neither the inputs nor the scores."""
     if request.method == "GET":
-        return octets(signature_to_bytes(model.signature))
+        return octets(model.signature.to_bytes())
     if not 0 < (request.content_length or 0) <= largest:
         return refuse(413, f"the body must have 1 to {largest} bytes. It does not: send a query of fewer samples.")
     try:

@@ -16,8 +16,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .circuits.linear.evaluate import MaskingKey
     from .circuits.linear.packing import Layout
-    from .circuits.linear.server import ZeroPool
     from .circuits.linear.wire import Query, Result
     from .client import Client
     from .compiler import compile_model as compile
@@ -67,6 +67,7 @@ _HOMES = {
     "InputError": ("errors", "InputError"),
     "KeyFileError": ("errors", "KeyFileError"),
     "Layout": ("circuits.linear.packing", "Layout"),
+    "MaskingKey": ("circuits.linear.evaluate", "MaskingKey"),
     "MismatchError": ("errors", "MismatchError"),
     "ModelFileError": ("errors", "ModelFileError"),
     "ModelNotFoundError": ("errors", "ModelNotFoundError"),
@@ -90,7 +91,6 @@ _HOMES = {
     "UnreachableError": ("errors", "UnreachableError"),
     "UnsupportedModelError": ("errors", "UnsupportedModelError"),
     "WireError": ("errors", "WireError"),
-    "ZeroPool": ("circuits.linear.server", "ZeroPool"),
     "aconnect": ("remote", "aconnect"),
     "compile": ("compiler", "compile_model"),
     "connect": ("remote", "connect"),
@@ -108,6 +108,7 @@ __all__ = [
     "InputError",
     "KeyFileError",
     "Layout",
+    "MaskingKey",
     "MismatchError",
     "ModelFileError",
     "ModelNotFoundError",
@@ -131,7 +132,6 @@ __all__ = [
     "UnreachableError",
     "UnsupportedModelError",
     "WireError",
-    "ZeroPool",
     "__version__",
     "aconnect",
     "compile",

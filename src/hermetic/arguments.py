@@ -18,10 +18,10 @@ _WAYS: dict[str, dict[str, str]] = {
         "EncryptedModel": "pass model.signature",
         "Client": "pass client.signature",
         "a path": (
-            "read a signature with hermetic.wire.signature_from_bytes(Path(...).read_bytes()), or a model file with "
+            "read a signature with hermetic.Signature.from_bytes(Path(...).read_bytes()), or a model file with "
             "hermetic.EncryptedModel.load(path).signature"
         ),
-        "bytes": "read them with hermetic.wire.signature_from_bytes(data)",
+        "bytes": "read them with hermetic.Signature.from_bytes(data)",
         "an estimator": "compile it first, hermetic.compile(estimator, X).signature",
         "": "it is the signature of a compiled model, model.signature",
     },
@@ -42,7 +42,7 @@ _WAYS: dict[str, dict[str, str]] = {
     "Query": {
         "data": "encrypt them first, client.encrypt(X)",
         "PublicKey": "the query comes first, model.evaluate(query, client.public_key)",
-        "ZeroPool": "the query comes first, model.evaluate(query, zeros)",
+        "MaskingKey": "the query comes first, model.evaluate(query, masking_key)",
         "Result": "it is an answer already: pass it to client.decrypt or client.predict",
         "bytes": "read them with hermetic.Query.from_bytes(data, signature)",
         "a path": "read it with hermetic.Query.from_bytes(Path(...).read_bytes(), signature)",
@@ -59,7 +59,7 @@ _WAYS: dict[str, dict[str, str]] = {
         "Signature": "pass signature.parameters",
         "EncryptedModel": "pass model.signature.parameters",
         "Client": "pass client.signature.parameters",
-        "": "they are those of a model, signature.parameters, or one of hermetic.parameters.PROFILES",
+        "": "they are those of a model, signature.parameters, or one of hermetic.rlwe.parameters.PROFILES",
     },
     "IntegerMap": {"": "a model is made by hermetic.compile, or loaded by hermetic.EncryptedModel.load"},
     "a path": {

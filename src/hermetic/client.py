@@ -2,36 +2,29 @@
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from .arguments import check_data, check_kind
-from .arrays import Integers, Reals, Residues
-from .circuits.linear.integers import recombine
-from .circuits.linear.packing import Layout, pack_samples, released
-from .circuits.linear.wire import MAX_SAMPLES, Batch, Query, Result
-from .errors import DecryptionError, InputError, MismatchError
+from .arrays import Integers, Reals
+from .circuits import client_half
+from .circuits.linear.wire import MAX_SAMPLES, Query, Result
+from .errors import InputError, MismatchError
 from .features import Backbone, computed
 from .keys.public import PublicKey
 from .keys.secret import SecretKey
-from .links import choose_labels, has_probabilities, probabilities, respond
 from .named_inputs import called, in_order
 from .ranking import largest
-from .rlwe import modular
-from .rlwe.ring import Ring
-from .rlwe.seeds import QUERY_DOMAIN, SEED_BYTES, expand
 from .signature import Signature
 
-_INT64_BITS = 62
-_REAL_KINDS = "biufO"
+if TYPE_CHECKING:
+    from .circuits.linear.client import ClientHalf, Progress
 
-Progress = Callable[[int, int], None]
-"""Called as progress(done, total) while a long batch is encrypted, in ciphertexts."""
+_REAL_KINDS = "biufO"
 
 
 class Client:
@@ -92,8 +85,8 @@ class Client:
                 f"the secret key must use the parameters {signature.parameters.profile!r} of model "
                 f"{signature.name!r}. Got {self._secret_key.parameters.profile!r} instead."
             )
-        self._ring = Ring.of(signature.parameters)
         self.public_key: PublicKey = self._secret_key.public_key
+        self._half: ClientHalf = client_half(signature.circuit.kind)(signature, self._secret_key)
 
     @property
     def secret_key(self) -> SecretKey:
@@ -125,11 +118,7 @@ class Client:
             meaning; categories that are not known, or values that the signature's grid does not hold.
         """
         integers, vector = self.quantize(X)
-        layout = self.signature.layout_for(len(integers))
-        seed = secrets.token_bytes(SEED_BYTES)
-        key = bytes.fromhex(self.public_key.id)
-        batch = Batch(self.signature.digest, key, seed, len(integers), layout, vector)
-        return Query(self.signature.parameters, batch, self._encrypt(integers, layout, seed, progress))
+        return self._half.encrypt(integers, vector=vector, progress=progress)
 
     def quantize(self, X: npt.ArrayLike) -> tuple[Integers, bool]:
         """The integers (n, d) that :meth:`encrypt` encrypts, and whether X was one sample; features of the signature's
@@ -146,33 +135,6 @@ class Client:
         name = called(names) if features is None else partial(features.name_of, names=names)
         integers = self.signature.grid.quantize(reals, clip=self.clip, round_inputs=self.round_inputs, name=name)
         return integers, vector
-
-    def _encrypt(self, integers: Integers, layout: Layout, seed: bytes, progress: Progress | None) -> Residues:
-        parameters = self.signature.parameters
-        blocks = layout.query_polynomials(self.signature.features)
-        total = blocks * layout.chunks(len(integers))
-        c0 = np.empty((total, len(parameters.data_primes), parameters.ring_degree), dtype=np.int64)
-        for chunk in range(layout.chunks(len(integers))):
-            rows = integers[chunk * layout.samples : (chunk + 1) * layout.samples]
-            polynomials = pack_samples(rows, layout)
-            for start in range(0, blocks, 2):
-                first = chunk * blocks + start
-                pair = self._message(polynomials[start : start + 2])
-                for i, message in enumerate(pair, start=first):
-                    c1 = expand(QUERY_DOMAIN, seed, i, parameters, parameters.data_primes)
-                    c0[i] = self._secret_key.ring_key.encrypt_zero(c1)
-                    kept = len(parameters.kept_primes)
-                    c0[i, :kept] = modular.add(c0[i, :kept], message, parameters.kept_primes)
-                if progress:
-                    progress(first + len(pair), total)
-        return c0
-
-    def _message(self, polynomials: Integers) -> Residues:
-        """delta·P times each polynomial, in evaluation form; it is zero modulo the dropped primes."""
-        parameters = self.signature.parameters
-        residues = modular.from_integers(polynomials, parameters.kept_primes)
-        factor = self.signature.delta * parameters.rescale_factor
-        return self._ring.ntt(modular.scale(residues, factor, parameters.kept_primes))
 
     def decrypt(self, result: Result) -> Reals:
         """Scores: what the estimator's ``signature.method`` would give, mostly ``decision_function`` or ``predict``.
@@ -192,55 +154,12 @@ class Client:
         DecryptionError
             If it does not decrypt within the noise bound.
         """
-        one = self.signature
-        scores = recombine(self.decrypt_integers(result), one.limbs, one.limb_bits, one.scale_exponent)
-        if one.squeeze:
-            scores = scores[:, 0]
+        scores = self.signature.head.shaped(self._half.decrypt(result))
         return scores[0] if result.batch.vector else scores
 
     def decrypt_integers(self, result: Result) -> Integers:
         """The integer results (n, k·limbs), equal bit for bit to the integer reference. Raises as :meth:`decrypt`."""
-        self._check_belongs(result)
-        phase = self._phase(result)
-        delta = self.signature.delta
-        nearest = (phase + delta // 2) // delta
-        if (np.abs(phase - nearest * delta) > self.signature.result_noise).any() or (
-            np.abs(nearest) >> (self.signature.result_bits - 1)
-        ).any():
-            raise DecryptionError(
-                "the result must decrypt within its noise bound. It does not: it was damaged, forged, or "
-                "computed under another key."
-            )
-        return nearest.astype(np.int64)
-
-    def _check_belongs(self, result: Result) -> None:
-        check_kind(result, Result, "result")
-        if result.batch.signature != self.signature.digest:
-            raise MismatchError(f"the result must come from model {self.signature.name!r}. It comes from another.")
-        if result.batch.key.hex() != self.public_key.id:
-            raise MismatchError(
-                f"the result must answer the key {self.public_key.id[:16]}…. Got an answer to "
-                f"{result.batch.key.hex()[:16]}… instead."
-            )
-
-    def _phase(self, result: Result) -> npt.NDArray[Any]:
-        """c0 + c1·s mod q' at the target coefficients, as centred integers (n, k·limbs)."""
-        parameters, batch = self.signature.parameters, result.batch
-        primes, outputs = parameters.kept_primes, self.signature.integer_outputs
-        c1_s = self._ring.intt(self._secret_key.ring_key.times(self._ring.ntt(result.c1)))
-        groups = batch.layout.result_polynomials(outputs)
-        masks = np.concatenate(
-            [
-                c1_s[chunk * groups + group][:, index.reshape(-1)]
-                for chunk, indices in enumerate(released(batch.layout, batch.samples, outputs))
-                for group, index in enumerate(indices)
-            ],
-            axis=1,
-        )
-        phase = modular.to_centred_integers(modular.add(masks, result.words, primes), primes)
-        if parameters.result_modulus.bit_length() <= _INT64_BITS:
-            phase = phase.astype(np.int64)
-        return _by_sample(phase, batch, outputs)
+        return self._half.decrypt_integers(result)
 
     def top(self, result: Result, count: int) -> tuple[Reals, npt.NDArray[np.intp]]:
         """Decrypt, and give the largest scores of every sample and the numbers of their outputs, largest first: the
@@ -262,27 +181,21 @@ class Client:
     def scores_to_top(self, scores: Reals, count: int) -> tuple[Reals, npt.NDArray[np.intp]]:
         """The largest scores of every sample and the numbers of their outputs, see :meth:`top`."""
         check_data(scores, "scores")
-        return largest(scores[..., None] if self.signature.squeeze else scores, count)
+        return largest(self.signature.head.columns(scores), count)
 
     def scores_to_response(self, scores: Reals) -> Reals:
         """What the estimator's ``signature.method`` gives, from scores: the scores themselves, unless the public link
         makes a regressor's prediction, the votes of pairs, or mean probabilities of them.
         """
         check_data(scores, "scores")
-        one = self.signature
-        return respond(one.method, one.link, scores, self._classes)
+        return self.signature.head.respond(scores)
 
     def scores_to_labels(self, scores: Reals) -> npt.NDArray[Any]:
         """The estimator's ``predict`` from scores: labels of a classifier, values of a regressor; the ``transform`` of
         a transformer.
         """
-        one, response = self.signature, self.scores_to_response(scores)
-        if one.labels is None:
-            return response
-        binary = one.outputs == 1 and one.method != "predict_proba"
-        if binary and not one.squeeze:
-            response = response[..., 0]
-        return choose_labels(one.link, response, one.labels, binary=binary)
+        check_data(scores, "scores")
+        return self.signature.head.predict(scores)
 
     def scores_to_probabilities(self, scores: Reals) -> Reals:
         """The estimator's ``predict_proba`` from scores, by its public link: (n, classes).
@@ -293,17 +206,12 @@ class Client:
             If the estimator has no ``predict_proba``.
         """
         check_data(scores, "scores")
-        link = self.signature.link
-        if link is None or not has_probabilities(link):
+        if not self.signature.head.has_probabilities:
             raise InputError(
                 f"predict_proba must come from a model with probabilities. Model {self.signature.name!r} has none: "
                 "use decrypt or predict."
             )
-        return probabilities(link, scores, self._classes)
-
-    @property
-    def _classes(self) -> int:
-        return 0 if self.signature.labels is None else len(self.signature.labels)
+        return self.signature.head.probabilities(scores)
 
     def predict(self, result: Result) -> npt.NDArray[Any]:
         """Decrypt, and give the labels (classifiers, in the dtype the estimator was fitted with), values (regressors)
@@ -323,17 +231,6 @@ class Client:
 
     def __repr__(self) -> str:
         return f"Client({self.signature.name!r}, {self.signature.parameters.profile}, key {self.public_key.id[:16]}…)"
-
-
-def _by_sample(phase: npt.NDArray[Any], batch: Batch, outputs: int) -> npt.NDArray[Any]:
-    """Words in release order (chunk, output, sample) as (sample, output)."""
-    full = batch.layout.samples
-    rows = []
-    for chunk in range(batch.layout.chunks(batch.samples)):
-        samples = min(full, batch.samples - chunk * full)
-        block = phase[chunk * full * outputs : chunk * full * outputs + samples * outputs]
-        rows.append(block.reshape(outputs, samples).T)
-    return np.concatenate(rows)
 
 
 def check_backbone(signature: Signature, features: Backbone | None) -> None:

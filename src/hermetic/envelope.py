@@ -21,15 +21,37 @@ KIND_NAMES = {SIGNATURE: "signature", PUBLIC_KEY: "public key", QUERY: "query", 
 
 _HEADER = struct.Struct("<4sBBHQ16s")
 _CHECKSUM_BYTES = 32
+_SIGNATURE_BYTES = 32
 OVERHEAD_BYTES = _HEADER.size + _CHECKSUM_BYTES
+PEEK_BYTES = _HEADER.size + _SIGNATURE_BYTES
+"""What :func:`peek` needs to say which model an object belongs to."""
 
 
 def seal(kind: int, digest: bytes, body: bytes) -> bytes:
+    """The envelope of an object of a kind; ``digest`` is that of its parameters."""
     envelope = _HEADER.pack(MAGIC, VERSION, kind, 0, len(body), digest) + body
     return envelope + hashlib.sha256(envelope).digest()
 
 
-def view_of(data: bytes, kind: int) -> memoryview:
+def peek(data: bytes | bytearray | memoryview, kind: int) -> tuple[bytes, memoryview]:
+    """The digest of the signature that a query or result names, and its body as far as it came.
+
+    Only the header is checked: what is read here may be damaged or forged.
+
+    Raises
+    ------
+    WireError
+        For fewer than :data:`PEEK_BYTES` bytes, another kind of object, or one of a later version.
+    """
+    view = view_of(data, kind)
+    if len(view) < PEEK_BYTES:
+        raise WireError(f"a {KIND_NAMES[kind]} must have at least {PEEK_BYTES} bytes. Got {len(view)} instead.")
+    _read_header(view, kind)
+    body = view[_HEADER.size :]
+    return bytes(body[:_SIGNATURE_BYTES]), body
+
+
+def view_of(data: bytes | bytearray | memoryview, kind: int) -> memoryview:
     """Raises :class:`WireError` for anything but bytes."""
     try:
         return memoryview(data)
@@ -38,10 +60,31 @@ def view_of(data: bytes, kind: int) -> memoryview:
         raise WireError(f"{what}read a file with Path(...).read_bytes().") from None
 
 
-def open_envelope(data: bytes, kind: int) -> tuple[Parameters, memoryview]:
+def open_envelope(data: bytes | memoryview, kind: int) -> tuple[Parameters, memoryview]:
+    """The parameters and the body of an object of a kind.
+
+    Raises
+    ------
+    WireError
+        For anything but a whole envelope of that kind.
+    """
     view = view_of(data, kind)
     if len(view) < OVERHEAD_BYTES:
         raise WireError(f"an envelope must have at least {OVERHEAD_BYTES} bytes. Got {len(view)} instead.")
+    length, digest = _read_header(view, kind)
+    if length != len(view) - OVERHEAD_BYTES:
+        raise WireError(f"the body must have {length} bytes as its header says. Got {len(view) - OVERHEAD_BYTES}.")
+    if hashlib.sha256(view[:-_CHECKSUM_BYTES]).digest() != view[-_CHECKSUM_BYTES:]:
+        raise WireError("the checksum must match. It does not: the bytes were damaged on the way.")
+    try:
+        parameters = parameters_for(digest)
+    except ParameterError as error:
+        raise WireError(str(error)) from None
+    return parameters, view[_HEADER.size : -_CHECKSUM_BYTES]
+
+
+def _read_header(view: memoryview, kind: int) -> tuple[int, bytes]:
+    """The length of the body and the digest of the parameters."""
     magic, version, found, reserved, length, digest = _HEADER.unpack_from(view)
     if magic != MAGIC:
         raise WireError(f"an envelope must start with {MAGIC!r}. Got {magic!r} instead.")
@@ -52,12 +95,4 @@ def open_envelope(data: bytes, kind: int) -> tuple[Parameters, memoryview]:
         raise WireError(f"a {KIND_NAMES[kind]} must be given. Got a {name} instead.")
     if reserved:
         raise WireError("reserved bytes must be zero. Some are set.")
-    if length != len(view) - OVERHEAD_BYTES:
-        raise WireError(f"the body must have {length} bytes as its header says. Got {len(view) - OVERHEAD_BYTES}.")
-    if hashlib.sha256(view[:-_CHECKSUM_BYTES]).digest() != view[-_CHECKSUM_BYTES:]:
-        raise WireError("the checksum must match. It does not: the bytes were damaged on the way.")
-    try:
-        parameters = parameters_for(digest)
-    except ParameterError as error:
-        raise WireError(str(error)) from None
-    return parameters, view[_HEADER.size : -_CHECKSUM_BYTES]
+    return length, digest

@@ -14,11 +14,30 @@ def write_private(target: Path, data: bytes, *, keep_group: bool = False) -> Non
     """Write ``data`` so that only its owner can read it (mode 0600) and a crash leaves the old file or the new one.
 
     A symbolic link stays one: what it names is written. With ``keep_group`` a file that was there keeps its owner and
-    its group, and the group may go on reading it, where this process may say so.
+    its group, and the group may go on reading it, where this process may say so. A device or a pipe is no file to
+    replace: it takes the bytes, and stays who may read it.
 
-    Raises OSError if the directory cannot be written.
+    Raises OSError if the directory cannot be written, or nobody reads from the pipe.
     """
-    target = target.resolve()
+    if target.exists() and not target.is_file():
+        _write_through(target, data)
+    else:
+        _replace(followed(target), data, keep_group)
+
+
+def followed(path: Path) -> Path:
+    """What a path names when its links are followed; a loop of links is left for the system to refuse."""
+    return Path(os.path.realpath(path))
+
+
+def _write_through(target: Path, data: bytes) -> None:
+    descriptor = os.open(target, os.O_WRONLY | os.O_NONBLOCK)  # or a pipe without a reader is waited for without end
+    os.set_blocking(descriptor, True)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+
+
+def _replace(target: Path, data: bytes, keep_group: bool) -> None:
     descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     try:
         with os.fdopen(descriptor, "wb") as file:

@@ -1,33 +1,30 @@
-"""The model owner's side: integer weights with their public signature; saving, loading, evaluating."""
+"""The model owner's side: private weights with their public signature; saving, loading, evaluating."""
 
 from __future__ import annotations
 
 import os
-from collections import OrderedDict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from .arguments import check_kind, check_path
-from .circuits.linear import bounds
-from .circuits.linear.integers import IntegerMap, recombine, worst_case
+from .circuits import server_half
+from .circuits.linear.evaluate import MaskingKey
+from .circuits.linear.integers import IntegerMap
 from .circuits.linear.packing import Layout
-from .circuits.linear.server import ZeroPool, evaluate
 from .circuits.linear.weights import EncodedWeights
 from .circuits.linear.wire import Query, Result
-from .errors import MismatchError, ModelFileError, WireError
+from .errors import ModelFileError, WireError
 from .files import write_private
 from .keys.public import PublicKey
-from .signature import Offer, Signature
+from .signature import Signature
+
+if TYPE_CHECKING:
+    from .circuits.linear.server import ServerHalf
 
 FORMAT = "hermetic model 1"
-ENCODED_BYTES = 1 << 30
-"""What a model's weights may take in memory ready for use, in all layouts; more are made anew for every answer."""
-
-_MAX_POOLS = 16
 
 
 class EncryptedModel:
@@ -48,48 +45,39 @@ class EncryptedModel:
     def __init__(self, integers: IntegerMap, signature: Signature) -> None:
         """Check that the bounds of :mod:`hermetic.circuits.linear.bounds` hold for these weights.
 
-
         Raises
         ------
         ModelFileError
             If weights and signature do not fit together, or a bound does not hold.
         """
-        check_kind(integers, IntegerMap, "integers")
         check_kind(signature, Signature, "signature")
-        _check(integers, signature)
-        self._integers = integers
+        self._half: ServerHalf = server_half(signature.circuit.kind)(integers, signature)
         self.signature = signature
         self.spread: float | None = None
-        self._encoded: OrderedDict[Layout, EncodedWeights] = OrderedDict()
-        self._pools: OrderedDict[str, ZeroPool] = OrderedDict()
 
     @property
     def integers(self) -> IntegerMap:
         """The private integer weights and biases."""
-        return self._integers
+        return self._half.integers
 
     @property
     def spread_over_range(self) -> float:
         """The standard deviation of scores of inputs that are uniform in range, of most outputs; where labels are
         chosen by several scores, also that of their differences from the mean: the smaller.
         """
-        one, grid = self._integers, self.signature.grid
-        weights = recombine(one.weights.T, one.limbs, one.limb_bits, one.scale_exponent)
-        reach = weights * (grid.high - grid.low)[:, None]
-        parts = [reach]
-        if self.signature.labels is not None and self.signature.outputs > 1:
-            parts.append(reach - reach.mean(axis=1, keepdims=True))
-        return float(min(np.median(np.sqrt((part**2).sum(axis=0) / 12)) for part in parts))
+        return self._half.spread_over_range
 
-    def evaluate(self, query: Query, public_key: PublicKey | ZeroPool) -> Result:
-        """Answer a query: what the server does. Exact and sanitised, see :mod:`hermetic.circuits.linear.server`.
+    def evaluate(self, query: Query, public_key: PublicKey | MaskingKey, *, threads: int | None = None) -> Result:
+        """Answer a query: what the server does. Exact and sanitised, see :mod:`hermetic.circuits.linear.evaluate`.
 
         Parameters
         ----------
         query
             From :meth:`Client.encrypt` or :meth:`Query.from_bytes`.
         public_key
-            The client's public key, or a :class:`ZeroPool` of it with encryptions of zero made ahead.
+            The client's public key, or what :meth:`masking_key` made of it.
+        threads
+            How many threads may work on a large answer; by default as many as this process has cores.
 
         Raises
         ------
@@ -99,41 +87,31 @@ class EncryptedModel:
         Notes
         -----
         Leaks to the client: the scores of its samples, and each released word carries at most
-        ``bounds.target_bits`` bits about the weights whatever the client sends. Like any prediction service,
-        d + 1 well-chosen samples determine a linear model: limiting the number of queries is the caller's job.
+        ``bounds.target_bits`` bits about the weights whatever the client sends. As with any prediction service,
+        d + 1 well-chosen samples determine a linear model, and lattice reduction needs fewer, as a score holds more
+        bits than a weight: limiting the number of samples, far below d, is the caller's job.
         """
-        check_kind(query, Query, "query")
-        zeros = public_key if isinstance(public_key, ZeroPool) else self.zero_pool(public_key)
-        return evaluate(self._integers, self.signature, self.encoded, query, zeros)
+        return self._half.evaluate(query, public_key, threads)
 
-    def zero_pool(self, public_key: PublicKey) -> ZeroPool:
-        """The pool of encryptions of zero of a public key; the last few keys' pools are kept."""
-        check_kind(public_key, PublicKey, "public_key")
-        if public_key.parameters != self.signature.parameters:
-            raise MismatchError(
-                f"the public key must use the parameters {self.signature.parameters.profile!r}. "
-                f"Got {public_key.parameters.profile!r} instead."
-            )
-        if public_key.id not in self._pools:
-            self._pools[public_key.id] = ZeroPool(public_key)
-            while len(self._pools) > _MAX_POOLS:
-                self._pools.popitem(last=False)
-        self._pools.move_to_end(public_key.id)
-        return self._pools[public_key.id]
+    def prepare(self, samples: int) -> None:
+        """Make the weights ready for batches of that many samples, which the first such query would do otherwise."""
+        self._half.prepare(samples)
+
+    def masking_key(self, public_key: PublicKey) -> MaskingKey:
+        """What masks need of a public key; that of the last few keys is kept."""
+        return self._half.masking_key(public_key)
 
     def encoded(self, layout: Layout) -> EncodedWeights:
-        """The weights in a layout, in :data:`ENCODED_BYTES` of memory at most; the layouts used last are kept."""
-        if layout not in self._encoded:
-            made = EncodedWeights(self._integers.weights, self.signature.parameters, layout, ENCODED_BYTES)
-            used = made.nbytes + sum(one.nbytes for one in self._encoded.values())
-            while self._encoded and used > ENCODED_BYTES:
-                used -= self._encoded.popitem(last=False)[1].nbytes
-            self._encoded[layout] = made
-        self._encoded.move_to_end(layout)
-        return self._encoded[layout]
+        """The weights in a layout, in a limited amount of memory; the layouts used last are kept."""
+        return self._half.encoded(layout)
 
-    def save(self, path: str | os.PathLike[str]) -> None:
+    def save(self, path: str | os.PathLike[str]) -> int:
         """Write a safetensors file with a JSON header, mode 0600, all or nothing. Never a pickle.
+
+        Returns
+        -------
+        int
+            Its bytes.
 
         Raises
         ------
@@ -141,13 +119,12 @@ class EncryptedModel:
             If it cannot be written.
         """
         check_path(path, "path", ModelFileError)
-        one = self._integers
-        tensors = {"weights": np.ascontiguousarray(one.weights), "bias": np.ascontiguousarray(one.bias)}
-        data = save(tensors, metadata={"format": FORMAT, "signature": self.signature.json.decode()})
+        data = save(dict(self._half.tensors()), metadata={"format": FORMAT, "signature": self.signature.json.decode()})
         try:
             write_private(Path(path), data)
         except OSError as error:
             raise ModelFileError(f"{path} cannot be written: {error.strerror}.") from error
+        return len(data)
 
     @staticmethod
     def load(path: str | os.PathLike[str]) -> EncryptedModel:
@@ -168,12 +145,10 @@ class EncryptedModel:
                     raise ModelFileError(
                         f"{path} must be a Hermetic model file ({FORMAT!r}). Its format is {metadata.get('format')!r}."
                     )
-                weights = _integers(file.get_tensor("weights"), np.int16, np.int32, np.int64)
-                bias = _integers(file.get_tensor("bias"), np.int64)
-            signature = Signature.from_json(metadata["signature"].encode())
+                signature = Signature.from_json(metadata["signature"].encode())
+                integers = server_half(signature.circuit.kind).read(file.get_tensor, signature)
         except (SafetensorError, WireError, OSError, KeyError, TypeError) as error:
             raise ModelFileError(f"{path} is not a valid Hermetic model file: {error}") from error
-        integers = IntegerMap(weights, bias, signature.scale_exponent, signature.limbs, signature.limb_bits)
         return EncryptedModel(integers, signature)
 
     def __repr__(self) -> str:
@@ -181,42 +156,3 @@ class EncryptedModel:
         return (
             f"EncryptedModel({one.name!r}, {one.features} features -> {one.outputs} outputs, {one.parameters.profile})"
         )
-
-
-def lambda_bits(integers: IntegerMap, layout: Layout, flood: int) -> float:
-    """The flooding, in bits, of the answers of a layout: that of its result polynomial with the largest weights."""
-    norms = integers.norms
-    groups = [sum(norms[i : i + layout.outputs]) for i in range(0, len(norms), layout.outputs)]
-    return bounds.flooding_lambda(flood, max(groups))
-
-
-def _check(integers: IntegerMap, signature: Signature) -> None:
-    shape = (signature.integer_outputs, signature.features)
-    if integers.weights.shape != shape or integers.bias.shape != shape[:1]:
-        raise ModelFileError(
-            f"weights must have shape {shape} and bias {shape[:1]}. Got {integers.weights.shape} and "
-            f"{integers.bias.shape} instead."
-        )
-    limit = 1 << (signature.result_bits - 1)
-    if worst_case(integers.weights, integers.bias, signature.grid) >= limit:
-        raise ModelFileError(f"results must stay below {limit}: these weights exceed it for some input in range.")
-    for offer in signature.offers:
-        _check_offer(integers, signature, offer)
-
-
-def _check_offer(integers: IntegerMap, signature: Signature, offer: Offer) -> None:
-    parameters, flood = signature.parameters, signature.flood_bits
-    if not bounds.layout_allowed(parameters, offer.layout, signature.features, flood):
-        raise ModelFileError(f"{offer.layout} releases too many words of one polynomial.")
-    found = lambda_bits(integers, offer.layout, flood)
-    if found < offer.lambda_bits or found < bounds.MIN_LAMBDA_BITS:
-        raise ModelFileError(
-            f"answers in {offer.layout} must be flooded by {max(offer.lambda_bits, bounds.MIN_LAMBDA_BITS)} bits. "
-            f"These weights leave {found:.1f}."
-        )
-
-
-def _integers(tensor: Any, *types: type) -> Any:
-    if tensor.dtype not in types:
-        raise TypeError(f"tensors must be {' or '.join(one.__name__ for one in types)}. Got {tensor.dtype} instead.")
-    return tensor

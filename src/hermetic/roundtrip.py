@@ -15,8 +15,9 @@ from typing import TypeVar
 import numpy.typing as npt
 
 from .arrays import Reals
+from .circuits.linear.client import Progress
 from .circuits.linear.wire import Query, Result
-from .client import Client, Progress
+from .client import Client
 from .keys.public import PublicKey
 from .model import EncryptedModel
 
@@ -44,16 +45,16 @@ class Service:
 
     def __init__(self, model: EncryptedModel, public_key: bytes) -> None:
         self._model = model
-        self._zeros = model.zero_pool(PublicKey.from_bytes(public_key))
+        self._key = model.masking_key(PublicKey.from_bytes(public_key))
 
     def prepare(self, samples: int) -> None:
         """Encode the weights for batches of that many samples, which the first such query would do otherwise."""
-        self._model.encoded(self._model.signature.layout_for(samples))
+        self._model.prepare(samples)
 
     def answer(self, request: bytes) -> bytes:
         """The bytes of the result for the bytes of a query. Raises as :meth:`Query.from_bytes`."""
         query = Query.from_bytes(request, self._model.signature)
-        return self._model.evaluate(query, self._zeros).to_bytes()
+        return self._model.evaluate(query, self._key).to_bytes()
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,7 +17,7 @@ BROWSER = Path(__file__).parents[2] / "browser"
 TOOLS = BROWSER / "node_modules" / ".bin"
 NODE = ("node", "--experimental-transform-types", "--no-warnings", "--test", "--test-reporter=spec")
 SUITES = sorted((BROWSER / "test").glob("*.test.ts"))
-TIMEOUT = 900
+TIMEOUT = 3600
 
 
 def run(*command: str) -> None:

@@ -17,13 +17,14 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from hermetic import CompileError
+from hermetic.circuits.linear.public import MAX_FEATURES, MAX_OUTPUTS
 from hermetic.compiler.linear import LinearMap, affine
 from hermetic.compiler.sklearn import read_estimator
 from hermetic.compiler.stacked import stacked
-from hermetic.signature import MAX_FEATURES, MAX_OUTPUTS
+from hermetic.head import Head
 
 WEIGHTS, BIAS = np.array([[1.0, -2, 0.5], [0, 3, -1]]), np.array([0.25, -4])
-HEAD = {"link": "logistic", "labels": np.array([0, 1]), "squeeze": True, "feature_names": ("a", "b", "c")}
+HEAD = Head("decision_function", "logistic", np.array([0, 1]), squeeze=True)
 
 
 def scaled(scale: Any, shift: Any) -> LinearMap:
@@ -37,7 +38,7 @@ def vectors(*shape: int) -> Any:
 @given(vectors(2, 3), vectors(2), vectors(2, 3), vectors(2, 3), vectors(3))
 def test_steps_before_a_map_become_part_of_it(w: Any, b: Any, scales: Any, shifts: Any, x: Any) -> None:
     """Two steps: x -> first -> second -> map. Rounding stays within the terms that were folded."""
-    one = LinearMap(w, b, "predict").after(scaled(scales[1], shifts[1])).after(scaled(scales[0], shifts[0]))
+    one = LinearMap(w, b, Head("predict")).after(scaled(scales[1], shifts[1])).after(scaled(scales[0], shifts[0]))
     exact = np.vectorize(Fraction, otypes=[object])
     stepped = exact(x)
     for scale, shift in zip(scales, shifts, strict=True):
@@ -49,16 +50,16 @@ def test_steps_before_a_map_become_part_of_it(w: Any, b: Any, scales: Any, shift
 
 
 def test_what_was_folded_adds_up() -> None:
-    one = LinearMap(WEIGHTS, BIAS, "predict").after(scaled([2.0, 1, 1], [1.0, -1, 0]))
+    one = LinearMap(WEIGHTS, BIAS, Head("predict")).after(scaled([2.0, 1, 1], [1.0, -1, 0]))
     assert one.folded.tolist() == [3, 3]
     two = one.after(scaled(np.ones(3), [-1.0, 0, 10]))
     assert two.folded.tolist() == [3 + 2 + 5, 3 + 10]
 
 
 def test_the_head_stays_when_steps_are_folded() -> None:
-    one = LinearMap(WEIGHTS, BIAS, "decision_function", **HEAD).after(scaled(np.ones(3), np.ones(3)))
-    assert one.method == "decision_function"
-    assert {name: getattr(one, name) for name in HEAD} == {**HEAD, "feature_names": None}
+    one = LinearMap(WEIGHTS, BIAS, HEAD, feature_names=("a", "b", "c")).after(scaled(np.ones(3), np.ones(3)))
+    assert one.head is HEAD
+    assert one.feature_names is None
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
@@ -66,18 +67,18 @@ def test_values_must_be_finite(value: float) -> None:
     broken = WEIGHTS.copy()
     broken[1, 2] = value
     with pytest.raises(CompileError, match=r"coefficients must be finite\. 1 of them"):
-        LinearMap(broken, BIAS, "predict")
+        LinearMap(broken, BIAS, Head("predict"))
     with pytest.raises(CompileError, match=r"intercepts must be finite\. 1 of them"):
-        LinearMap(WEIGHTS, np.array([0, value]), "predict")
+        LinearMap(WEIGHTS, np.array([0, value]), Head("predict"))
     with pytest.raises(
         CompileError, match=r"coefficients must be finite\. 1 of them .* steps before the model included"
     ):
-        LinearMap(WEIGHTS, BIAS, "predict").after(scaled([1, 1, value], np.zeros(3)))
+        LinearMap(WEIGHTS, BIAS, Head("predict")).after(scaled([1, 1, value], np.zeros(3)))
 
 
 def test_overflow_in_folding_is_not_finite() -> None:
     with pytest.raises(CompileError, match="must be finite"):
-        LinearMap(WEIGHTS * 1e200, BIAS, "predict").after(scaled(np.full(3, 1e200), np.zeros(3)))
+        LinearMap(WEIGHTS * 1e200, BIAS, Head("predict")).after(scaled(np.full(3, 1e200), np.zeros(3)))
 
 
 @pytest.mark.parametrize(
@@ -92,18 +93,18 @@ def test_overflow_in_folding_is_not_finite() -> None:
 )
 def test_shapes_must_fit(weights: np.ndarray, bias: np.ndarray, words: str) -> None:
     with pytest.raises(CompileError, match=words):
-        LinearMap(weights, bias, "predict")
+        LinearMap(weights, bias, Head("predict"))
 
 
 def test_a_step_must_give_what_the_model_takes() -> None:
     with pytest.raises(CompileError, match=r"must give the 3 features that the next one takes\. Got one of 2 instead"):
-        LinearMap(WEIGHTS, BIAS, "predict").after(scaled(np.ones(2), np.ones(2)))
+        LinearMap(WEIGHTS, BIAS, Head("predict")).after(scaled(np.ones(2), np.ones(2)))
 
 
 def test_terms_that_cancel_are_counted() -> None:
     """x + 1 - x: the weight is 0, the rounding is that of both terms."""
     twice = affine(np.array([[1.0], [1.0]]), np.array([1.0, 0]))
-    one = LinearMap(np.array([[1.0, -1]]), np.zeros(1), "predict").after(twice)
+    one = LinearMap(np.array([[1.0, -1]]), np.zeros(1), Head("predict")).after(twice)
     assert one.weights.tolist() == [[0]]
     assert one.bias.tolist() == [1]
     # Two terms, and twice as many roundings as a model of one feature has.
@@ -112,8 +113,8 @@ def test_terms_that_cancel_are_counted() -> None:
 
 
 def test_maps_of_the_same_inputs_are_stacked() -> None:
-    first = LinearMap(WEIGHTS, BIAS, "predict").after(scaled(np.ones(3), np.ones(3)))
-    both = stacked([first, LinearMap(WEIGHTS, BIAS, "predict")])
+    first = LinearMap(WEIGHTS, BIAS, Head("predict")).after(scaled(np.ones(3), np.ones(3)))
+    both = stacked([first, LinearMap(WEIGHTS, BIAS, Head("predict"))])
     assert both.weights.tolist() == [*WEIGHTS.tolist(), *WEIGHTS.tolist()]
     assert both.folded.tolist() == [3.5, 4, 0, 0]
 
@@ -121,7 +122,7 @@ def test_maps_of_the_same_inputs_are_stacked() -> None:
 @pytest.mark.parametrize("form", [sparse.csr_array, np.asarray])
 def test_a_step_may_be_sparse(form: Any) -> None:
     step = affine(form(np.diag([1.0, 0, 2])), np.ones(3))
-    one = LinearMap(WEIGHTS, BIAS, "predict").after(step)
+    one = LinearMap(WEIGHTS, BIAS, Head("predict")).after(step)
     assert one.weights.tolist() == (WEIGHTS * [1, 0, 2]).tolist()
     assert isinstance(step.dense().weights, np.ndarray)
     with pytest.raises(CompileError, match="coefficients must be finite"):

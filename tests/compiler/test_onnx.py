@@ -36,7 +36,6 @@ from sklearn.svm import LinearSVC, LinearSVR
 
 import hermetic
 from hermetic.compiler.onnx import RULES, read_onnx
-from hermetic.links import probabilities
 from known_weights import answered, client_of
 
 Array = npt.NDArray[Any]
@@ -360,11 +359,11 @@ def test_a_graph_is_read_as_what_onnx_runtime_computes(name: str) -> None:
     X = np.random.default_rng(0).normal(size=(7, linear.inputs)) * 3
     scores = X @ linear.weights.T + linear.bias
     (given,) = asked(one, X)
-    if linear.link is not None:
-        scores = probabilities(linear.link, scores if linear.link == "softmax" else scores[:, 0], len(linear.labels))
+    if linear.head.link is not None:
+        scores = linear.head.probabilities(scores if linear.head.link == "softmax" else scores[:, 0])
         scores = np.log(scores) if "logarithm" in name else scores[:, -given.shape[1] :]
     assert np.allclose(given.reshape(scores.shape), scores, rtol=0, atol=2e-5)
-    assert linear.squeeze == (given.ndim == 1 or name == "sigmoid")
+    assert linear.head.squeeze == (given.ndim == 1 or name == "sigmoid")
 
 
 @pytest.mark.parametrize("name", BY_HAND)

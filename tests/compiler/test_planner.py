@@ -21,6 +21,7 @@ from hermetic.circuits.linear.integers import IntegerMap, guaranteed_error
 from hermetic.compiler import planner
 from hermetic.compiler.inputs import InputRange, input_range
 from hermetic.compiler.linear import LinearMap
+from hermetic.head import Head
 from hermetic.inputs.grid import Grid
 from hermetic.rlwe.parameters import FAST, MAX_ERROR, PRECISE, PROFILES, Parameters
 from known_weights import answered, client_of, compiled, regression
@@ -79,7 +80,7 @@ def test_the_error_is_a_true_and_a_tight_bound(parameters: Parameters, limbs: in
 def as_map(**inputs: Any) -> tuple[LinearMap, InputRange]:
     """WEIGHTS and BIAS, and the range of the inputs, as the planner takes them."""
     step = inputs.get("input_step")
-    return LinearMap(WEIGHTS, BIAS, "predict"), input_range(WEIGHTS.shape[1], None, inputs["input_range"], step)
+    return LinearMap(WEIGHTS, BIAS, Head("predict")), input_range(WEIGHTS.shape[1], None, inputs["input_range"], step)
 
 
 @pytest.mark.parametrize("profile", [None, "fast", "precise"])
@@ -93,10 +94,10 @@ def test_every_tolerance_is_met_with_the_least_that_meets_it(profile: str | None
     assert profile in (None, one.parameters.profile)
     assert one.lambda_bits >= planner.DEFAULT_LAMBDA[one.parameters.profile]
     assert exact_error(estimator.coef_[None], [estimator.intercept_], model.integers, one.grid) <= one.error
-    linear = LinearMap(estimator.coef_[None], np.array([estimator.intercept_]), "predict")
+    linear = LinearMap(estimator.coef_[None], np.array([estimator.intercept_]), Head("predict"))
     inputs = InputRange(one.grid.lower, one.grid.upper, None)
-    fewer = planner._at(linear, inputs, one.parameters, one.result_bits - 1, one.limbs)
-    if one.result_bits > planner._RESULT_BITS[0]:
+    fewer = planner._at(linear, inputs, one.parameters, one.circuit.result_bits - 1, one.circuit.limbs)
+    if one.circuit.result_bits > planner._RESULT_BITS[0]:
         assert fewer is None or fewer.error > tolerance
 
 
@@ -106,9 +107,9 @@ def test_a_loose_tolerance_buys_flooding_and_a_tight_one_costs_limbs_or_primes()
     loose = hermetic.compile(estimator, X, tolerance=1000 * default.error).signature
     tight = hermetic.compile(estimator, X, tolerance=default.error / 100).signature
     assert loose.parameters.profile == default.parameters.profile == "fast"
-    assert loose.result_bits <= default.result_bits - 8
+    assert loose.circuit.result_bits <= default.circuit.result_bits - 8
     assert loose.lambda_bits >= default.lambda_bits + 16
-    assert (tight.parameters.profile, tight.limbs) != ("fast", 1)
+    assert (tight.parameters.profile, tight.circuit.limbs) != ("fast", 1)
     assert tight.error <= default.error / 100
 
 
@@ -129,7 +130,7 @@ def test_the_resolution_of_real_inputs_balances_the_errors(
     features: int, result_bits: int, limbs: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No other resolution, and the search tries them all, has less than half the error."""
-    linear = LinearMap(*normal(2, features), "predict")
+    linear = LinearMap(*normal(2, features), Head("predict"))
     inputs = InputRange(np.full(features, -1.0), np.full(features, 2.0), None)
     parameters = FAST if result_bits < 38 else PRECISE
     chosen = planner._at(linear, inputs, parameters, result_bits, limbs)
@@ -264,7 +265,7 @@ def test_the_number_of_result_bits_is_the_largest_that_is_flooded_enough() -> No
     """The search by guesses finds what trying all finds."""
     for features, outputs, inputs in ((2, 1, REAL), (12, 3, PIXELS)):
         weights, bias = normal(outputs, features)
-        linear = LinearMap(weights, bias, "predict")
+        linear = LinearMap(weights, bias, Head("predict"))
         lower, upper = (np.full(features, float(end)) for end in inputs["input_range"])
         step = None if inputs is REAL else np.full(features, 1 / 255)
         for parameters in (FAST, PRECISE):
@@ -326,8 +327,8 @@ def test_limbs_hold_intercepts_of_more_bits_than_an_integer() -> None:
     """The bias of all limbs together has more than 64 bits; each limb of it fits."""
     model = compiled(WEIGHTS, BIAS * 1e3, profile="precise", tolerance=2e-9, **REAL)
     one = model.signature
-    assert one.limbs > 1
-    assert one.scale_exponent + math.log2(np.abs(BIAS).max() * 1e3) > 64
+    assert one.circuit.limbs > 1
+    assert one.circuit.scale_exponent + math.log2(np.abs(BIAS).max() * 1e3) > 64
     assert exact_error(WEIGHTS, BIAS * 1e3, model.integers, one.grid) <= one.error
 
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-LONGEST_INSTALL = 300
+LONGEST_INSTALL = 1200
 NOT_NEEDED = ("site-packages", "test", "idlelib", "config-*", "*.a")
 PLACES = ("/opt/hermetic", "/srv/hermetic", "/var/lib/hermetic", "/run/secrets")
 USER = 10001

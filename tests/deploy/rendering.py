@@ -24,7 +24,7 @@ REGISTRY = "example.azurecr.io"
 def build_wheel(folder: Path) -> Path:
     """Hermetic's wheel, as a user builds it. The build backend is this environment's: nothing is downloaded."""
     command = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(folder)]
-    subprocess.run([*command, str(ROOT)], check=True, capture_output=True, timeout=120)
+    subprocess.run([*command, str(ROOT)], check=True, capture_output=True, timeout=480)
     (wheel,) = folder.glob("hermetic-*.whl")
     return wheel
 
@@ -46,13 +46,13 @@ def document(file: Path) -> Any:
 
 def checked(*command: str | Path) -> str:
     """What a validator prints; AssertionError with its reasons if it does not accept the files."""
-    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False, timeout=480)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
 
 def refused(*command: str | Path) -> bool:
-    return subprocess.run(list(map(str, command)), capture_output=True, check=False, timeout=120).returncode != 0
+    return subprocess.run(list(map(str, command)), capture_output=True, check=False, timeout=480).returncode != 0
 
 
 def check_manifests(*files: Path) -> None:

@@ -17,7 +17,7 @@ def deploy(material: Path, *options: str, **variables: str) -> subprocess.Comple
     command = [HERMETIC, "deploy", "digits.hermetic", "--wheel", str(wheel), "--tokens", "tokens", *options]
     environment = {**os.environ, "NO_COLOR": "1", "COLUMNS": "200", **variables}
     return subprocess.run(
-        command, cwd=material, env=environment, capture_output=True, text=True, check=False, timeout=60
+        command, cwd=material, env=environment, capture_output=True, text=True, check=False, timeout=240
     )
 
 

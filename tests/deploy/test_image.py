@@ -28,7 +28,7 @@ from hermetic.deploy import Description
 from hermetic.errors import AuthenticationError, SettingsError
 from serve.stores import free_port
 
-LONGEST_START = 60
+LONGEST_START = 240
 PIN = re.compile(r"^([a-z0-9-]+)==\S+.*?(?=^\S|\Z)", re.MULTILINE | re.DOTALL)
 
 
@@ -59,7 +59,7 @@ def running(image: Built, folder: Path) -> Iterator[int]:
         yield port
     finally:
         process.terminate()
-        _, log = process.communicate(timeout=90)
+        _, log = process.communicate(timeout=LONGEST_START)
     assert process.returncode == 0, log
     assert any(json.loads(line).get("event") == "listening" for line in log.splitlines())
 
@@ -99,7 +99,7 @@ def assert_right(remote: RemoteModel) -> None:
 
 def is_healthy(image: Built, environment: dict[str, str]) -> bool:
     check = image.start(image.healthcheck, environment)
-    return check.wait(timeout=30) == 0
+    return check.wait(timeout=LONGEST_START) == 0
 
 
 def wait_until_healthy(image: Built, environment: dict[str, str], process: subprocess.Popen[str]) -> None:

@@ -19,7 +19,7 @@ from live import serving_script
 from serve.stores import free_port
 
 BIN = Path(__file__).parent / "azureml" / ".venv" / "bin"
-LONGEST_START = 90
+LONGEST_START = 360
 
 Host = Callable[[Path, Path, Mapping[str, str]], AbstractContextManager[str]]
 """(script, model directory, environment variables) -> the URL of the running host."""

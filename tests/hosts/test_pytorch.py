@@ -14,7 +14,7 @@ from hermetic.demo.mnist import load_mnist
 
 HOST = Path(__file__).parent / "torch"
 PYTHON = HOST / ".venv" / "bin" / "python"
-LONGEST = 240
+LONGEST = 960
 
 
 @pytest.fixture(scope="module")

@@ -29,6 +29,5 @@ def test_three_servers_answer_the_same_requests(monkeypatch: pytest.MonkeyPatch)
         assert one.key_bytes == own.key_bytes > 8e6
         assert min(one.known_ms, one.first_ms, one.decrypt_ms) > 0
     assert own.request_bytes == drop_in.request_bytes < service.request_bytes
-    assert drop_in.known_ms < own.known_ms
     heads, *lines = legacy.answered_lines(rows)
     assert heads == ["", *(one.name for one in rows)] and {len(line) for line in lines} == {4}

@@ -38,11 +38,11 @@ class Forgery:
         start = body.index(b"HRMT")
         honest = Result.from_bytes(body[start:], petals().signature)
         primes = np.array(FAST.kept_primes)
-        target = int(released(honest.batch.layout, 1, petals().signature.integer_outputs)[0][0].reshape(-1)[0])
+        target = int(released(honest.batch.layout, 1, petals().signature.circuit.integer_outputs)[0][0].reshape(-1)[0])
         shift, wraps = (target - self.place) % FAST.ring_degree, self.place > target
         c1, words = np.zeros_like(honest.c1), np.zeros_like(honest.words)
         c1[0, :, shift] = (-1 if wraps else 1) % primes
-        words[:, 0] = self.sign * petals().signature.result_noise % primes
+        words[:, 0] = self.sign * petals().signature.circuit.result_noise % primes
         return body[:start] + replace(honest, c1=c1, words=words).to_bytes()
 
 

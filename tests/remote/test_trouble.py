@@ -108,11 +108,10 @@ def test_a_quota_that_is_used_up_is_not_waited_for(tmp_path: Path) -> None:
     with running(tmp_path, {"petals": petals().model}, quota="4100/day") as service:
         remote = hermetic.connect(URL, model="petals", transport=service.transport)
         remote.predict(petals().X[:150])
-        started = time.monotonic()
         with pytest.raises(BusyError, match="429") as refused:
             for _ in range(50):
                 remote.predict(petals().X[:150])
-        assert time.monotonic() - started < 30
+        assert [one.status for one in service.front.seen].count(429) == 1, "it was not asked again"
         assert refused.value.retry_after is not None
         assert refused.value.retry_after > 30
 
@@ -173,7 +172,7 @@ def replace_model(service: InProcess, model: EncryptedModel) -> None:
 
     async def noticed() -> None:
         app: Any = service.front.app
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(240):
             while app._house.service.model("digits", None).digest != model.signature.digest.hex():
                 await asyncio.sleep(0.02)
 
@@ -269,7 +268,7 @@ def test_the_twin_sees_changes_too(changing: InProcess) -> None:
 def test_versions(tmp_path: Path) -> None:
     with running(tmp_path, {"digits": digits().model}) as service:
         service.publish("digits", smaller(20), version=2)
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 240
         while hermetic.connect(URL, model="digits", transport=service.transport).n_features_in_ != 20:
             assert time.monotonic() < deadline
         old = hermetic.connect(URL, model="digits", version=1, transport=service.transport)

@@ -11,7 +11,7 @@ import reference
 from hermetic.arrays import Residues
 from hermetic.rlwe import modular
 from hermetic.rlwe.parameters import FAST, MAX_ERROR, PRECISE, PROFILES, Parameters
-from hermetic.rlwe.ring import Ring, RingSecretKey, ZeroEncryptor
+from hermetic.rlwe.ring import Ring, RingSecretKey
 from hermetic.rlwe.seeds import PUBLIC_KEY_DOMAIN, QUERY_DOMAIN, expand
 
 SEED = bytes(range(32))
@@ -207,32 +207,3 @@ def test_public_keys_have_seals_error_and_the_given_a(parameters: Parameters) ->
 def test_public_keys_are_fresh_under_the_same_a(parameters: Parameters) -> None:
     first, second = public_key(parameters), public_key(parameters)
     assert np.mean(first[0] == second[0]) < 0.01
-
-
-@both_profiles
-def test_public_encryptions_of_zero_stay_within_the_noise_bound(parameters: Parameters) -> None:
-    """Noise of fresh encryptions under several keys; it is there, and never exceeds the worst case."""
-    noise = []
-    for index in range(4):
-        encryptor = ZeroEncryptor(Ring.of(parameters), *public_key(parameters, index))
-        noise += [phase(parameters, *encryptor.sample()) for _ in range(10)]
-    largest = np.abs(np.array(noise)).max()
-    assert 0 < largest <= parameters.zero_encryption_noise
-
-
-@both_profiles
-def test_public_encryptions_of_zero_are_fresh(parameters: Parameters) -> None:
-    encryptor = ZeroEncryptor(Ring.of(parameters), *public_key(parameters))
-    first, second = encryptor.sample(), encryptor.sample()
-    assert np.mean(first == second) < 0.01
-    assert (first < np.array(parameters.data_primes)[:, None]).all()
-
-
-@both_profiles
-def test_the_key_that_encrypts_is_the_given_one(parameters: Parameters) -> None:
-    """Another b, with the same a, encrypts under another secret: the phase is no longer small."""
-    b, a = public_key(parameters)
-    stranger = RingSecretKey(Ring.of(parameters)).public_key(a)
-    for key, small in ((b, True), (stranger, False)):
-        noise = phase(parameters, *ZeroEncryptor(Ring.of(parameters), key, a).sample())
-        assert (np.abs(noise).max() <= parameters.zero_encryption_noise) == small

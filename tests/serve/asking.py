@@ -51,7 +51,7 @@ def metric(url: str, name: str, token: str | None = None) -> float:
     return float(next(line for line in lines if line.startswith(f"{name} ")).split()[1])
 
 
-def until(condition: Callable[[], Any], seconds: float = 60, pause: float = 0.02) -> None:
+def until(condition: Callable[[], Any], seconds: float = 240, pause: float = 0.02) -> None:
     """Wait for something that comes about by itself."""
     deadline = time.monotonic() + seconds
     while not condition():

@@ -23,7 +23,7 @@ CHECKSUM_BYTES = 32
 BODY_START = 32
 BATCH_END = BODY_START + 115
 PIPELINED = 16
-PATIENCE = 60
+PATIENCE = 240
 
 
 @dataclass(frozen=True)
@@ -203,7 +203,7 @@ def wrong_kind(source: random.Random, material: Material) -> Attack:
 
 @_attack(100)
 def random_query(source: random.Random, material: Material) -> Attack:
-    return _infer("random query", material, source.randbytes(len(material.query)), 409)
+    return _infer("random query", material, source.randbytes(len(material.query)), 422)
 
 
 @_attack(50)
@@ -317,6 +317,28 @@ def deep_json(source: random.Random, material: Material) -> Attack:
     """As deep as the largest body may be, and as long."""
     text = source.choice((b"[" * (2 << 20), b"[" * (3 << 20), b'{"inputs":[{"data":[' + b"1," * (1 << 19)))
     return _infer_json("deep JSON", material, text, 413, 422)
+
+
+@_attack(20)
+def json_bomb(source: random.Random, material: Material) -> Attack:
+    """A quarter of a million bytes that would become many times as many."""
+    unit = source.choice((b"[],", b"{},", b'"",', b"1e9,", b"[[", b'{"data":', b'"a":0,', b"true,", b"[7,7],", b'\\"'))
+    start, end = source.choice(((b'{"data":[', b"0]}"), (b'{"inputs":[{"data":[', b"0]}]}"), (b"{", b"}"), (b"", b"")))
+    body = start + unit * ((256 << 10) // len(unit)) + end
+    return Attack("JSON bomb", http("POST", source.choice((material.infer, "/score")), body), frozenset({422}))
+
+
+@_attack(100)
+def cross_site(source: random.Random, material: Material) -> Attack:
+    """What a page of another origin may have a browser send."""
+    lines = source.choice(({"Origin": "https://evil.example"}, {"Origin": "null"}, {"Sec_Fetch_Site": "cross-site"}))
+    body, headers = binary_request(material.query)
+    whole = source.choice(
+        (http("POST", material.infer, body, **headers, **lines), http("POST", "/score", b"{}", **lines),
+         http("PUT", f"/keys/{material.key_id}", material.key, **lines),
+         http("DELETE", f"/keys/{material.key_id}", None, **lines))
+    )  # fmt: skip
+    return Attack("cross-site", whole, frozenset({403}))
 
 
 @_attack(20)

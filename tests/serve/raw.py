@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import select
 import socket
 import ssl
 from dataclasses import dataclass
@@ -24,8 +26,10 @@ class RawAnswer:
 class Raw:
     """A TCP connection to a service on this machine."""
 
-    def __init__(self, port: int, tls: ssl.SSLContext | None = None, timeout: float = 30):
-        connection = socket.create_connection(("127.0.0.1", port), timeout=timeout)
+    def __init__(
+        self, port: int, tls: ssl.SSLContext | None = None, timeout: float = 120, *, source: str = "127.0.0.1"
+    ):
+        connection = socket.create_connection(("127.0.0.1", port), timeout=timeout, source_address=(source, 0))
         self.socket = tls.wrap_socket(connection, server_hostname="localhost") if tls else connection
         self._rest = b""
 
@@ -42,6 +46,14 @@ class Raw:
         """The request line and headers."""
         lines = "".join(f"{name}: {value}\r\n" for name, value in {"Host": "localhost", **(headers or {})}.items())
         self.send(f"{method} {path} HTTP/1.1\r\n{lines}\r\n".encode())
+
+    def trickle(self, piece: bytes) -> None:
+        """Send a piece five times a second, until the service answers or closes the connection."""
+        with contextlib.suppress(OSError):
+            for _ in range(600):
+                if select.select([self.socket], [], [], 0.2)[0]:
+                    return
+                self.send(piece)
 
     def read_answer(self) -> RawAnswer:
         """The next answer. Raises ConnectionError if the service closes before it is whole."""

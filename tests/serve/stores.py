@@ -107,7 +107,7 @@ def free_port() -> int:
         return port
 
 
-def wait_for(port: int, seconds: float = 60) -> None:
+def wait_for(port: int, seconds: float = 240) -> None:
     """Return when something listens on the port."""
     deadline = time.monotonic() + seconds
     while True:

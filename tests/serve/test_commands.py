@@ -7,12 +7,11 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import httpx
 import pytest
-from asking import Caller
+from asking import Caller, until
 
 from fitted import petals
 from hermetic.serve.access import Gatekeeper
@@ -66,11 +65,45 @@ class TestKeys:
         done = run("keys", "delete", ids[0], "--tenant", "acme", "--store", store, status=1)
         assert "There is no" in done.stderr
 
+    def test_a_key_is_one_line_on_the_narrowest_terminal(self, store: str) -> None:
+        ids = fill(store, "t" * 63, 3)
+        command = [HERMETIC, "keys", "list", "--store", store]
+        for columns in ("20", "80"):
+            text = subprocess.check_output(command, text=True, env={**os.environ, "COLUMNS": columns})
+            assert [line.split()[1] for line in text.splitlines()] == ["key", *ids]
+
+    def test_delete_by_the_first_characters(self, store: str) -> None:
+        ids = fill(store, "acme", 3)
+        fill(store, "other", 3)
+        run("keys", "delete", ids[0][:8], ids[1][:20].upper(), "--tenant", "acme", "--store", store)
+        listed = json.loads(run("keys", "list", "--store", store, "--json").stdout)
+        assert [one["key_id"] for one in listed if one["tenant"] == "acme"] == [ids[2]]
+        assert [one["key_id"] for one in listed if one["tenant"] == "other"] == ids
+
+    def test_delete_nothing_unless_every_name_fits_one_key(self, store: str) -> None:
+        keys = KeyStore(open_store(store))
+        alike = ["ab" * 10 + end * 44 for end in "01"]
+        for key_id in alike:
+            keys.create("acme", key_id, bytes(10))
+        ids = fill(store, "other", 2)
+        for name, message in {
+            "ab" * 10: "must name one key",
+            alike[0][:7]: "must name one key",
+            "": "must name one key",
+            ids[1]: "It belongs to other: pass --tenant",
+            "f" * 64: "There is no",
+            "*" * 8: "There is no",
+        }.items():
+            done = run("keys", "delete", alike[0], name, "--tenant", "acme", "--store", store, status=1)
+            assert message in done.stderr
+        assert sorted(one.key_id for one in keys.list("acme")) == alike
+
     def test_delete_what_expired(self, store: str, tmp_path: Path) -> None:
         fill(store, "acme", 2)
         settings = tmp_path / "hermetic.toml"
-        settings.write_text(f"store = '{store}'\nkey_days = 0.00001\n")
-        time.sleep(1)
+        settings.write_text(f"store = '{store}'\nkey_days = 1\n")
+        for file in (one for one in Path(store).rglob("*") if one.is_file()):
+            os.utime(file, (0, file.stat().st_mtime - 86400))
         assert run("keys", "delete", "--expired", "--config", str(settings)).stdout == "2 keys deleted\n"
         assert json.loads(run("keys", "list", "--config", str(settings), "--json").stdout) == []
 
@@ -91,8 +124,7 @@ class TestKeys:
             caller.put_key()
             assert caller.works()
             run("keys", "delete", caller.key_id, "--store", store)
-            time.sleep(0.3)
-            assert caller.infer(caller.query()).status_code == 424
+            until(lambda: caller.infer(caller.query()).status_code == 424)
 
 
 class TestToken:

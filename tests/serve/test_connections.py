@@ -6,13 +6,14 @@ import contextlib
 import ssl
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
 import psutil
 import pytest
 import trustme
-from asking import Caller, binary_request, metric
+from asking import Caller, binary_request, metric, until
 from raw import Raw
 
 import hermetic
@@ -20,6 +21,21 @@ from fitted import digits, petals
 from live import Live, serving
 
 HEALTH = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+PATIENCE = 120
+"""Seconds that a test waits for what must happen by itself. The service's own time-outs are far shorter."""
+
+
+def hangs_up(raw: Raw, piece: bytes, pause: float = 0.1, most: int = 1000) -> bool:
+    """Whether the service ends a connection on which one piece comes after the other, and would for so long."""
+    for _ in range(most):
+        try:
+            raw.send(piece)
+        except TimeoutError:  # what was sent before is not read
+            continue
+        except OSError:
+            return True
+        time.sleep(pause)
+    return False
 
 
 @pytest.fixture(scope="module")
@@ -50,76 +66,50 @@ class TestSlow:
     """Slow-loris, in every part of a request."""
 
     def test_a_connection_that_says_nothing_is_closed(self, strict: Live) -> None:
-        with Raw(strict.port, timeout=10) as raw:
-            started = time.monotonic()
+        with Raw(strict.port, timeout=PATIENCE) as raw:
             assert raw.is_closed()
-            assert time.monotonic() - started < 5
 
     def test_headers_that_never_end_are_refused(self, strict: Live) -> None:
-        with Raw(strict.port, timeout=10) as raw:
+        with Raw(strict.port, timeout=PATIENCE) as raw:
             raw.send(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n")
-            started = time.monotonic()
-            with contextlib.suppress(OSError):
-                while time.monotonic() - started < 5:
-                    raw.send(b"X-Slow: 1\r\n")
-                    time.sleep(0.2)
+            assert hangs_up(raw, b"X: 1\r\n", pause=0.2)
             answer = raw.read_answer()
             assert (answer.status, answer.json()["code"]) == (408, "too_slow")
 
     def test_empty_lines_do_not_keep_a_connection_open(self, strict: Live) -> None:
-        with Raw(strict.port, timeout=10) as raw:
-            started = time.monotonic()
-            with pytest.raises(OSError):
-                while time.monotonic() - started < 8:
-                    raw.send(b"\r\n")
-                    time.sleep(0.2)
-            assert time.monotonic() - started < 6
+        with Raw(strict.port, timeout=PATIENCE) as raw:
+            assert hangs_up(raw, b"\r\n")
 
     def test_a_body_that_trickles_is_refused(self, strict: Live, caller: Caller) -> None:
         body, headers = binary_request(caller.query().to_bytes())
-        with Raw(strict.port, timeout=10) as raw:
+        with Raw(strict.port, timeout=PATIENCE) as raw:
             raw.send_head("POST", "/v2/models/digits/infer", {**headers, "Content-Length": str(len(body))})
-            started = time.monotonic()
-            with contextlib.suppress(OSError):
-                for byte in body[:40]:
-                    raw.send(bytes([byte]))
-                    time.sleep(0.1)
+            assert hangs_up(raw, b"x")
             answer = raw.read_answer()
             assert (answer.status, answer.json()["code"]) == (408, "too_slow")
-            assert time.monotonic() - started < 6
 
     def test_an_idle_connection_is_closed(self, strict: Live) -> None:
-        with Raw(strict.port, timeout=10) as raw:
+        with Raw(strict.port, timeout=PATIENCE) as raw:
             raw.send_head("GET", "/healthz")
             assert raw.read_answer().status == 200
-            started = time.monotonic()
             assert raw.is_closed()
-            assert 1 < time.monotonic() - started < 6
 
     def test_who_does_not_read_the_answer_is_dropped(self, strict: Live, caller: Caller) -> None:
-        """Answers fill the kernel's buffers, then wait in the service, so long and no longer."""
+        """Answers fill the kernel's buffers, then wait in the service, and not for ever."""
         page = Path(hermetic.__file__).parent / "serve" / "assets" / "page"
         (largest,) = page.glob("*.wasm")
-        with Raw(strict.port, timeout=30) as raw:
+        with Raw(strict.port, timeout=PATIENCE) as raw:
             for _ in range(20):
                 raw.send_head("GET", f"/page/{largest.name}")
-            started = time.monotonic()
-            with pytest.raises((ConnectionResetError, BrokenPipeError)):
-                while time.monotonic() - started < 20:
-                    raw.send(b"\r\n")
-                    time.sleep(0.1)
-            assert time.monotonic() - started > 1
+            assert hangs_up(raw, b"\r\n")
         assert caller.works()
 
     def test_requests_without_end_are_not_kept(self, strict: Live, caller: Caller) -> None:
         """Pipelined requests wait in the service: so many and no more, and they leave no trace."""
         front = psutil.Process(strict.process.pid)
         before = front.memory_info().rss
-        with Raw(strict.port, timeout=1) as raw, pytest.raises((ConnectionResetError, BrokenPipeError)):
-            deadline = time.monotonic() + 20
-            while time.monotonic() < deadline:
-                with contextlib.suppress(TimeoutError):
-                    raw.send(HEALTH * 200)
+        with Raw(strict.port, timeout=1) as raw:
+            assert hangs_up(raw, HEALTH * 200, pause=0)
         assert front.memory_info().rss - before < 16 << 20
         assert caller.works()
 
@@ -145,7 +135,7 @@ class TestLarge:
         ],
     )
     def test_are_refused(self, strict: Live, head: bytes) -> None:
-        with Raw(strict.port, timeout=10) as raw:
+        with Raw(strict.port) as raw:
             with contextlib.suppress(OSError):
                 raw.send(head)
             answer = raw.read_answer()
@@ -185,7 +175,7 @@ class TestBroken:
         ],
     )
     def test_what_is_no_http_gets_a_json_error(self, strict: Live, data: bytes) -> None:
-        with Raw(strict.port, timeout=10) as raw:
+        with Raw(strict.port) as raw:
             raw.send(data)
             answer = raw.read_answer()
             assert 400 <= answer.status < 500
@@ -197,10 +187,7 @@ class TestBroken:
             with Raw(strict.port) as raw:
                 raw.send_head("POST", "/v2/models/digits/infer", {**headers, "Content-Length": str(len(body))})
                 raw.send(body[: len(body) // 2])
-        deadline = time.monotonic() + 10
-        while metric(strict.url, "hermetic_body_bytes"):
-            assert time.monotonic() < deadline, "the memory of bodies that were cut off is not given back"
-            time.sleep(0.1)
+        until(lambda: not metric(strict.url, "hermetic_body_bytes"))
         assert caller.works()
 
     def test_a_refused_upload_can_be_finished_and_the_refusal_read(self, strict: Live) -> None:
@@ -213,7 +200,7 @@ class TestBroken:
             assert raw.read_answer().status == 200
 
     def test_but_not_without_end(self, strict: Live) -> None:
-        with Raw(strict.port, timeout=20) as raw:
+        with Raw(strict.port) as raw:
             raw.send_head("PUT", f"/keys/{'0' * 64}", {"Content-Length": str(1 << 40)})
             with pytest.raises((ConnectionResetError, BrokenPipeError)):
                 for _ in range(1000):
@@ -234,17 +221,29 @@ class TestBroken:
             assert raw.read_answer().status == 200
 
 
-def test_too_many_connections_are_told_to_come_back(strict: Live, caller: Caller) -> None:
-    with contextlib.ExitStack() as stack:
-        for _ in range(19):
-            stack.enter_context(Raw(strict.port))
-        time.sleep(0.2)
-        refused = [stack.enter_context(Raw(strict.port)) for _ in range(3)]
-        answer = refused[-1].read_answer()
-        assert (answer.status, answer.json()["code"]) == (503, "busy")
-        assert answer.headers["retry-after"] == "1"
-    time.sleep(0.2)
-    assert caller.works()
+def test_when_all_are_worked_for_one_more_is_told_to_come_back(tmp_path: Path) -> None:
+    """The evaluation process stands still, with two requests; nobody is thrown out for a third."""
+    with serving(tmp_path, {"digits": digits().model}, "--max-connections", "2") as live:
+        callers = [Caller(live.url, digits()) for _ in range(2)]
+        assert [one.put_key().status_code for one in callers] == [201, 201]
+        (worker,) = psutil.Process(live.process.pid).children()
+        worker.suspend()
+        with ThreadPoolExecutor(2) as threads:
+            pending = [threads.submit(one.infer, one.query()) for one in callers]
+            until(lambda: is_turned_away(live.port))
+            worker.resume()
+            assert [one.is_right(answer.result()) for one, answer in zip(callers, pending, strict=True)] == [True, True]
+        assert Caller(live.url, digits()).put_key().status_code == 201
+
+
+def is_turned_away(port: int) -> bool:
+    """Whether a new connection is told, before it says anything, that there are too many."""
+    with Raw(port, timeout=1) as raw:
+        try:
+            answer = raw.read_answer()
+        except (TimeoutError, ConnectionError):
+            return False
+        return (answer.status, answer.json()["code"], answer.headers["retry-after"]) == (503, "busy", "1")
 
 
 @pytest.fixture(scope="module")
@@ -320,13 +319,11 @@ class TestTls:
 
             first = serial()
             _written(authority.issue_cert("localhost"), tmp_path)
-            deadline = time.monotonic() + 20
-            while serial() == first:
-                assert time.monotonic() < deadline, "the new certificate is not used"
-                time.sleep(0.1)
+            until(lambda: serial() != first)
+            renewed = serial()
             files[0].write_text("not a certificate")
-            time.sleep(1)
-            assert serial() != first
+            until(lambda: [entry for entry in live.log if entry.get("event") == "certificate_refused"])
+            assert serial() == renewed
 
     def test_a_key_of_another_certificate_is_refused(self, tmp_path: Path, authority: trustme.CA) -> None:
         one, other = (tmp_path / "one"), (tmp_path / "other")

@@ -10,83 +10,24 @@ import psutil
 import pytest
 from asking import Caller, metric
 
-from fitted import digits, petals
-from hermetic import Client, PublicKey
-from hermetic.errors import MismatchError
+from fitted import digits, petals, progression
+from hermetic import Client, MaskingKey, PublicKey
 from hermetic.rlwe.parameters import FAST
 from hermetic.serve.pool import KEY_GROWTH
-from hermetic.serve.worker import KeyRing, zero_bytes
 from live import serving
 
-ZERO = zero_bytes(FAST)
 
-
-@pytest.fixture(scope="module")
-def keys() -> list[PublicKey]:
-    return [Client(petals().signature).public_key for _ in range(6)]
-
-
-def ring(keys: list[PublicKey], *, ahead: int, memory: int) -> KeyRing:
-    made = KeyRing(ahead, memory)
-    for key in keys:
-        made.add(key.to_bytes())
-    return made
-
-
-def fill(one: KeyRing) -> int:
-    """Make encryptions of zero until nothing is left to do; gives their number."""
-    made = 0
-    while one.make_one_ahead():
-        made += 1
-        assert made < 1000
-    return made
-
-
-class TestZerosAhead:
-    """Encryptions of zero made in idle time."""
-
-    def test_every_key_gets_so_many(self, keys: list[PublicKey]) -> None:
-        one = ring(keys[:3], ahead=4, memory=1 << 30)
-        assert fill(one) == 12
-        assert [len(one.use(key.id)) for key in keys[:3]] == [4, 4, 4]
-        assert fill(one) == 0
-
-    def test_what_was_used_is_made_again(self, keys: list[PublicKey]) -> None:
-        one = ring(keys[:1], ahead=4, memory=1 << 30)
-        fill(one)
-        pool = one.use(keys[0].id)
-        pool.take()
-        pool.take()
-        assert fill(one) == 2
-
-    def test_their_memory_is_bounded_and_goes_to_the_keys_used_last(self, keys: list[PublicKey]) -> None:
-        one = ring(keys, ahead=4, memory=10 * ZERO)
-        fill(one)
-        for key in keys[:3]:
-            one.use(key.id)
-        fill(one)
-        held = [len(pool) for pool, _ in one._keys.values()]
-        assert sum(held) <= 10
-        assert [len(one.use(key.id)) for key in keys[2::-1]] == [4, 4, 2]
-
-    def test_none_are_made_without_memory_or_wish(self, keys: list[PublicKey]) -> None:
-        assert fill(ring(keys[:2], ahead=4, memory=ZERO - 1)) == 0
-        assert fill(ring(keys[:2], ahead=0, memory=1 << 30)) == 0
-
-    def test_a_dropped_key_takes_its_zeros_along(self, keys: list[PublicKey]) -> None:
-        one = ring(keys[:2], ahead=4, memory=4 * ZERO)
-        fill(one)
-        one.drop(keys[1].id)
-        one.drop(keys[1].id)
-        assert fill(one) == 4
-        with pytest.raises(MismatchError):
-            one.use(keys[1].id)
+def test_a_held_key_takes_what_the_front_process_counts_for_it() -> None:
+    for one in (petals(), progression()):
+        key = Client(one.signature).public_key
+        held = MaskingKey(key).lanes.nbytes
+        assert 0.8 < held / (KEY_GROWTH["evaluate"] * len(key.to_bytes())) <= 1
 
 
 def test_more_keys_than_fit_are_all_answered(tmp_path: Path) -> None:
     """Keys are dropped and sent again as they are needed; nobody notices."""
-    assert 5 * KEY_GROWTH["evaluate"] * PublicKey.size(FAST) > 1 << 20
-    options = ("--worker-key-memory", "1", "--zero-memory", "2", "--workers", "2", "--key-cache", "1")
+    assert 10 * KEY_GROWTH["evaluate"] * PublicKey.size(FAST) > 1 << 20
+    options = ("--worker-key-memory", "1", "--workers", "2", "--key-cache", "1")
     with serving(tmp_path, {"petals": petals().model}, *options) as live:
         callers = [Caller(live.url, petals()) for _ in range(25)]
         for one in callers:

@@ -12,7 +12,6 @@ from asking import Caller, metric
 from hostile import Attack, Material, Outcome, attacks, besiege
 
 from fitted import digits
-from hermetic.signature import signature_to_bytes
 from live import Live, serving
 
 WARM_UP = 5_000
@@ -56,7 +55,7 @@ def _material(caller: Caller) -> Material:
         query.to_bytes(),
         caller.key_id,
         caller.client.public_key.to_bytes(),
-        signature_to_bytes(caller.fitted.signature),
+        caller.fitted.signature.to_bytes(),
         caller.result(caller.infer(query)).to_bytes(),
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import hashlib
 import os
 import random
@@ -11,8 +12,9 @@ import sys
 import time
 from collections.abc import Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, TypeVar
 
 import obstore
@@ -22,6 +24,7 @@ from stores import NAME, StoreAt, azurite, free_port, s3
 from hermetic.errors import SettingsError
 from hermetic.serve.clouds import read_connection_string
 from hermetic.serve.keycache import KeyCache
+from hermetic.serve.keyquota import KeyQuota
 from hermetic.serve.keystore import AsyncKeyStore, KeyStore, StoreError, open_keys
 from hermetic.serve.refusals import RefusalError
 from hermetic.serve.settings import load_settings
@@ -120,12 +123,25 @@ def test_a_damaged_key_is_never_served_and_can_be_uploaded_again(store: Store) -
     assert keys.read("acme", key_id) == data
 
 
-def test_keys_expire(store: Store) -> None:
-    lasting, short = KeyStore(store), KeyStore(store, timedelta(seconds=1))
+def a_day_after_the_upload(keys: KeyStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For the store it is a day and a second after its only key was uploaded, and stays so."""
+    (only,) = keys.list()
+
+    class Later(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Later:
+            moment = only.modified + timedelta(days=1, seconds=1)
+            return cls.combine(moment.date(), moment.timetz())
+
+    monkeypatch.setattr("hermetic.serve.keystore.datetime", Later)
+
+
+def test_keys_expire(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    lasting, short = KeyStore(store), KeyStore(store, timedelta(days=1))
     key_id, data = made()
     lasting.create("acme", key_id, data)
     assert short.sweep() == 0
-    time.sleep(2.1)  # object stores keep whole seconds
+    a_day_after_the_upload(lasting, monkeypatch)
     assert short.read("acme", key_id) is None
     assert not short.exists("acme", key_id)
     assert lasting.read("acme", key_id) == data
@@ -133,10 +149,11 @@ def test_keys_expire(store: Store) -> None:
     assert lasting.read("acme", key_id) is None
 
 
-def test_an_expired_key_that_is_uploaded_again_lives_again(store: Store) -> None:
-    keys, (key_id, data) = KeyStore(store, timedelta(seconds=2)), made()
+def test_an_expired_key_that_is_uploaded_again_lives_again(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    keys, (key_id, data) = KeyStore(store, timedelta(days=1)), made()
     keys.create("acme", key_id, data)
-    time.sleep(3.1)
+    a_day_after_the_upload(keys, monkeypatch)
+    time.sleep(2.1)  # object stores keep whole seconds, and the next upload must be later by more than one
     assert keys.read("acme", key_id) is None
     assert keys.create("acme", key_id, data)
     assert keys.read("acme", key_id) == data
@@ -360,15 +377,18 @@ class TestCache:
 
         run(check())
 
-    def test_a_deletion_elsewhere_takes_effect(self) -> None:
+    def test_a_deletion_elsewhere_takes_effect(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        seconds = [1000.0]
+        monkeypatch.setattr("hermetic.serve.keycache.time", SimpleNamespace(monotonic=lambda: seconds[0]))
+
         async def check() -> None:
             keys, (key_id, data) = AsyncKeyStore(KeyStore(open_store("memory://"))), made()
-            cache = KeyCache(keys, memory=1 << 20, recheck=0.2)
+            cache = KeyCache(keys, memory=1 << 20, recheck=60)
             await keys.create("acme", key_id, data)
             assert await cache.get("acme", key_id) == data
             await keys.delete("acme", key_id)
             assert await cache.get("acme", key_id) == data
-            await asyncio.sleep(0.25)
+            seconds[0] += 60
             assert await cache.get("acme", key_id) is None
             assert len(cache) == 0
 
@@ -381,5 +401,83 @@ class TestCache:
             await keys.create("acme", key_id, data)
             assert await cache.get("acme", key_id) == data
             assert await cache.get("other", key_id) is None
+
+        run(check())
+
+
+class TrustingQuota(KeyQuota):
+    """Asks the store before an upload alone."""
+
+    async def _check_place(self, tenant: str, key_id: str) -> None:
+        return
+
+
+class TestQuota:
+    """At most so many keys a tenant, whoever stores them at the same time."""
+
+    LIMIT = 5
+
+    def flood(self, store: Store, kind: type[KeyQuota], services: int, uploads: int = 40) -> list[str]:
+        """Uploads to several services at once; gives the keys that were taken. The others must be refused in words."""
+
+        async def upload() -> list[str]:
+            quotas = [kind(AsyncKeyStore(KeyStore(store)), self.LIMIT) for _ in range(services)]
+            several = [made(100) for _ in range(uploads)]
+            answers = await asyncio.gather(
+                *(quotas[i % services].create("acme", *one) for i, one in enumerate(several)), return_exceptions=True
+            )
+            refused = [one for one in answers if one is not True]
+            assert all(isinstance(one, RefusalError) and one.code == "too_many_keys" for one in refused), refused
+            return [key_id for (key_id, _), answer in zip(several, answers, strict=True) if answer is True]
+
+        return run(upload())
+
+    def test_one_service_stores_exactly_so_many(self, store: Store) -> None:
+        taken = self.flood(store, KeyQuota, services=1)
+        assert len(taken) == self.LIMIT
+        assert {one.key_id for one in KeyStore(store).list("acme")} == set(taken)
+
+    def test_several_services_never_store_more(self, store: Store) -> None:
+        taken = self.flood(store, KeyQuota, services=4)
+        assert len(taken) <= self.LIMIT
+        assert {one.key_id for one in KeyStore(store).list("acme")} == set(taken)
+        again = self.flood(store, KeyQuota, services=1)
+        assert len(taken) + len(again) == self.LIMIT
+
+    def test_asking_before_an_upload_alone_would_not_do(self) -> None:
+        assert len(self.flood(open_store("memory://"), TrustingQuota, services=4)) > self.LIMIT
+
+    def test_keys_of_one_moment_are_never_too_many(self) -> None:
+        """Clouds tell times in whole seconds. Here all keys have one time, and arrive one after the other."""
+
+        async def upload() -> None:
+            store = open_store("memory://")
+            keys = KeyStore(store)
+            moment = datetime(2027, 1, 31, tzinfo=UTC)
+            listed = keys.list
+            keys.list = lambda tenant=None: [  # type: ignore[method-assign]
+                dataclasses.replace(one, modified=moment) for one in listed(tenant)
+            ]
+            quotas = [KeyQuota(AsyncKeyStore(keys), 2) for _ in range(3)]
+            assert [await quotas[i].create("acme", *made(100)) for i in range(2)] == [True, True]
+            for quota in quotas:
+                with pytest.raises(RefusalError):
+                    await quota.create("acme", *made(100))
+            assert len(listed("acme")) == 2
+
+        run(upload())
+
+    def test_a_stored_key_is_no_new_one_and_a_deletion_makes_room(self, store: Store) -> None:
+        async def check() -> None:
+            keys = AsyncKeyStore(KeyStore(store))
+            quota, (first, second) = KeyQuota(keys, 1), (made(100), made(100))
+            assert await quota.create("acme", *first)
+            assert not await quota.create("acme", *first)
+            with pytest.raises(RefusalError):
+                await quota.create("acme", *second)
+            assert await quota.create("other", *second)
+            await keys.delete("acme", first[0])
+            quota.freed("acme")
+            assert await quota.create("acme", *second)
 
         run(check())

@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 import dataclasses
 import hashlib
+import os
 import random
-import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -135,12 +136,27 @@ class TestLimits:
             first.http.delete(f"/keys/{first.key_id}")
             assert third.put_key().status_code == 201
 
+    def test_uploads_at_once_to_two_services_share_the_limit(self, tmp_path: Path) -> None:
+        """Twelve uploads on as many connections, to two services on one store."""
+        options = ("--max-keys", "4", "--store", str(tmp_path / "keys"))
+        models = {"petals": petals().model}
+        with serving(tmp_path / "one", models, *options) as one, serving(tmp_path / "other", models, *options) as other:
+            callers = [Caller(live.url, petals()) for live in (one, other) * 6]
+            with ThreadPoolExecutor(len(callers)) as threads:
+                statuses = list(threads.map(lambda caller: caller.put_key().status_code, callers))
+            stored = [caller for caller in callers if caller.http.head(f"/keys/{caller.key_id}").status_code == 200]
+            assert set(statuses) == {201, 409}
+            assert 1 <= len(stored) == statuses.count(201) <= 4
+            assert all(caller.works() for caller in stored)
+
     def test_an_expired_key_is_unknown(self, tmp_path: Path) -> None:
-        with serving(tmp_path, {"petals": petals().model}, "--key-days", "0.00003", "--key-recheck", "0") as live:
+        options = ("--store", str(tmp_path / "keys"), "--key-days", "1", "--key-recheck", "0")
+        with serving(tmp_path, {"petals": petals().model}, *options) as live:
             caller = Caller(live.url, petals())
             caller.put_key()
             assert caller.works()
-            time.sleep(4)
+            (file,) = (tmp_path / "keys").rglob(caller.key_id)
+            os.utime(file, (0, file.stat().st_mtime - 86400))
             assert caller.infer(caller.query()).status_code == 424
             assert caller.put_key().status_code == 201
             assert caller.works()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ from asking import Caller, binary_request, json_request, split_answer
 
 from fitted import digits
 from hermetic import Result
-from hermetic.signature import signature_from_bytes
+from hermetic.signature import Signature
 from live import Live
 
 
@@ -50,7 +52,7 @@ def test_metadata(triton_client: triton.InferenceServerClient) -> None:
 
 def test_metadata_carries_the_public_signature(triton_client: triton.InferenceServerClient) -> None:
     parameters = triton_client.get_model_metadata("digits", "1")["parameters"]
-    signature = signature_from_bytes(base64.b64decode(parameters["signature"]))
+    signature = Signature.from_bytes(base64.b64decode(parameters["signature"]))
     assert signature == digits().signature
     assert parameters["signature_digest"] == digits().signature.digest.hex()
 
@@ -109,6 +111,73 @@ def test_without_a_wish_the_answer_is_json(known: Caller) -> None:
 def test_the_request_may_wish_for_binary_outputs_as_a_whole(known: Caller) -> None:
     request = json_request(known.query().to_bytes(), parameters={"binary_data_output": True})
     assert known.is_right(known.http.post("/v2/models/digits/versions/1/infer", json=request))
+
+
+NULL = {"parameters": None, "id": None, "outputs": None}
+
+
+@pytest.mark.parametrize(
+    ("request_members", "tensor_members"),
+    [
+        (NULL, {"parameters": None}),
+        ({"outputs": [{"name": "result", "parameters": None}]}, {"parameters": {"binary_data_size": None}}),
+        ({"outputs": [{"name": "result", "parameters": {"binary_data": None}}]}, {"parameters": {}}),
+        ({"parameters": {"binary_data_output": None}, "unknown": None}, {"unknown": None}),
+        ({"model_name": None, "model_version": None}, {}),
+    ],
+)
+def test_a_member_that_is_null_is_one_left_out(
+    known: Caller, request_members: dict[str, Any], tensor_members: dict[str, Any]
+) -> None:
+    request = json_request(known.query().to_bytes()) | request_members
+    request["inputs"][0] |= tensor_members
+    answer = known.http.post("/v2/models/digits/infer", json=request)
+    assert answer.status_code == 200, answer.text
+    (output,) = answer.json()["outputs"]
+    result = Result.from_bytes(bytes(output["data"]), digits().signature)
+    assert known.client.predict(result).tolist() == digits().estimator.predict(digits().X[:1]).tolist()
+    assert "id" not in answer.json()
+
+
+def test_null_members_of_a_binary_request_too(known: Caller) -> None:
+    query = known.query().to_bytes()
+    wish = [{"name": "result", "parameters": {"binary_data": None}}]
+    head, raw = split_request(*binary_request(query))
+    head |= {"id": None, "outputs": wish, "parameters": {"binary_data_output": True}}
+    head["inputs"][0]["data"] = None
+    text = json.dumps(head).encode()
+    headers = {"Inference-Header-Content-Length": str(len(text))}
+    assert known.is_right(known.http.post("/v2/models/digits/infer", content=text + raw, headers=headers))
+
+
+@pytest.mark.parametrize("missing", ["inputs", "name", "datatype", "shape", "data"])
+def test_what_is_needed_and_null_is_named(known: Caller, missing: str) -> None:
+    request = json_request(QUERY)
+    (request if missing == "inputs" else request["inputs"][0])[missing] = None
+    answer = known.http.post("/v2/models/digits/infer", json=request)
+    assert (answer.status_code, answer.json()["code"]) == (422, "malformed")
+    assert missing in answer.json()["error"]
+
+
+def split_request(body: bytes, headers: dict[str, str]) -> tuple[dict[str, Any], bytes]:
+    length = int(headers["Inference-Header-Content-Length"])
+    return json.loads(body[:length]), body[length:]
+
+
+@pytest.mark.parametrize("data", [{}, {"data": None}, {"data": list(bytes(100))}])
+def test_a_declared_length_without_its_bytes_is_said(known: Caller, data: dict[str, Any]) -> None:
+    """The JSON head of a binary request, sent without the bytes after it, or without saying where it ends."""
+    head, _ = split_request(*binary_request(known.query().to_bytes()))
+    head["inputs"][0] |= data
+    answer = known.http.post("/v2/models/digits/infer", json=head)
+    assert (answer.status_code, answer.json()["code"]) == (422, "malformed")
+    size = head["inputs"][0]["parameters"]["binary_data_size"]
+    assert f"binary_data_size says that {size} bytes follow the JSON" in answer.json()["error"]
+    text = json.dumps(head).encode()
+    headers = {"Inference-Header-Content-Length": str(len(text))}
+    alone = known.http.post("/v2/models/digits/infer", content=text, headers=headers)
+    assert (alone.status_code, alone.json()["code"]) == (422, "malformed")
+    assert "The bytes of the tensor must follow it" in alone.json()["error"]
 
 
 QUERY = bytes(100)

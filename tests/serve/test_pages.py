@@ -14,7 +14,6 @@ import hermetic
 from fitted import digits, petals, tumours
 from hermetic.serve import pages
 from hermetic.serve.repository import ServedModel
-from hermetic.signature import signature_to_bytes
 from live import Live, serving
 
 
@@ -109,7 +108,7 @@ def test_names_from_a_model_are_text_and_never_markup() -> None:
     X = pd.DataFrame([[0.0, 1.0], [1.0, 3.0], [2.0, 5.5]], columns=[evil, "\"'&"])
     estimator = LinearRegression().fit(X, [1.0, 2.0, 2.5])
     model = hermetic.compile(estimator, X, name=evil)
-    served = ServedModel("regression", 1, "", signature_to_bytes(model.signature), 4096)
+    served = ServedModel("regression", 1, "", model.signature.to_bytes(), 4096)
     page = pages.render([served], 'http://host"onload=x', needs_token=True)
     assert evil not in page
     assert "&lt;script&gt;" in page

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 
 import httpx
@@ -12,7 +13,8 @@ from asking import Caller
 
 from fitted import digits, petals, tumours
 from hermetic import Result
-from hermetic.signature import signature_from_bytes
+from hermetic.envelope import VERSION
+from hermetic.signature import Signature
 from live import Live
 
 
@@ -34,7 +36,7 @@ def test_models_are_listed(service: Live) -> None:
 def test_the_signature_as_envelope_and_as_json(service: Live) -> None:
     for address in ("/models/tumours/signature", "/models/tumours/versions/1/signature"):
         answer = httpx.get(service.url + address)
-        assert signature_from_bytes(answer.content) == tumours().signature
+        assert Signature.from_bytes(answer.content) == tumours().signature
         assert answer.headers["etag"] == f'"{tumours().signature.digest.hex()}"'
         as_json = httpx.get(service.url + address, headers={"Accept": "application/json"})
         assert as_json.content == tumours().signature.json
@@ -132,6 +134,22 @@ def test_a_query_of_another_size_for_another_signature_too(service: Live) -> Non
     assert (answer.status_code, answer.json()["code"]) == (409, "signature_changed")
 
 
+@pytest.mark.parametrize("count", [1, 1000])
+@pytest.mark.parametrize("named", [True, False])
+def test_a_query_of_a_later_version_asks_for_an_update(known: Caller, count: int, named: bool) -> None:
+    """Whether its size is one of this version's or not, and whether it names its model or not."""
+    later = bytearray(known.query(count).to_bytes())
+    later[4] = VERSION + 1
+    later[-32:] = hashlib.sha256(later[:-32]).digest()
+    answers = [
+        score(known, bytes(later), **({"model": "digits"} if named else {})),
+        known.infer(bytes(later) + b"more"),
+    ]
+    for answer in answers:
+        assert (answer.status_code, answer.json()["code"]) == (422, "malformed")
+        assert f"version must be {VERSION}. Got {VERSION + 1} instead: update Hermetic" in answer.json()["error"]
+
+
 def test_health_says_how_it_is(service: Live) -> None:
     assert httpx.get(f"{service.url}/healthz").json() == {"status": "ok", "ready": True, "workers": 2}
 
@@ -165,13 +183,13 @@ def test_nothing_is_told_about_the_server_software(service: Live) -> None:
 def test_the_openapi_document_is_valid_and_has_every_address(service: Live) -> None:
     from openapi_spec_validator import validate
 
-    from hermetic.serve import browser, openapi, pages, plain, v2
+    from hermetic.serve import brand, browser, openapi, pages, plain, v2
 
     document = httpx.get(f"{service.url}/openapi.json").json()
     validate(document)
-    made = [*browser.routes(), *pages.routes(), *v2.routes(), *plain.routes(), *openapi.routes()]
+    made = [one for module in (browser, brand, pages, v2, plain, openapi) for one in module.routes()]
     served = {(one.path, method.lower()) for one in made for method in one.methods}  # type: ignore[attr-defined]
     told = {(path, method) for path, node in document["paths"].items() for method in node if method != "parameters"}
     assert told <= served
-    assert {path for path, _ in served} - {path for path, _ in told} == {"/static/{file}", "/page/{name}"}
+    assert {path for path, _ in served} - {path for path, _ in told} == {"/static/{file}", "/page/{name}", "/logo"}
     assert json.dumps(document).count('"security": []') == len(told)

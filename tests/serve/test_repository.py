@@ -177,8 +177,10 @@ class TestWhileRunning:
         for place in (".git/1/model.hermetic", "petals/.new/model.hermetic", "petals/1/notes.txt", "README"):
             (models / place).parent.mkdir(parents=True, exist_ok=True)
             (models / place).write_text("nothing to serve")
-        time.sleep(2.5)
-        assert not reported(live)
+        (models / "petals" / "late").mkdir()
+        petals().model.save(models / "petals" / "late" / "model.hermetic")
+        until(lambda: metric(live.url, "hermetic_broken_models"))  # what came before it has been looked at as well
+        assert metric(live.url, "hermetic_broken_models") == len(reported(live)) == 1
         assert listed(live) == {"petals": [1]}
 
 

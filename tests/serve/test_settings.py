@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from hermetic.errors import SettingsError
+from hermetic.serve.catalogue import GROUPS, all_settings
 from hermetic.serve.checks import check_files
 from hermetic.serve.limits import Rate
-from hermetic.serve.settings import GROUPS, Settings, all_settings, load_settings
+from hermetic.serve.settings import Settings, load_settings
 
 ROOT = Path(__file__).parent.parent.parent
 HERMETIC = str(Path(sys.executable).parent / "hermetic")
@@ -138,7 +139,7 @@ def test_blanks_around_a_variable_do_not_count(monkeypatch: pytest.MonkeyPatch) 
         assert load_settings({}).port == port
 
 
-ALL_PATHS = ("entry_script", "tokens", "tls_certificate", "tls_key", "tls_client_ca", "store", "model_dir")
+ALL_PATHS = ("entry_script", "tokens", "tls_certificate", "tls_key", "tls_client_ca", "logo", "store", "model_dir")
 
 
 @pytest.mark.parametrize("source", ["flags", "environment", "toml"])

@@ -18,8 +18,11 @@ from hypothesis import strategies as st
 from stores import StoreAt, azurite, s3
 
 from fitted import petals
+from hermetic.serve.access import Caller as Tenant
+from hermetic.serve.allowance import Allowance
 from hermetic.serve.ledger import Ledger, Levels, ObjectLedger, open_ledger
-from hermetic.serve.limits import Meter, Rate
+from hermetic.serve.limits import NANOSECONDS, Meter, Rate
+from hermetic.serve.refusals import RefusalError, too_large
 from hermetic.serve.stores import Store, open_store
 from hermetic.serve.usage import Usage
 from live import serving
@@ -29,12 +32,12 @@ DAY, MINUTE = Rate(1000, 86400), Rate(60, 60)
 
 @dataclass
 class Clock:
-    """The same time for everyone."""
+    """The same time for everyone, in whole seconds; it shows nanoseconds."""
 
-    now: float = 1e9
+    now: int = 10**9
 
-    def __call__(self) -> float:
-        return self.now
+    def __call__(self) -> int:
+        return self.now * NANOSECONDS
 
 
 class Replica:
@@ -102,7 +105,7 @@ def test_services_with_one_store_allow_what_one_would(store: Store) -> None:
     for one in replicas * 2:
         one.exchange()
     assert [one.ask(101) for one in replicas] == [False] * 3
-    clock.now += 86400 * 0.2  # 200 came back
+    clock.now += 86400 // 5  # 200 came back
     assert replicas[0].ask(300)
     for one in replicas:
         one.exchange()
@@ -134,7 +137,7 @@ def test_no_charge_is_lost_or_counted_twice_when_all_write_at_once(store: Store)
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(exchange_until_it_went_through, replicas))
     levels = ledger_of(store).update(lambda levels: levels)
-    assert levels["acme", DAY] == pytest.approx(clock.now + 400 * 86.4)
+    assert levels["acme", DAY] == DAY.at(clock()) + DAY.cost(400)
 
 
 class Failing:
@@ -160,24 +163,55 @@ def test_charges_wait_while_the_store_is_away() -> None:
     ledger.is_away = False
     one.exchange()
     one.exchange()
-    assert ledger.levels["acme", DAY] == pytest.approx(clock.now + 300 * 86.4)
+    assert ledger.levels["acme", DAY] == DAY.at(clock()) + DAY.cost(300)
     assert not one.ask(701)
     assert one.ask(700)
 
 
-@given(st.lists(st.tuples(st.integers(0, 2), st.integers(1, 400), st.floats(0, 20000)), max_size=30))
-def test_replicas_that_exchange_after_every_request_are_one_service(asked: list[tuple[int, int, float]]) -> None:
+@given(st.lists(st.tuples(st.integers(0, 2), st.integers(1, 400), st.integers(0, 20000)), max_size=30))
+def test_replicas_that_exchange_after_every_request_are_one_service(asked: list[tuple[int, int, int]]) -> None:
     clock, ledger = Clock(), Failing()
     ledger.is_away = False
     replicas, alone = [Replica(ledger, clock) for _ in range(3)], Replica(None, clock)
     for who, cost, pause in asked:
-        clock.now += round(pause)
+        clock.now += pause
         replicas[who].exchange()
-        wait = alone.meter.wait("acme", (DAY,), cost)
-        if abs(wait) < 1e-3:  # on the very edge rounding may decide
-            continue
         assert replicas[who].ask(cost) is alone.ask(cost)
         replicas[who].exchange()
+
+
+@given(st.lists(st.tuples(st.integers(1, 60), st.integers(0, 90), st.booleans()), max_size=30))
+def test_a_service_that_exchanges_now_and_then_refuses_no_more_than_one_that_never_does(
+    asked: list[tuple[int, int, bool]],
+) -> None:
+    """Charges count from when they were made, not from when they were told."""
+    clock, ledger = Clock(), Failing()
+    ledger.is_away = False
+    one, alone = Replica(ledger, clock), Replica(None, clock)
+    for cost, pause, told in asked:
+        assert one.ask(cost, (MINUTE,)) is alone.ask(cost, (MINUTE,))
+        clock.now += pause
+        if told:
+            one.exchange()
+
+
+def test_a_rate_and_a_quota_that_are_equal_are_told_once() -> None:
+    clock, ledger = Clock(), Failing()
+    ledger.is_away = False
+    one = Replica(ledger, clock)
+    assert one.ask(100, (DAY, DAY))
+    one.exchange()
+    assert ledger.levels["acme", DAY] == DAY.at(clock()) + DAY.cost(100)
+
+
+def test_a_refused_body_is_told_to_others_like_every_request() -> None:
+    ledger = Failing()
+    ledger.is_away = False
+    allowance = Allowance(None, DAY, ledger)
+    with pytest.raises(RefusalError), allowance.counting_refusals(Tenant("acme")):
+        raise too_large("a body")
+    asyncio.run(allowance.usage.exchange())
+    assert set(ledger.levels) == {("acme", DAY)}
 
 
 def test_limits_that_are_unused_again_are_forgotten(store: Store) -> None:
@@ -193,7 +227,17 @@ def test_limits_that_are_unused_again_are_forgotten(store: Store) -> None:
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"{", b"[]", b'{"acme": 1}', b'{"acme": {"fast": 1}}', b"\xff", b'{"a": {"1/day": "x"}}']
+    "data",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b'{"acme": 1}',
+        b'{"acme": {"fast": 1}}',
+        b"\xff",
+        b'{"a": {"1/day": "x"}}',
+        b'{"a": {"1/day": 1.5}}',
+    ],
 )
 def test_a_damaged_ledger_starts_afresh_and_is_reported(
     store: Store, data: bytes, caplog: pytest.LogCaptureFixture
@@ -219,11 +263,11 @@ def test_a_write_over_another_version_is_not_made(store: Store) -> None:
     def change(levels: Levels) -> Levels:
         calls.append(dict(levels))
         if len(calls) == 1:  # another service writes between our read and our write
-            rival.update(lambda _: {("other", DAY): 1.0})
-        return {**levels, ("acme", DAY): 2.0}
+            rival.update(lambda _: {("other", DAY): 1})
+        return {**levels, ("acme", DAY): 2}
 
-    assert ledger.update(change) == {("other", DAY): 1.0, ("acme", DAY): 2.0}
-    assert calls == [{}, {("other", DAY): 1.0}]
+    assert ledger.update(change) == {("other", DAY): 1, ("acme", DAY): 2}
+    assert calls == [{}, {("other", DAY): 1}]
 
 
 def test_a_quota_survives_the_end_and_the_death_of_a_service(tmp_path: Path) -> None:

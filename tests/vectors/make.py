@@ -25,7 +25,6 @@ from hermetic.rlwe.bitpacking import pack
 from hermetic.rlwe.parameters import PROFILES
 from hermetic.rlwe.ring import Ring
 from hermetic.rlwe.seeds import PUBLIC_KEY_DOMAIN, QUERY_DOMAIN, expand
-from hermetic.signature import signature_to_bytes
 
 PASSPHRASE = "a passphrase that everybody knows"
 
@@ -37,7 +36,7 @@ def write(directory: Path, one: fitted.Fitted, X: Any) -> None:
     query = client.encrypt(X)
     result = one.model.evaluate(query, client.public_key)
     files = {
-        "signature.bin": signature_to_bytes(one.signature),
+        "signature.bin": one.signature.to_bytes(),
         "public_key.bin": client.public_key.to_bytes(),
         "query.bin": query.to_bytes(),
         "result.bin": result.to_bytes(),

@@ -108,7 +108,7 @@ def test_the_guide_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert len(kept) == len(CELLS) - 1
     cells = [nbformat.v4.new_code_cell(source) for source in (PREREQUISITES, *kept, CHECKS)]
     notebook = nbformat.v4.new_notebook(cells=cells)
-    NotebookClient(notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": tmp_path}}).execute()
+    NotebookClient(notebook, timeout=480, kernel_name="python3", resources={"metadata": {"path": tmp_path}}).execute()
     printed = ["".join(one.get("text", "") for one in cell.outputs) for cell in notebook.cells]
     found = json.loads(printed[-1])
     assert found["error"] < 1e-3 and found["prediction"] == found["label"] == 2

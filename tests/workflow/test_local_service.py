@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import signal
@@ -13,10 +14,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import psutil
 import pytest
 
-from hermetic.errors import RefusedError, SettingsError, UnreachableError
+from hermetic.errors import InputError, RefusedError, SettingsError, UnreachableError
 from hermetic.workflow import Environment, InferenceConfig, LocalWebservice, Model, Webservice, Workspace
 from hermetic.workflow.service_home import ServiceHome
 from serve.asking import until
@@ -110,11 +112,34 @@ def test_it_is_found_by_name_from_another_process(workspace: Workspace) -> None:
         "print(service.run('{}')['weights'])\n"
         "service.delete()\n"
     )
-    subprocess.run([sys.executable, "-c", first], check=True, timeout=120, capture_output=True)
+    subprocess.run([sys.executable, "-c", first], check=True, timeout=480, capture_output=True)
     assert Webservice(workspace, "svc").run(b"{}")["weights"] == [1, 2]
-    done = subprocess.run([sys.executable, "-c", second], check=True, timeout=120, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", second], check=True, timeout=480, capture_output=True, text=True)
     assert done.stdout == "[1, 2]\n"
     assert Webservice.list(workspace) == [] and processes_of(workspace.services) == []
+
+
+def test_it_is_asked_with_text_bytes_and_files_and_nothing_else(workspace: Workspace) -> None:
+    service = deploy(workspace)
+    service.wait_for_deployment()
+    text = json.dumps({"word": "é"}, ensure_ascii=False)
+    Path("body.json").write_text(text, encoding="utf-8")
+    with Path("body.json").open("rb") as raw, Path("body.json").open(encoding="utf-8") as read:
+        bodies = (
+            text,
+            text.encode(),
+            bytearray(text.encode()),
+            memoryview(text.encode()),
+            raw,
+            read,
+            io.StringIO(text),
+        )
+        assert [service.run(input_data=one)["asked"] for one in bodies] == [{"word": "é"}] * len(bodies)
+    for wrong in ({"word": "é"}, [1, 2], None, 5, 1.5, Path("body.json"), np.zeros(3), {1}, (one for one in "ab")):
+        with pytest.raises(InputError, match=rf"must be text or bytes.* Got {type(wrong).__name__} instead"):
+            service.run(wrong)
+    with pytest.raises(InputError, match="UTF-8"):
+        service.run("\ud800")
 
 
 def test_it_is_started_again_at_the_same_address_when_it_dies(workspace: Workspace) -> None:
@@ -204,9 +229,9 @@ def test_looking_at_a_service_does_not_keep_its_supervisor_from_starting(tmp_pat
     home = ServiceHome(tmp_path)
     with ThreadPoolExecutor(1) as thread:
         with home.supervised():
-            waiting = thread.submit(lambda: home.supervised(seconds=30).__enter__())
+            waiting = thread.submit(lambda: home.supervised(seconds=240).__enter__())
             assert home.is_supervised() and not waiting.done()
-        waiting.result(timeout=30)
+        waiting.result(timeout=240)
 
 
 def test_a_failed_deployment_leaves_nothing(workspace: Workspace) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import zipfile
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
@@ -44,6 +45,32 @@ def test_the_packages_of_the_guide_need_no_installation() -> None:
 def test_one_requirement(conda: str, requirement: str, action: str) -> None:
     (step,) = packages.plan(CondaDependencies.create(conda_packages=[conda]))
     assert (step.requirement, step.action) == (requirement, action)
+
+
+@pytest.fixture
+def metadata(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Puts a distribution of this name in front of this Python's own."""
+    monkeypatch.syspath_prepend(tmp_path / "site")
+
+    def add(name: str) -> None:
+        folder = tmp_path / "site" / f"{name.replace('-', '_')}-0.9.dist-info"
+        folder.mkdir(parents=True)
+        (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 0.9\n")
+
+    return add
+
+
+def test_the_package_of_the_guide_must_not_be_there_itself(metadata: Callable[[str], None]) -> None:
+    metadata("encrypted-inference")
+    with pytest.raises(SettingsError, match=r"must not have encrypted-inference.* pip uninstall encrypted-inference"):
+        packages.plan(GUIDE)
+
+
+def test_what_replaces_it_must_be_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Python with Hermetic alone: everything that it imports, but none of its metadata."""
+    monkeypatch.setattr(sys, "path", [])
+    with pytest.raises(SettingsError, match=r"has not: .* pip install packages/encrypted-inference"):
+        packages.plan(CondaDependencies.create(["Encrypted_Inference == 0.9"]))
 
 
 def wheel(folder: Path, name: str, value: int) -> Path:

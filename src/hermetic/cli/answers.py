@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import sys
 from dataclasses import dataclass
 from enum import StrEnum
@@ -11,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import typer
 from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
@@ -20,6 +18,7 @@ from ..arrays import Reals
 from ..client import Client
 from ..links import is_multilabel
 from .console import printable, stdout
+from .documents import show_document
 from .units import counted
 
 _MOST_ROWS = 50
@@ -68,7 +67,7 @@ def show_answers(answers: Answers, output: Output) -> None:
     """Print them on stdout."""
     if output is Output.JSON:
         document = {"predictions": _unnested(answers.predictions), "classes": answers.classes}
-        typer.echo(json.dumps(document | {name: _unnested(values) for name, values in answers.details.items()}))
+        show_document(document | {name: _unnested(values) for name, values in answers.details.items()})
     elif output is Output.CSV:
         csv.writer(sys.stdout, lineterminator="\n").writerows([_headings(answers), *_rows(answers).tolist()])
     else:

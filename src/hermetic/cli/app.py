@@ -15,8 +15,11 @@ from ..errors import HermeticError
 from . import keys, token
 from .compile import compile_estimator
 from .console import fail
+from .decrypt import decrypt
 from .demo import demo
 from .deploy import deploy
+from .encrypt import encrypt
+from .files import unusable
 from .inspect import inspect
 from .predict import predict
 from .serve import PASSED_ON, serve
@@ -30,7 +33,10 @@ def _at_home(word: str) -> str:
 
 
 class _Commands(TyperGroup):
-    """Shows every error that Hermetic raises on purpose as one line on stderr and exits with code 1."""
+    """Shows every error that Hermetic raises on purpose, and those of files, as one line on stderr; exits with code 1.
+
+    A reader that closed its end of a pipe is no error to report: the framework ends the command quietly.
+    """
 
     def main(self, args: Sequence[str] | None = None, *rest: Any, **options: Any) -> Any:
         return super().main([_at_home(one) for one in (sys.argv[1:] if args is None else args)], *rest, **options)
@@ -38,10 +44,10 @@ class _Commands(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
-        except HermeticError as error:
-            if ctx.params["debug"]:
+        except (HermeticError, OSError) as error:
+            if ctx.params["debug"] or isinstance(error, BrokenPipeError):
                 raise
-            fail(error)
+            fail(error if isinstance(error, HermeticError) else unusable(error))
             raise typer.Exit(1) from None
 
 
@@ -60,6 +66,8 @@ app.command("compile", rich_help_panel=_MODELS)(compile_estimator)
 app.command("inspect", rich_help_panel=_MODELS)(inspect)
 app.command("signature", rich_help_panel=_MODELS)(signature)
 app.command("predict", rich_help_panel=_PREDICTIONS)(predict)
+app.command("encrypt", rich_help_panel=_PREDICTIONS)(encrypt)
+app.command("decrypt", rich_help_panel=_PREDICTIONS)(decrypt)
 app.command("demo", rich_help_panel=_PREDICTIONS)(demo)
 app.command("serve", rich_help_panel=_SERVICE, context_settings=PASSED_ON)(serve)
 app.command("deploy", rich_help_panel=_SERVICE)(deploy)

@@ -13,7 +13,7 @@ from ..compiler.reading import read_model
 from .console import stdout
 from .estimators import load_estimator
 from .report import show_report
-from .samples import read_samples
+from .samples import HeaderOption, Samples, read_samples
 
 
 class Profile(StrEnum):
@@ -38,6 +38,7 @@ def compile_estimator(  # noqa: PLR0913, PLR0917
     sample: Annotated[
         str | None, typer.Option(help="Inputs as clients will send them (.npy, .csv): their range becomes public.")
     ] = None,
+    header: HeaderOption = None,
     public: Annotated[
         list[str] | None,
         typer.Option(metavar="STEP", help="A step whose learned parameters may become public; can be repeated."),
@@ -63,7 +64,7 @@ def compile_estimator(  # noqa: PLR0913, PLR0917
     fitted = load_estimator(estimator, trust_pickle=trust_pickle)
     model = compile_model(
         fitted,
-        None if sample is None else _sample(sample, fitted),
+        None if sample is None else _sample(sample, fitted, header),
         public=public or (),
         name=name or output.stem,
         input_range=limits,
@@ -72,9 +73,9 @@ def compile_estimator(  # noqa: PLR0913, PLR0917
         tolerance=tolerance,
         flooding=flooding,
     )
-    model.save(output)
+    file_bytes = model.save(output)
     console = stdout()
-    show_report(console, model.signature, model, output.stat().st_size)
+    show_report(console, model.signature, model, file_bytes)
     console.print(
         f"\nWrote {output}. Clients need its signature: hermetic signature {output} -o FILE",
         markup=False,
@@ -82,6 +83,6 @@ def compile_estimator(  # noqa: PLR0913, PLR0917
     )
 
 
-def _sample(source: str, fitted: Any) -> Any:
+def _sample(source: str, fitted: Any, header: bool | None) -> Samples:
     linear = read_model(fitted).linear
-    return read_samples(source, linear.feature_names, linear.feature_map)
+    return read_samples(source, linear.feature_names, linear.feature_map, columns=linear.inputs, header=header)

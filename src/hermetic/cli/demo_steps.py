@@ -17,7 +17,6 @@ from ..demo.classifier import Trained, cache_directory, load_or_train
 from ..demo.mnist import Bytes, Mnist, features, load_mnist
 from ..demo.picture import Exhibit, Figure, draw
 from ..demo.run import Outcome, Parties, all_at_once, one_by_one
-from ..rlwe.parameters import SECURITY_BITS
 from ..roundtrip import Service
 from .console import stderr, stdout
 from .demo_report import show_agreement, show_digits, show_times, show_views
@@ -91,8 +90,8 @@ def _set_up(console: Console, mnist: Mnist, trained: Trained, profile: str) -> t
         "Compiling", lambda: compile_model(trained.estimator, sample, name="mnist", profile=profile)
     )
     one = model.signature
-    security = f"profile {one.parameters.profile}, {SECURITY_BITS}-bit security"
-    _done(console, "compiled", f"in {duration(seconds)}: {security}")
+    _done(console, "compiled", f"in {duration(seconds)}: profile {one.parameters.profile}")
+    _done(console, "security", one.parameters.security)
     _done(console, "guaranteed", f"error of a score <= {one.error:g}, answers flooded by {one.lambda_bits:g} bits")
     client, key_seconds = _timed("Making keys", lambda: Client(one))
     public_key = client.public_key.to_bytes()
@@ -118,7 +117,7 @@ def _draw(path: Path, images: Bytes, outcome: Outcome) -> None:
         Figure(labels, "labels equal to scikit-learn's on the images in the clear"),
         Figure(integers, "decrypted integers equal to the reference, bit for bit"),
         Figure(steps["server"], f"to answer; {steps['encrypt']} to encrypt and {steps['decrypt']} to decrypt"),
-        Figure(up, f"for an image, and {down} for its answer, at {SECURITY_BITS}-bit security"),
+        Figure(up, f"for an image, and {down} for its answer"),
     ]
     draw(path, exhibits, figures)
 

@@ -1,13 +1,16 @@
-"""Model and signature files."""
+"""Model and signature files, and how files that cannot be used are reported."""
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 from ..envelope import MAGIC
-from ..errors import ModelFileError
+from ..errors import ModelFileError, SettingsError
 from ..model import EncryptedModel
-from ..signature import Signature, signature_from_bytes
+from ..signature import Signature
+
+_OF_OUTPUT = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EBADF)
 
 
 def load_model(path: Path) -> EncryptedModel:
@@ -40,6 +43,30 @@ def load_model_or_signature(path: Path) -> tuple[Signature, EncryptedModel | Non
     except OSError as error:
         raise ModelFileError(f"{path} cannot be read: {error.strerror}.") from error
     if is_envelope:
-        return signature_from_bytes(path.read_bytes()), None
+        return Signature.from_bytes(path.read_bytes()), None
     model = EncryptedModel.load(path)
     return model.signature, model
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """Write what is public.
+
+    Raises
+    ------
+    SettingsError
+        If it cannot be written.
+    """
+    try:
+        path.write_bytes(data)
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be written: {error.strerror}.") from error
+
+
+def unusable(error: OSError) -> SettingsError:
+    """What the system says about a file, standard output, or what else a command uses, that no command foresaw."""
+    reason = error.strerror or str(error)
+    if error.filename is not None:
+        return SettingsError(f"{error.filename} must be usable: {reason}. Name another file or directory.")
+    if error.errno in _OF_OUTPUT:
+        return SettingsError(f"standard output must be usable: {reason}. Let it go elsewhere.")
+    return SettingsError(f"the system must let the command do its work. It does not: {reason}.")

@@ -19,15 +19,17 @@ _MODES = {"1", "L", "LA", "P", "RGB", "RGBA"}
 _BYTE = 255
 
 
-def read_inputs(sources: Sequence[str], signature: Signature) -> Samples:
+def read_inputs(sources: Sequence[str], signature: Signature, *, header: bool | None = None) -> Samples:
     """Read the samples that a command names.
 
     Parameters
     ----------
     sources
-        One ``.npy`` or ``.csv`` file or ``-`` for CSV on standard input, or any number of ``.png`` images.
+        One ``.npy``, ``.csv`` or ``.tsv`` file or ``-`` for CSV on standard input, or any number of ``.png`` images.
     signature
         The model that the samples are for: its column names, or how many pixels it takes and on which scale.
+    header
+        Whether the first line of CSV names the columns; by default it is looked at.
 
     Raises
     ------
@@ -38,7 +40,8 @@ def read_inputs(sources: Sequence[str], signature: Signature) -> Samples:
     if not images:
         if len(sources) > 1:
             raise InputError(f"samples must come from one file, or from images. Got {len(sources)} files.")
-        return read_samples(sources[0], signature.feature_names, signature.feature_map)
+        names, features = signature.feature_names, signature.feature_map
+        return read_samples(sources[0], names, features, columns=signature.inputs, header=header)
     if len(images) < len(sources):
         raise InputError("samples must come from one file, or from images alone. Got both.")
     largest = _largest_pixel(signature.grid)

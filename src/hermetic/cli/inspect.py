@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -13,6 +12,7 @@ from ..errors import InputError
 from ..model import EncryptedModel
 from ..signature import Signature
 from .console import stderr, stdout, warn
+from .documents import show_document
 from .files import load_model_or_signature
 from .measure import Measured, measure, measured_table
 from .report import as_json, show_layouts, show_report
@@ -35,7 +35,7 @@ def inspect(
             measured = _measured(signature, model, samples)
     if as_document:
         document = as_json(signature, model, file_bytes) | {"measured": measured and asdict(measured)}
-        typer.echo(json.dumps(document, indent=2))
+        show_document(document, indent=2)
         return
     console = stdout()
     show_report(console, signature, model, file_bytes)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Column, Table
 
 from ..errors import SettingsError
-from .console import stdout
+from .console import printable
+from .documents import show_document
 from .serve import ConfigOption, need_serve
 
 if TYPE_CHECKING:
@@ -21,6 +20,8 @@ if TYPE_CHECKING:
 StoreOption = Annotated[
     str | None, typer.Option("--store", help="The service's key store; by default as its settings say.", metavar="URL")
 ]
+
+_SHORTEST = 8
 
 app = typer.Typer(no_args_is_help=True, help="List and delete the public keys that a service stores.")
 
@@ -32,22 +33,22 @@ def list_keys(
     as_document: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     config: ConfigOption = None,
 ) -> None:
-    """List stored public keys."""
+    """List stored public keys, one a line."""
     with _opened(store, config) as keys:
-        found = keys.list(tenant)
+        found = sorted(keys.list(tenant), key=lambda one: (one.tenant, one.key_id))
     if as_document:
-        typer.echo(json.dumps([_document(one) for one in found], indent=2))
+        show_document([_document(one) for one in found], indent=2)
         return
-    table = Table("tenant", Column("key", overflow="fold"), "bytes", "uploaded")
-    for one in found:
-        table.add_row(one.tenant, one.key_id, str(one.size), f"{one.modified:%Y-%m-%d %H:%M} UTC")
-    stdout().print(table)
+    rows = [(one.tenant, one.key_id, str(one.size), f"{one.modified:%Y-%m-%d %H:%M} UTC") for one in found]
+    for line in _aligned([("tenant", "key", "bytes", "uploaded"), *rows]):
+        typer.echo(line)
 
 
 @app.command("delete")
 def delete_keys(
     key_ids: Annotated[
-        list[str] | None, typer.Argument(help="Keys to delete.", metavar="KEY…", show_default=False)
+        list[str] | None,
+        typer.Argument(help="Keys to delete, each by 8 or more of its first characters.", metavar="KEY…"),
     ] = None,
     tenant: Annotated[str, typer.Option(help="The tenant that the keys belong to.")] = "anonymous",
     expired: Annotated[
@@ -62,9 +63,9 @@ def delete_keys(
     with _opened(store, config) as keys:
         if expired:
             typer.echo(f"{keys.sweep()} keys deleted")
-        missing = [one for one in key_ids or () if not keys.delete(tenant, one)]
-    if missing:
-        raise SettingsError(f"the keys must be stored for tenant {tenant!r}. There is no {', '.join(missing)}.")
+        stored = keys.list()
+        for key_id in [_only(stored, tenant, one) for one in key_ids or ()]:
+            keys.delete(tenant, key_id)
 
 
 @contextlib.contextmanager
@@ -77,6 +78,26 @@ def _opened(store: str | None, config: Path | None) -> Iterator[KeyStore]:
         yield open_keys(load_settings({"store": store}, config), create=False)
     except StoreError as error:
         raise SettingsError(str(error)) from None
+
+
+def _only(stored: list[StoredKey], tenant: str, start: str) -> str:
+    """The tenant's one key that starts so. All are found before one is deleted."""
+    fitting = [one for one in stored if one.key_id.startswith(start.lower())]
+    own = [one.key_id for one in fitting if one.tenant == tenant]
+    if len(start) < _SHORTEST or len(own) > 1:
+        raise SettingsError(f"{start} must name one key: give more of it, {_SHORTEST} characters or more.")
+    if not own:
+        others = ", ".join(sorted({one.tenant for one in fitting}))
+        advice = f" It belongs to {others}: pass --tenant." if others else " See hermetic keys list."
+        raise SettingsError(f"the keys must be stored for tenant {tenant!r}. There is no {start}.{advice}")
+    return own[0]
+
+
+def _aligned(rows: list[tuple[str, ...]]) -> Iterator[str]:
+    """Rows as lines, never broken, so that a name can be copied from any terminal."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        yield "  ".join(printable(cell).ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
 
 
 def _document(one: StoredKey) -> dict[str, str | int]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,12 +17,14 @@ from ..arrays import Reals
 from ..client import Client
 from ..errors import HermeticError
 from ..roundtrip import Service, round_trip
+from ..signature import Signature
 from .answers import Output, read_answers, show_answers
 from .console import stdout
 from .files import load_model
 from .inputs import read_inputs
 from .passphrase import VARIABLE, open_key
 from .progress import bar
+from .samples import HeaderOption, Samples
 from .token_file import TOKEN_VARIABLE, read_token
 from .units import counted, duration, size
 
@@ -57,6 +61,7 @@ def predict(  # noqa: PLR0913, PLR0917
     output: Annotated[Output, typer.Option(help="How to print the answers.")] = Output.TABLE,
     clip: Annotated[bool, typer.Option("--clip", help="Use the nearest value in range for inputs out of it.")] = False,
     round_inputs: Annotated[bool, typer.Option("--round", help="Round inputs to the grid of exact inputs.")] = False,
+    header: HeaderOption = None,
     url: Annotated[
         str | None, typer.Option(help="The service's address.", show_default=False, rich_help_panel=_AT_SERVICE)
     ] = None,
@@ -94,7 +99,9 @@ def predict(  # noqa: PLR0913, PLR0917
                 raise typer.BadParameter("it must come with --url.", param_hint=name)
         if len(arguments) < 2:
             raise typer.BadParameter("both must be given: MODEL INPUT.", param_hint="[MODEL] INPUT")
-        outcome = _ask_here(Path(arguments[0]), arguments[1:], key, passphrase_file, options)
+        outcome = _ask_here(
+            Path(arguments[0]), partial(read_inputs, arguments[1:], header=header), key, passphrase_file, options
+        )
     else:
         if model is None:
             raise typer.BadParameter("it must come with --model.", param_hint="--url")
@@ -106,18 +113,22 @@ def predict(  # noqa: PLR0913, PLR0917
             "allow_http": allow_http,
             "timeout": timeout,
         }
-        outcome = _ask_service(url, arguments, key, passphrase_file, options)
+        outcome = _ask_service(url, partial(read_inputs, arguments, header=header), key, passphrase_file, options)
     show_answers(read_answers(outcome.client, outcome.scores, outcome.samples, proba=proba, scores=scores), output)
     if output is Output.TABLE:
         stdout().print(Text(f"\n{outcome.summary}", style="dim"))
 
 
 def _ask_here(
-    model: Path, inputs: list[str], key: Path | None, passphrase_file: Path | None, options: dict[str, Any]
+    model: Path,
+    read: Callable[[Signature], Samples],
+    key: Path | None,
+    passphrase_file: Path | None,
+    options: dict[str, Any],
 ) -> Outcome:
     compiled = load_model(model)
     signature = compiled.signature
-    X = read_inputs(inputs, signature)
+    X = read(signature)
     secret_key = None if key is None else open_key(key, passphrase_file, signature.parameters)
     client = Client(signature, secret_key, **options)
     service = Service(compiled, client.public_key.to_bytes())
@@ -129,7 +140,11 @@ def _ask_here(
 
 
 def _ask_service(
-    url: str, inputs: list[str], key: Path | None, passphrase_file: Path | None, options: dict[str, Any]
+    url: str,
+    read: Callable[[Signature], Samples],
+    key: Path | None,
+    passphrase_file: Path | None,
+    options: dict[str, Any],
 ) -> Outcome:
     try:
         from ..remote import connect
@@ -137,7 +152,7 @@ def _ask_service(
         raise HermeticError(str(error)) from None
     with connect(url, **options) as remote:
         signature = remote.signature
-    X = read_inputs(inputs, signature)
+    X = read(signature)
     secret_key = None if key is None else open_key(key, passphrase_file, signature.parameters)
     with bar("predict") as shown, connect(url, secret_key=secret_key, progress=shown.advance, **options) as remote:
         start = time.perf_counter()

@@ -10,14 +10,12 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from ..circuits.linear.wire import Query, Result
 from ..features import FeatureMap
 from ..inputs.grid import Grid
 from ..keys.public import PublicKey
-from ..links import has_probabilities
 from ..model import EncryptedModel
 from ..rlwe.parameters import SECURITY_BITS
-from ..signature import Offer, Signature, signature_to_bytes
+from ..signature import Signature
 from .tables import facts, section
 from .units import counted, size
 
@@ -54,6 +52,7 @@ def as_json(signature: Signature, model: EncryptedModel | None, file_bytes: int)
         "error_over_spread": None if model is None else _over_spread(model),
         "lambda_bits": signature.lambda_bits,
         "security_bits": SECURITY_BITS,
+        "estimated_security_bits": one.estimated_bits,
         "parameters": {
             "profile": one.profile,
             "ring_degree": one.ring_degree,
@@ -61,13 +60,13 @@ def as_json(signature: Signature, model: EncryptedModel | None, file_bytes: int)
             "special_prime": one.special_prime,
         },
         "public_key_bytes": PublicKey.size(one),
-        "layouts": [_layout(signature, offer) for offer in signature.offers],
+        "layouts": signature.circuit.full_batches,
     }
 
 
 def _public(signature: Signature) -> dict[str, str]:
     one = signature
-    link = f", {'probabilities' if has_probabilities(one.link) else 'made'} by {one.link}" if one.link else ""
+    link = f", {'probabilities' if one.head.has_probabilities else 'made'} by {one.link}" if one.link else ""
     rows = {
         "name": one.name,
         "shape": f"{_shape(one)} -> {counted(one.outputs, 'score')}",
@@ -80,8 +79,8 @@ def _public(signature: Signature) -> dict[str, str]:
         rows["feature names"] = _listed(one.feature_names)
     if one.labels is not None:
         rows["labels"] = f"{_listed(map(repr, one.labels.tolist()))} ({one.labels.dtype})"
-    rows["integers"] = f"{one.result_bits} bits, scale 2^-{one.scale_exponent}, {counted(one.limbs, 'limb')}"
-    rows["signature"] = f"{size(len(signature_to_bytes(one)))}, {one.digest.hex()[:32]}…"
+    rows |= one.circuit.words
+    rows["signature"] = f"{size(len(one.to_bytes()))}, {one.digest.hex()[:32]}…"
     return rows
 
 
@@ -117,7 +116,8 @@ def _guaranteed(signature: Signature, model: EncryptedModel | None) -> dict[str,
     return {
         "error of a score": f"<= {signature.error:g}{beside}",
         "flooding of answers": f"lambda >= {signature.lambda_bits:g} bits",
-        "security": f"{SECURITY_BITS} bits: profile {one.profile}, N = {one.ring_degree:,}, q = {modulus} bits",
+        "security": one.security,
+        "parameters": f"profile {one.profile}, N = {one.ring_degree:,}, q = {modulus} bits",
     }
 
 
@@ -133,9 +133,9 @@ def _share(value: float) -> str:
 
 def _bytes(signature: Signature) -> dict[str, str]:
     rows = {"public key": f"{size(PublicKey.size(signature.parameters))} up, once"}
-    for samples in (1, max(one.samples for one in signature.layouts)):
-        layout = signature.layout_for(samples)
-        up, down = Query.size(signature, layout, samples), Result.size(signature, layout, samples)
+    circuit = signature.circuit
+    for samples in (1, max(chunk.samples for chunk in circuit.chunks)):
+        up, down = circuit.query_bytes(samples), circuit.result_bytes(samples)
         each = f", {size((up + down) / samples)} a sample" if samples > 1 else ""
         rows[counted(samples, "sample")] = f"{size(up)} up, {size(down)} down{each}"
     return rows
@@ -146,7 +146,7 @@ def _layouts(signature: Signature) -> Table:
     headings = ("samples", "features", "outputs", "ciphertexts", "request", "response", "a sample", "lambda")
     for heading in headings:
         table.add_column(heading, justify="right", header_style="dim")
-    for one in (_layout(signature, offer) for offer in signature.offers):
+    for one in signature.circuit.full_batches:
         table.add_row(
             *(f"{one[name]:,}" for name in headings[:3]),
             f"{one['query_ciphertexts']:,} up, {one['result_ciphertexts']:,} down",
@@ -156,21 +156,6 @@ def _layouts(signature: Signature) -> Table:
             f"{one['lambda_bits']:g}",
         )
     return table
-
-
-def _layout(signature: Signature, offer: Offer) -> dict[str, Any]:
-    """A layout with its flooding, and the exact counts and bytes of as many samples as one chunk holds."""
-    layout = offer.layout
-    return {
-        "samples": layout.samples,
-        "features": layout.features,
-        "outputs": layout.outputs,
-        "lambda_bits": offer.lambda_bits,
-        "query_ciphertexts": layout.query_polynomials(signature.features),
-        "result_ciphertexts": layout.result_polynomials(signature.integer_outputs),
-        "request_bytes": Query.size(signature, layout, layout.samples),
-        "response_bytes": Result.size(signature, layout, layout.samples),
-    }
 
 
 def _inputs(grid: Grid) -> str:

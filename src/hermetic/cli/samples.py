@@ -1,42 +1,63 @@
-"""Samples from a file: ``.npy``, ``.csv``, or CSV on standard input."""
+"""Samples from a file: ``.npy``, ``.csv`` or ``.tsv``, or CSV on standard input."""
 
 from __future__ import annotations
 
 import csv
 import io
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Annotated, Any, TextIO
 
 import numpy as np
 import numpy.typing as npt
+import typer
 
 from ..errors import InputError
 from ..features import FeatureMap
-from ..named_inputs import in_order, places
-from .fields import Fields, is_number
+from ..named_inputs import in_order
+from .columns import Columns, columns_of
+from .dialect import Record, read_table
+from .fields import Fields
+from .header import is_header
 
 STDIN = "-"
+_TEXTS = (".csv", ".tsv")
 
 Samples = npt.NDArray[Any]
 
+HeaderOption = Annotated[
+    bool | None,
+    typer.Option("--header/--no-header", help="Whether the first line of CSV names columns; by default as it looks."),
+]
 
-def read_samples(source: str, names: Sequence[str] | None, features: FeatureMap | None = None) -> Samples:
+
+def read_samples(
+    source: str,
+    names: Sequence[str] | None,
+    features: FeatureMap | None = None,
+    *,
+    columns: int | None = None,
+    header: bool | None = None,
+) -> Samples:
     """Read samples, in their own dtype from ``.npy``, as float64 from CSV, or as objects where some are categories.
 
     Parameters
     ----------
     source
-        The path of a ``.npy`` or ``.csv`` file, or ``-`` for CSV on standard input.
+        The path of a ``.npy``, ``.csv`` or ``.tsv`` file, or ``-`` for CSV on standard input.
     names
         The model's columns, in whose order a CSV header, or the fields of an array, are put; those that it does not
         use are left out. ``None`` takes columns as they come.
     features
         The public features of the model: which columns are categories or not used, and may be texts, and which may be
         empty.
+    columns
+        How many columns the model takes, where that is known.
+    header
+        Whether the first line of CSV names the columns; by default it is looked at.
 
     Returns
     -------
@@ -49,14 +70,14 @@ def read_samples(source: str, names: Sequence[str] | None, features: FeatureMap 
         If it cannot be read, is of another kind, or holds something that is not a number where one must be.
     """
     suffix = Path(source).suffix.lower()
-    if source == STDIN or suffix == ".csv":
-        with _open_text(source) as file:
-            return _read_csv("standard input" if source == STDIN else source, file, names, Fields(features))
+    if source == STDIN or suffix in _TEXTS:
+        name = "standard input" if source == STDIN else source
+        return _read_csv(name, _read_text(name, source), names, features, columns, header)
     if suffix == ".npy":
         array: Samples = in_order(_read_npy(source), names)
         return array
     raise InputError(
-        f"samples must be a .npy or .csv file, or - for CSV on standard input. Got {source} instead: "
+        f"samples must be a .npy, .csv or .tsv file, or - for CSV on standard input. Got {source} instead: "
         "other formats must be turned into one row of numbers a sample first."
     )
 
@@ -89,55 +110,50 @@ def _read_npy(source: str) -> Samples:
     return array
 
 
-def _read_csv(name: str, file: TextIO, names: Sequence[str] | None, form: Fields) -> Samples:
-    rows: list[Samples] = []
-    width: int | None = None
-    taken: list[int] | None = None
+def _read_text(name: str, source: str) -> str:
     try:
-        for line, fields in _records(file):
-            if width is None:
-                width = len(fields)
-                if not form.are_known(fields) and _is_header(fields, names):
-                    taken = _taken(name, fields, names)
-                    continue
-            if len(fields) != width:
-                raise InputError(f"{name}, line {line}: must have {width} columns. Got {len(fields)} instead.")
-            wrong = partial(_no_number, name, line, taken, names)
-            rows.append(form.read(fields if taken is None else [fields[i] for i in taken], wrong))
-    except (UnicodeDecodeError, csv.Error) as error:
+        with _open_text(source) as file:
+            return file.read()
+    except UnicodeDecodeError as error:
         raise InputError(f"{name} must be CSV text in UTF-8: {error}.") from error
-    if not rows:
-        raise InputError(f"{name} must hold at least one sample. It holds none.")
-    return np.stack(rows)
 
 
-def _no_number(
-    name: str, line: int, taken: list[int] | None, names: Sequence[str] | None, column: int, field: str
-) -> InputError:
-    """Says where in the file the field is, from 1 on, and what its column is called there."""
-    place, what = (column, "") if taken is None or names is None else (taken[column], f" for {names[column]!r}")
-    return InputError(f"{name}, line {line}, column {place + 1}: must be a number. Got {field!r}{what} instead.")
-
-
-def _records(file: Iterable[str]) -> Iterator[tuple[int, list[str]]]:
-    """(line number, fields) of every line that is not empty."""
-    reader = csv.reader(file, skipinitialspace=True)
-    return ((reader.line_num, fields) for fields in reader if any(map(str.strip, fields)))
-
-
-def _is_header(fields: list[str], names: Sequence[str] | None) -> bool:
-    """Whether the first line names the columns: it holds all names of the model, or one that is no number, or no number
-    at all.
-    """
-    found, known = {field.strip() for field in fields}, set(names or ())
-    if known and known <= found:
-        return True
-    return any(not is_number(one) for one in known & found) or not any(map(is_number, found))
-
-
-def _taken(name: str, fields: list[str], names: Sequence[str] | None) -> list[int] | None:
-    """The numbers of the columns that the model takes, in its order."""
+def _read_csv(
+    name: str,
+    text: str,
+    names: Sequence[str] | None,
+    features: FeatureMap | None,
+    columns: int | None,
+    header: bool | None,
+) -> Samples:
     try:
-        return None if names is None else places([field.strip() for field in fields], names)
-    except InputError as error:
-        raise InputError(f"{name}: {error}") from None
+        table = read_table(text, names, columns, comments=features is None or not _may_hold_texts(features))
+    except csv.Error as error:
+        raise InputError(f"{name} must be CSV text in UTF-8: {error}.") from error
+    _check_widths(name, table.records)
+    form, records, read = Fields(features, table.separator), table.records, Columns(name)
+    if _has_header(name, records, names, form, header):
+        read, records = columns_of(name, records[0][1], names), records[1:]
+    if not records:
+        raise InputError(f"{name} must hold at least one sample. It holds none.")
+    return np.stack([form.read(read.of(fields), partial(read.where, line)) for line, fields in records])
+
+
+def _check_widths(name: str, records: list[Record]) -> None:
+    width = len(records[0][1]) if records else 0
+    for line, fields in records:
+        if len(fields) != width:
+            raise InputError(f"{name}, line {line}: must have {width} columns. Got {len(fields)} instead.")
+
+
+def _may_hold_texts(features: FeatureMap) -> bool:
+    return bool(features.categories) or not features.used.all()
+
+
+def _has_header(
+    name: str, records: list[Record], names: Sequence[str] | None, form: Fields, header: bool | None
+) -> bool:
+    if header is not None or not records:
+        return bool(header and records)
+    (_, first), *others = records
+    return is_header(name, first, [one for _, one in others], names, is_sample=form.hold_a_category(first))

@@ -15,7 +15,7 @@ from .console import stdout
 from .tables import facts
 
 if TYPE_CHECKING:
-    from ..serve.settings import Setting
+    from ..serve.catalogue import Setting
 
 PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 """How :func:`serve` is registered: it reads its arguments itself, as they need the libraries of ``hermetic[serve]``."""
@@ -48,7 +48,7 @@ def need_serve() -> None:
 def _command() -> Callable[..., None]:
     """A function whose signature is the settings."""
     need_serve()
-    from ..serve.settings import all_settings
+    from ..serve.catalogue import all_settings
 
     def command(config: Path | None = None, check: bool = False, **given: Any) -> None:
         from ..serve.run import check as try_out

@@ -7,10 +7,8 @@ from typing import Annotated
 
 import typer
 
-from ..errors import ModelFileError
-from ..signature import signature_to_bytes
 from .console import stdout
-from .files import load_model
+from .files import load_model, write_file
 from .units import size
 
 
@@ -19,9 +17,6 @@ def signature(
     output: Annotated[Path, typer.Option("--output", "-o", help="Where to write the signature.")],
 ) -> None:
     """Write the public signature of a model: all that a client needs, and no weight."""
-    data = signature_to_bytes(load_model(model).signature)
-    try:
-        output.write_bytes(data)
-    except OSError as error:
-        raise ModelFileError(f"{output} cannot be written: {error.strerror}.") from error
+    data = load_model(model).signature.to_bytes()
+    write_file(output, data)
     stdout().print(f"Wrote {output} ({size(len(data))}). It holds no weight: give it to clients.", markup=False)

@@ -13,7 +13,7 @@ import typer
 from rich.table import Table
 
 from ..errors import SettingsError
-from ..files import write_private
+from ..files import followed, write_private
 from .console import stdout, warn
 from .serve import need_serve
 
@@ -105,7 +105,7 @@ def _check_free(output: Path) -> None:
     """Refuse before anything is changed what could not be written afterwards."""
     if output.exists():
         raise SettingsError(f"{output} must be a new file. It is there: name another, or remove it.")
-    if not os.access(output.resolve().parent, os.W_OK):
+    if not os.access(followed(output).parent, os.W_OK):
         raise SettingsError(f"{output} must be in a directory that you can write. It is not.")
 
 

@@ -226,23 +226,12 @@ def _is_positive(value: Any) -> bool:
 
 
 def _signature(linear: LinearMap, choice: Choice, name: str, backbone: str | None) -> Signature:
-    one = choice.integers
     signature = Signature(
         name=name,
-        parameters=choice.parameters,
-        grid=choice.grid,
-        outputs=len(linear.bias),
-        method=linear.method,
-        link=linear.link,
-        labels=linear.labels,
-        squeeze=linear.squeeze,
-        feature_names=linear.feature_names,
-        result_bits=choice.result_bits,
-        scale_exponent=one.scale_exponent,
-        limbs=one.limbs,
-        limb_bits=one.limb_bits,
+        head=linear.head,
+        circuit=choice.circuit,
         error=choice.error,
-        offers=choice.offers,
+        feature_names=linear.feature_names,
         feature_map=linear.feature_map,
         backbone=backbone,
     )

@@ -10,7 +10,8 @@ import numpy.typing as npt
 from ..arguments import shown
 from ..arrays import Reals
 from ..errors import CompileError, WireError
-from ..signature import Labels, check_labels
+from ..head import Labels
+from ..signature.labels import check_labels
 
 
 def named_classes(labels: Any, outputs: int, *, numbered: bool) -> Labels | None:

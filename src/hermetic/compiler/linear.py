@@ -10,11 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ..arrays import Reals
+from ..circuits.linear.public import MAX_FEATURES, MAX_OUTPUTS
 from ..errors import CompileError
 from ..features import Block, Chain, Columns, FeatureMap, Identity
 from ..features.affine import MAX_ENTRIES
 from ..features.block import Flags
-from ..signature import MAX_FEATURES, MAX_OUTPUTS
+from ..head import Head
 from .codes import without_codes
 from .exactness import check_jumps, exact_features, exact_sums
 from .origin import Origin, of_affine, of_choice
@@ -35,9 +36,8 @@ class LinearMap:
     ``feature_map`` is the public map from inputs to the d features, ``public`` what it publishes; without one the
     inputs are the features. ``hidden`` is what would become public too if this map had to be a public block.
 
-    ``weights`` of a step may be a SciPy sparse array; those of a model are dense. ``method`` is the estimator's method
-    that the scores give; ``link``, ``labels``, ``squeeze`` and ``feature_names`` are those of
-    :class:`hermetic.signature.Signature`.
+    ``weights`` of a step may be a SciPy sparse array; those of a model are dense. ``head`` says what the scores mean;
+    ``feature_names`` are those of :class:`hermetic.signature.Signature`.
 
     The float64 rounding of the estimator's own computation is proportional to the sizes of the terms that it adds, and
     these are larger than their sum where they cancel. ``reach`` (k, d) is the sum over all ways from a feature to a
@@ -68,10 +68,7 @@ class LinearMap:
 
     weights: Any
     bias: Reals
-    method: str
-    link: str | None = None
-    labels: npt.NDArray[Any] | None = None
-    squeeze: bool = False
+    head: Head
     feature_names: tuple[str, ...] | None = None
     reach: Any = None
     folded: Reals | float = 0.0
@@ -334,7 +331,7 @@ class LinearMap:
 def affine(weights: Any, bias: npt.ArrayLike | None = None) -> LinearMap:
     """The step x -> weights·x + bias; no bias is zero."""
     shift = np.zeros(weights.shape[0]) if bias is None else np.asarray(bias, dtype=np.float64)
-    return LinearMap(weights, shift, "transform")
+    return LinearMap(weights, shift, Head("transform"))
 
 
 def refuse_moving(features: FeatureMap, block: Block) -> None:

@@ -18,11 +18,11 @@ from ..arrays import Reals
 from ..circuits.linear import bounds, plan
 from ..circuits.linear.integers import MAX_RESULT_BITS, IntegerMap, guaranteed_error, quantize_map
 from ..circuits.linear.packing import Layout
+from ..circuits.linear.public import LinearCircuit, Offer
+from ..circuits.linear.server import lambda_bits
 from ..errors import CompileError, PrecisionError
 from ..inputs.grid import Grid
-from ..model import lambda_bits
 from ..rlwe.parameters import FAST, PROFILES, Parameters
-from ..signature import Offer
 from .inputs import InputRange
 from .linear import LinearMap
 from .spread import SMALL
@@ -54,6 +54,21 @@ class Choice:
         flood = bounds.flood_bits(self.parameters, self.result_bits)
         layouts = best_layouts(self.parameters, self.grid.features, len(self.integers.weights), flood)
         return tuple(Offer(one, math.floor(lambda_bits(self.integers, one, flood) * 10) / 10) for one in layouts)
+
+    @property
+    def circuit(self) -> LinearCircuit:
+        """What becomes public of it."""
+        one = self.integers
+        return LinearCircuit(
+            self.parameters,
+            self.grid,
+            len(self.linear.bias),
+            self.result_bits,
+            one.scale_exponent,
+            one.limbs,
+            one.limb_bits,
+            self.offers,
+        )
 
     @property
     def lambda_bits(self) -> float:

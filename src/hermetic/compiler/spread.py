@@ -60,4 +60,4 @@ def _scores(linear: LinearMap, features: Reals) -> Reals:
 
 
 def _compares(linear: LinearMap) -> bool:
-    return len(linear.bias) > 1 and (linear.compared or linear.labels is not None)
+    return len(linear.bias) > 1 and (linear.compared or linear.head.labels is not None)

@@ -12,6 +12,7 @@ from ..arrays import Reals
 from ..errors import CompileError
 from ..features import Beside, Block, Categories, Columns, FeatureMap, Identity
 from ..features.block import Flags
+from ..head import Head
 from .linear import LinearMap
 from .origin import Origin
 from .passed import Passes, merged
@@ -41,7 +42,7 @@ def stacked(maps: Sequence[LinearMap]) -> LinearMap:
     return LinearMap(
         _rows(weights),
         np.concatenate([one.bias for one in maps]),
-        "transform",
+        Head("transform"),
         reach=_rows(reach),
         folded=np.concatenate([np.broadcast_to(one.folded, one.bias.shape) for one in maps]),
         own_error=np.concatenate([np.broadcast_to(one.own_error, one.bias.shape) for one in maps]),

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from ..arrays import Reals
 from ..errors import UnsupportedModelError
+from ..head import Head
 from .classes import chosen, named_classes
 from .linear import LinearMap
 
@@ -62,13 +63,13 @@ class TorchModel:
         for layer in self.layers:
             scores = layer(scores)
         found = _array(scores)
-        return found[:, 0] if self.map.squeeze else found
+        return found[:, 0] if self.map.head.squeeze else found
 
     def predict(self, X: Any) -> npt.NDArray[Any]:
         """The label of the largest score, or the module's output."""
-        if self.map.labels is None:
+        if self.map.head.labels is None:
             return _array(self.module(self._tensor(X)))
-        return np.asarray(self.map.labels[chosen(self.decision_function(X))])
+        return np.asarray(self.map.head.labels[chosen(self.decision_function(X))])
 
     def predict_proba(self, X: Any) -> npt.NDArray[Any]:
         """The module's own probabilities (n, classes), in its precision."""
@@ -110,10 +111,9 @@ def read_torch_module(module: Any, labels: Any = None) -> tuple[LinearMap, Torch
     linear = LinearMap(
         found.weights,
         found.bias,
-        "predict" if classes is None else "decision_function",
-        link,
-        classes,
-        squeeze=classes is not None and k == 1,
+        Head(
+            "predict" if classes is None else "decision_function", link, classes, squeeze=classes is not None and k == 1
+        ),
         reach=found.reach,
         folded=found.folded,
         precision=_precision(module),

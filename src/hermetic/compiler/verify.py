@@ -19,7 +19,6 @@ import numpy.typing as npt
 from ..arrays import Reals
 from ..circuits.linear.integers import recombine
 from ..errors import CompileError, InputError
-from ..links import choose_labels, has_probabilities, is_multilabel, probabilities, respond, response_error
 from ..model import EncryptedModel
 from ..signature import Signature
 
@@ -182,9 +181,8 @@ def _is_number(value: Any) -> bool:
 
 
 def _check_response(signature: Signature, scores: Reals, own: npt.NDArray[Any]) -> None:
-    shown = scores[:, 0] if signature.squeeze else scores
-    head = signature.method, signature.link
-    expected = respond(*head, shown, _classes(signature))
+    shown = signature.head.shaped(scores)
+    expected = signature.head.respond(shown)
     if own.shape != expected.shape:
         raise CompileError(
             f"{signature.method} must give shape {expected.shape}, as its coefficients say. Got {own.shape} instead: "
@@ -192,7 +190,7 @@ def _check_response(signature: Signature, scores: Reals, own: npt.NDArray[Any]) 
         )
     with np.errstate(invalid="ignore"):
         apart = np.where(own == expected, 0.0, np.abs(own - expected))
-        allowed = response_error(*head, shown, _classes(signature), signature.error)
+        allowed = signature.head.response_error(shown, signature.error)
     # The link itself rounds.
     close = apart <= allowed + (0.0 if signature.link is None else link_error(own) * np.maximum(1.0, np.abs(own)))
     if not close.all():
@@ -206,13 +204,12 @@ def _check_labels(
     signature: Signature, labels: npt.NDArray[Any], scores: Reals, own: Callable[[str], npt.NDArray[Any]]
 ) -> None:
     response = own(signature.method)
-    binary = signature.outputs == 1 and signature.method != "predict_proba"
-    expected, given = choose_labels(signature.link, response, labels, binary=binary), own("predict")
+    expected, given = signature.head.choose(response, labels), own("predict")
     if not np.array_equal(expected, given):
         raise CompileError(_what_is_chosen(signature, scores, expected, given))
-    if signature.link is None or not has_probabilities(signature.link) or signature.method == "predict_proba":
+    if not signature.head.has_probabilities or signature.method == "predict_proba":
         return
-    found, expected_proba = probabilities(signature.link, response, len(labels)), own("predict_proba")
+    found, expected_proba = signature.head.probabilities(response), own("predict_proba")
     # Of large scores, the link rounds the differences.
     eps = max(np.finfo(one.dtype).eps for one in (response, expected_proba))
     rounding = 8 * float(eps * np.abs(response).max(initial=0.0))
@@ -235,19 +232,11 @@ def _what_is_chosen(signature: Signature, scores: Reals, expected: npt.NDArray[A
 
 def _check_chosen(signature: Signature, labels: npt.NDArray[Any], scores: Reals, own: npt.NDArray[Any]) -> None:
     """Labels alone, where no score that chooses another is within the error."""
-    scores = scores[:, 0] if signature.squeeze else scores
-    if is_multilabel(signature.link) or scores.ndim == 1:
-        certain = np.abs(scores) > signature.error
-    else:
-        largest = np.sort(scores, axis=1)
-        certain = largest[:, -1] - largest[:, -2] > 2 * signature.error
-    chosen = choose_labels(signature.link, scores, labels, binary=scores.ndim == 1)
+    shown = signature.head.shaped(scores)
+    certain = signature.head.certain(shown, signature.error)
+    chosen = signature.head.choose(shown, labels)
     if chosen.shape != own.shape or not np.array_equal(chosen[certain], own[certain]):
         raise CompileError(
             "predict must choose labels by the largest scores, or by their signs. The estimator's does not: "
             f"{_OTHERWISE}."
         )
-
-
-def _classes(signature: Signature) -> int:
-    return 0 if signature.labels is None else len(signature.labels)

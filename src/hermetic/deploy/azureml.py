@@ -16,6 +16,7 @@ from .image import locked_wheel, resource
 from .tree import File, Manifest, Tree, read
 
 BASE_IMAGE = "mcr.microsoft.com/azureml/minimal-ubuntu22.04-py39-cpu-inference:latest"
+PYTHON = "3.11"
 INSTANCE = "Standard_DS2_v2"
 PORT = 5001
 _SCHEMAS = "https://azuremlschemas.azureedge.net/latest"
@@ -49,7 +50,7 @@ def tree(description: Description) -> Tree:
     environment = {
         "Dockerfile": File.text(dockerfile),
         "conda.yaml": File.yaml(_conda()),
-        **locked_wheel(description, "score.lock"),
+        **locked_wheel(description, "score.lock", PYTHON),
     }
     return {
         "endpoint.yaml": File.yaml(_endpoint(description)),
@@ -88,7 +89,7 @@ def _check(description: Description) -> None:
 def _conda() -> Manifest:
     """Everything that is not Python itself comes from the lock, by its hash."""
     pip = {"pip": ["--requirement requirements.lock"]}
-    return {"name": "hermetic", "channels": ["conda-forge"], "dependencies": ["python=3.11", "pip", pip]}
+    return {"name": "hermetic", "channels": ["conda-forge"], "dependencies": [f"python={PYTHON}", "pip", pip]}
 
 
 def _kind(description: Description) -> str:

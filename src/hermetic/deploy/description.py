@@ -40,7 +40,8 @@ class Description:
     models
         Compiled model files; each is served under its stem.
     wheel
-        Hermetic's own wheel, as ``pip wheel --no-deps`` builds it; the image installs this file.
+        Hermetic's own wheel, as ``pip wheel --no-deps`` builds it; the image installs this file, so it must be one for
+        Linux and the image's Python.
     tokens
         File of tenants and hashed tokens. Needed by every target but ``azureml``, whose endpoint has keys of its own.
     image

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import email.parser
 import hashlib
-import io
-import zipfile
-from importlib.metadata import version
 from importlib.resources import files
 
-from ..errors import SettingsError
 from .description import BASE_IMAGE, Description
 from .tree import File, Tree, read
+from .wheel import check_wheel, python_of
 
 PORT = 8000
-VERSION = version("hermetic")
 USER = 10001
 MODELS = "/srv/hermetic/models"
 STATE = "/var/lib/hermetic"
@@ -45,16 +40,15 @@ CMD ["serve", "{models}"]
 
 def image_tree(description: Description) -> Tree:
     """The build context: Dockerfile, .dockerignore, wheel, lock and models, below ``image/``."""
-    wheel = description.wheel.name
+    wheel, base = description.wheel.name, description.base_image or BASE_IMAGE
     dockerfile = _DOCKERFILE.format(
-        base=description.base_image or BASE_IMAGE, user=USER, state=STATE, wheel=wheel, python=PYTHON, port=PORT,
-        models=MODELS,
-    )  # fmt: skip
+        base=base, user=USER, state=STATE, wheel=wheel, python=PYTHON, port=PORT, models=MODELS
+    )
     context = {
         "Dockerfile": File.text(dockerfile),
         ".dockerignore": File.text(f"*\n!requirements.lock\n!{wheel}\n!health.py\n!models\n"),
         "health.py": File.text(resource("health.py")),
-        **locked_wheel(description, "serve.lock"),
+        **locked_wheel(description, "serve.lock", python_of(base)),
         **{f"models/{name}": file for name, file in model_files(description).items()},
     }
     return {f"image/{name}": file for name, file in context.items()}
@@ -65,16 +59,16 @@ def model_files(description: Description) -> Tree:
     return {f"{path.stem}/1/model.hermetic": File(read(path, "the model"), mode=0o600) for path in description.models}
 
 
-def locked_wheel(description: Description, lock: str) -> Tree:
+def locked_wheel(description: Description, lock: str, python: str | None) -> Tree:
     """Hermetic's wheel, and a lock that names it and everything it needs, all by their hashes.
 
     Raises
     ------
     SettingsError
-        If the wheel is not one of this version: the lock belongs to it.
+        If the wheel is not one of this version, to which the lock belongs, or not one for the image's ``python``.
     """
     content = read(description.wheel, "the wheel")
-    _check_wheel(description.wheel.name, content)
+    check_wheel(description.wheel.name, content, python)
     digest = hashlib.sha256(content).hexdigest()
     own = f"./{description.wheel.name} --hash=sha256:{digest}\n"
     return {"requirements.lock": File.text(own + resource(lock)), description.wheel.name: File(content)}
@@ -83,15 +77,3 @@ def locked_wheel(description: Description, lock: str) -> Tree:
 def resource(name: str) -> str:
     """A text file of this package."""
     return files(__package__).joinpath(name).read_text(encoding="utf-8")
-
-
-def _check_wheel(name: str, content: bytes) -> None:
-    own = f"hermetic-{VERSION}"
-    how = "Build it from the source of this version with: pip wheel --no-deps ."
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            metadata = archive.read(f"{own}.dist-info/METADATA").decode()
-    except (zipfile.BadZipFile, KeyError, ValueError):
-        raise SettingsError(f"the wheel must be that of hermetic {VERSION}. {name} is not. {how}") from None
-    if email.parser.Parser().parsestr(metadata)["Name"] != "hermetic" or not name.startswith(f"{own}-"):
-        raise SettingsError(f"the wheel must be that of hermetic {VERSION}. {name} is not. {how}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .description import Description
-from .image import VERSION
+from .wheel import VERSION
 
 
 def selector(description: Description) -> dict[str, str]:

@@ -16,11 +16,16 @@ The secret key stays in this process, inside :class:`hermetic.Client`.
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
+from typing import TypeVar
+
 try:
     import httpx
 except ImportError:
     raise ImportError("hermetic.connect needs httpx. Install it with: pip install 'hermetic[remote]'") from None
 
+from ..errors import RemoteError
 from ..features import Backbone
 from ..keys.secret import SecretKey
 from .async_driver import AsyncDriver
@@ -30,9 +35,11 @@ from .network import AsyncNetwork, Network
 from .remote_model import RemoteModel
 from .session import Session
 from .settings import Progress, Settings, Token
-from .trust import Verify
+from .trust import Verify, given
 
 __all__ = ["AsyncRemoteModel", "RemoteModel", "aconnect", "connect"]
+
+T = TypeVar("T")
 
 
 def connect(  # noqa: PLR0913 - every option by its name, for help() and completion
@@ -56,6 +63,9 @@ def connect(  # noqa: PLR0913 - every option by its name, for help() and complet
     transport: httpx.BaseTransport | None = None,
 ) -> RemoteModel:
     """Connect to a model at a service: fetch its signature and make keys. The public key goes up with the first query.
+
+    The model may be used from any thread, and in processes that are forked from this one: each opens a connection of
+    its own, and all have the same keys.
 
     Parameters
     ----------
@@ -129,9 +139,12 @@ def connect(  # noqa: PLR0913 - every option by its name, for help() and complet
         retries=retries,
         allow_http=allow_http,
     )
-    network = Network(verify)
-    http = httpx.Client(transport=transport or network, timeout=timeout, trust_env=False)
-    remote = RemoteModel(Session(settings), Driver(http))
+    context = given(verify)
+
+    def make() -> httpx.Client:
+        return httpx.Client(transport=transport or Network(context), timeout=timeout, trust_env=False)
+
+    remote = RemoteModel(Session(settings), Driver(make if transport is None else _only_here(make)))
     try:
         return remote.connect()
     except BaseException:
@@ -162,7 +175,8 @@ def aconnect(  # noqa: PLR0913 - the options of connect
     """:func:`connect` for asyncio, with the same options, but an asynchronous transport.
 
     The model connects when it is awaited, or entered: ``remote = await hermetic.aconnect(…)``, or
-    ``async with hermetic.aconnect(…) as remote``. That is also when it raises what :func:`connect` raises.
+    ``async with hermetic.aconnect(…) as remote``. That is also when it raises what :func:`connect` raises. Every event
+    loop that uses it, in this process or in one forked from it, opens a connection of its own.
     """
     settings = Settings(
         url=url,
@@ -181,6 +195,21 @@ def aconnect(  # noqa: PLR0913 - the options of connect
         retries=retries,
         allow_http=allow_http,
     )
-    network = AsyncNetwork(verify)
-    http = httpx.AsyncClient(transport=transport or network, timeout=timeout, trust_env=False)
-    return AsyncRemoteModel(Session(settings), AsyncDriver(http))
+    context = given(verify)
+
+    def make() -> httpx.AsyncClient:
+        return httpx.AsyncClient(transport=transport or AsyncNetwork(context), timeout=timeout, trust_env=False)
+
+    return AsyncRemoteModel(Session(settings), AsyncDriver(make if transport is None else _only_here(make)))
+
+
+def _only_here(make: Callable[[], T]) -> Callable[[], T]:
+    """The same, but for this process alone: a transport of the caller may hold sockets, which forks must not share."""
+    process = os.getpid()
+
+    def make_here() -> T:
+        if os.getpid() != process:
+            raise RemoteError("a transport must be used in the process that made it. Connect again in this one.")
+        return make()
+
+    return make_here

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from dataclasses import dataclass, field
+from weakref import WeakKeyDictionary
 
 import httpx
 
@@ -18,25 +20,47 @@ from .network import VIA
 from .session import Session
 
 
-class AsyncDriver:
-    """Runs flows over an asynchronous HTTP client."""
+@dataclass(frozen=True)
+class _Place:
+    """What belongs to one event loop, and so to one process: no other loop may use its sockets and locks."""
 
-    def __init__(self, http: httpx.AsyncClient) -> None:
-        self._http = http
-        self._lock = asyncio.Lock()
+    http: httpx.AsyncClient
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+class AsyncDriver:
+    """Runs flows over an asynchronous HTTP client, one for each event loop.
+
+    Parameters
+    ----------
+    make
+        Makes the HTTP client.
+    """
+
+    def __init__(self, make: Callable[[], httpx.AsyncClient]) -> None:
+        self._make = make
+        self._places: WeakKeyDictionary[asyncio.AbstractEventLoop, _Place] = WeakKeyDictionary()
+        self._closed = False
+
+    def _here(self) -> _Place:
+        loop = asyncio.get_running_loop()
+        if loop not in self._places:
+            self._places[loop] = _Place(self._make())
+        return self._places[loop]
 
     async def prepare(self, session: Session) -> Client:
         """The session's client, connected and known to the service, once for all tasks."""
-        async with self._lock:
+        async with self._here().lock:
             return await self.run(session.prepare())
 
     async def connect(self, session: Session) -> Client:
         """The session's client, connected once for all tasks."""
-        async with self._lock:
+        async with self._here().lock:
             return await self.run(session.connect())
 
     async def close(self) -> None:
-        await self._http.aclose()
+        self._closed = True
+        await self._here().http.aclose()
 
     async def run(self, flow: Flow[T]) -> T:
         """Carry a flow out and return its value."""
@@ -79,12 +103,13 @@ class AsyncDriver:
         return None
 
     async def _send(self, send: Send) -> Reply:
-        if self._http.is_closed:
+        if self._closed:
             raise RemoteError("the connection is closed. Connect again.")
-        request = self._http.build_request(
+        http = self._here().http
+        request = http.build_request(
             send.method, send.url, headers=send.all_headers(), content=_chunks(send) if send.body else None
         )
-        response = await self._http.send(request, stream=True)
+        response = await http.send(request, stream=True)
         try:
             reader = Reader(send, response.status_code, response.headers, response.extensions.get(VIA, ""))
             async for chunk in response.aiter_raw():

@@ -24,9 +24,13 @@ from .session import Session
 class AsyncRemoteModel(Predictor):
     """A model at a service, for asyncio. Made by :func:`hermetic.aconnect`; await it, or use it with ``async with``.
 
-    The methods are those of :class:`~hermetic.remote.RemoteModel`, with the same arguments, answers and errors, and are
-    awaited. Checking, encryption and decryption run in threads, so that the event loop stays free. Any number of calls
-    may run at the same time.
+    The methods that ask the service are those of :class:`~hermetic.remote.RemoteModel`, with the same arguments,
+    answers and errors, and are awaited. All are there for every model. What makes that class an estimator of
+    scikit-learn is not here: ``fit``, ``get_params`` and ``set_params``, ``classes_`` and such; the signature has the
+    same facts.
+
+    Checking, encryption and decryption run in threads, so that the event loop stays free. Any number of calls may run
+    at the same time.
     """
 
     def __init__(self, session: Session, driver: AsyncDriver) -> None:
@@ -50,6 +54,14 @@ class AsyncRemoteModel(Predictor):
 
     async def transform(self, X: npt.ArrayLike) -> Reals:
         """The new features (n, k) of a transformer; the scores of other models, before any link."""
+        return (await self._scores(X))[1]
+
+    async def predict_joint_log_proba(self, X: npt.ArrayLike) -> Reals:
+        """The estimator's ``predict_joint_log_proba``: (n, classes); the scores of other models than naive Bayes."""
+        return (await self._scores(X))[1]
+
+    async def raw_scores(self, X: npt.ArrayLike) -> Reals:
+        """The decrypted scores before any link, of every model, as :meth:`hermetic.Client.decrypt` gives them."""
         return (await self._scores(X))[1]
 
     async def predict_proba(self, X: npt.ArrayLike) -> Reals:

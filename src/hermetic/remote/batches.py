@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from ..circuits.linear.wire import Query
 from ..errors import InputError
 from ..signature import Signature
 
@@ -20,7 +19,7 @@ _GOOD_ENOUGH = 1.1
 def best_batch_size(signature: Signature, max_samples: int | None = None, max_bytes: int | None = None) -> int:
     """The least batch, a power of two, that costs at most 10 % more a sample than the cheapest one.
 
-    Costs are the planner's estimates and a fixed time for every request, see :mod:`hermetic.circuits.linear.plan`.
+    Costs are the circuit's estimates, and a fixed time for every request.
 
     Parameters
     ----------
@@ -31,13 +30,9 @@ def best_batch_size(signature: Signature, max_samples: int | None = None, max_by
     """
     most_bytes = min(max_bytes or _MAX_QUERY_BYTES, _MAX_QUERY_BYTES)
     sizes = [1 << power for power in range(_LARGEST_POWER + 1) if max_samples is None or 1 << power <= max_samples]
-    fitting = [size for size in sizes if _query_bytes(signature, size) <= most_bytes] or [1]
-    costs = {size: (_REQUEST_MS + signature.cost(size).estimated_ms) / size for size in fitting}
+    fitting = [size for size in sizes if signature.circuit.query_bytes(size) <= most_bytes] or [1]
+    costs = {size: (_REQUEST_MS + signature.circuit.cost(size).estimated_ms) / size for size in fitting}
     return next(size for size in fitting if costs[size] <= _GOOD_ENOUGH * min(costs.values()))
-
-
-def _query_bytes(signature: Signature, samples: int) -> int:
-    return Query.size(signature, signature.layout_for(samples), samples)
 
 
 class Batches:

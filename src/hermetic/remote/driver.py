@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections import deque
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
 
 import httpx
 
@@ -19,25 +21,47 @@ from .network import VIA
 from .session import Session
 
 
-class Driver:
-    """Runs flows over an HTTP client. Thread-safe."""
+@dataclass(frozen=True)
+class _Place:
+    """What belongs to one process: after a fork, its sockets are the parent's, and its locks may never open."""
 
-    def __init__(self, http: httpx.Client) -> None:
-        self._http = http
-        self._lock = threading.Lock()
+    http: httpx.Client
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+class Driver:
+    """Runs flows over an HTTP client, one for each process that forks make. Thread-safe.
+
+    Parameters
+    ----------
+    make
+        Makes the HTTP client.
+    """
+
+    def __init__(self, make: Callable[[], httpx.Client]) -> None:
+        self._make = make
+        self._places = {os.getpid(): _Place(make())}
+        self._closed = False
+
+    def _here(self) -> _Place:
+        process = os.getpid()
+        if process not in self._places:
+            self._places.setdefault(process, _Place(self._make()))
+        return self._places[process]
 
     def prepare(self, session: Session) -> Client:
         """The session's client, connected and known to the service, once for all threads."""
-        with self._lock:
+        with self._here().lock:
             return self.run(session.prepare())
 
     def connect(self, session: Session) -> Client:
         """The session's client, connected once for all threads."""
-        with self._lock:
+        with self._here().lock:
             return self.run(session.connect())
 
     def close(self) -> None:
-        self._http.close()
+        self._closed = True
+        self._here().http.close()
 
     def run(self, flow: Flow[T], stop: threading.Event | None = None) -> T:
         """Carry a flow out and return its value; once ``stop`` is set, give up before the next step."""
@@ -88,16 +112,17 @@ class Driver:
         return None
 
     def _send(self, send: Send) -> Reply:
-        if self._http.is_closed:
+        if self._closed:
             raise RemoteError("the connection is closed. Connect again.")
-        request = self._http.build_request(
+        http = self._here().http
+        request = http.build_request(
             send.method,
             send.url,
             headers=send.all_headers(),
             content=_chunks(send) if send.body else None,
             timeout=_time_left(send),
         )
-        response = self._http.send(request, stream=True)
+        response = http.send(request, stream=True)
         try:
             reader = Reader(send, response.status_code, response.headers, response.extensions.get(VIA, ""))
             for chunk in response.iter_raw():

@@ -12,7 +12,7 @@ import httpx
 
 from ..errors import SettingsError
 from .environment import Route, route_to
-from .trust import Trust, Verify, trust
+from .trust import Trust, trust
 
 T = TypeVar("T", httpx.HTTPTransport, httpx.AsyncHTTPTransport)
 
@@ -23,10 +23,9 @@ VIA = "hermetic.via"
 class _Ways(Generic[T]):
     """One transport for every way that was needed. Thread-safe."""
 
-    def __init__(self, verify: Verify, make: Callable[..., T]) -> None:
-        self._verify = verify
+    def __init__(self, context: ssl.SSLContext | None, make: Callable[..., T]) -> None:
         self._make: Callable[..., T] = make
-        self._trust = None if verify is None or verify is True else trust(verify)
+        self._trust = None if context is None else Trust(context)
         self._known: dict[tuple[str, str | None], T] = {}
         self._lock = threading.Lock()
 
@@ -73,21 +72,21 @@ class _Ways(Generic[T]):
         return self._make(verify=context, proxy=through, trust_env=False)
 
     def _trusted(self) -> Trust:
-        self._trust = self._trust or trust(self._verify)
+        self._trust = self._trust or trust(None)
         return self._trust
 
 
 class Network(httpx.BaseTransport):
-    """The network, for a blocking client. ``verify`` as in :func:`hermetic.connect`.
+    """The network, for a blocking client. Without a context the authorities are looked up when TLS needs them.
 
     Raises
     ------
     SettingsError
-        If ``verify`` cannot be used, and from every request as :meth:`_Ways.to`.
+        From every request, as :meth:`_Ways.to`, and if the authorities cannot be read.
     """
 
-    def __init__(self, verify: Verify) -> None:
-        self._ways = _Ways(verify, httpx.HTTPTransport)
+    def __init__(self, context: ssl.SSLContext | None) -> None:
+        self._ways = _Ways(context, httpx.HTTPTransport)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         transport, route = self._ways.to(request)
@@ -104,8 +103,8 @@ class Network(httpx.BaseTransport):
 class AsyncNetwork(httpx.AsyncBaseTransport):
     """:class:`Network` for asyncio."""
 
-    def __init__(self, verify: Verify) -> None:
-        self._ways = _Ways(verify, httpx.AsyncHTTPTransport)
+    def __init__(self, context: ssl.SSLContext | None) -> None:
+        self._ways = _Ways(context, httpx.AsyncHTTPTransport)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         transport, route = self._ways.to(request)

@@ -14,7 +14,8 @@ import numpy.typing as npt
 from ..arrays import Reals
 from ..client import Client
 from ..errors import InputError, SettingsError, SignatureChangedError, TooLargeError
-from ..signature import Labels, Signature
+from ..head import Labels
+from ..signature import Signature
 from .answers import Answers
 from .batches import Batches
 from .driver import Driver

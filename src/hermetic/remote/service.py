@@ -20,7 +20,7 @@ from ..errors import (
     WireError,
 )
 from ..keys.public import PublicKey
-from ..signature import MAX_SIGNATURE_BYTES, Signature, signature_from_bytes
+from ..signature import MAX_SIGNATURE_BYTES, Signature
 from .exchange import explanation, readable, via
 from .flow import Headers, Limit, Reply, Send
 from .settings import Settings
@@ -144,7 +144,7 @@ def read_description(reply: Reply) -> Description:
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise ProtocolError("the service must describe a Hermetic model. It does not: check the URL.") from None
     try:
-        return Description(signature_from_bytes(envelope), *limits)
+        return Description(Signature.from_bytes(envelope), *limits)
     except WireError as error:
         raise ProtocolError(f"the service must publish a valid signature. {error}") from None
 

@@ -51,6 +51,17 @@ def trust(verify: Verify) -> Trust:
     return Trust(_made("the public authorities", "certifi's", public))
 
 
+def given(verify: Verify) -> ssl.SSLContext | None:
+    """The context that an option names, read once; None for what the environment names or the public authorities.
+
+    Raises
+    ------
+    SettingsError
+        As :func:`trust`.
+    """
+    return None if verify is None or verify is True else trust(verify).context
+
+
 def _verifying(context: ssl.SSLContext) -> ssl.SSLContext:
     if context.verify_mode != ssl.CERT_REQUIRED or not context.check_hostname:
         raise SettingsError(

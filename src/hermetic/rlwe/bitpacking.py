@@ -7,58 +7,37 @@ padded with zero words to a whole number of *groups*, the fewest words that fill
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import WireError
+from . import native
 
 Words = npt.NDArray[np.int64]
 
-_LIMB_BITS = np.uint64(64)
-_BLOCK = 512
-"""Groups unpacked at a time, so that temporaries stay in the processor's cache."""
-
-
-@dataclass(frozen=True)
-class _Group:
-    """The fewest words of a width that fill whole 64-bit limbs: where each starts, and which start in each limb."""
-
-    words: int
-    limbs: int
-    limb: npt.NDArray[np.intp]
-    shift: npt.NDArray[np.uint64]
-    first: npt.NDArray[np.intp]
-    last: npt.NDArray[np.intp]
-
-    @staticmethod
-    @lru_cache(maxsize=64)
-    def of(width: int) -> _Group:
-        words = 64 // math.gcd(width, 64)
-        limb, shift = np.divmod(np.arange(words) * width, 64)
-        first = np.flatnonzero(np.diff(limb, prepend=-1))
-        last = np.append(first[1:], words) - 1
-        return _Group(words, words * width // 64, limb, shift.astype(np.uint64), first, last)
+_LIMB_BITS = 64
 
 
 def packed_bytes(count: int, width: int) -> int:
     """Bytes that ``count`` words of ``width`` bits take when packed."""
-    group = _Group.of(width)
-    return -(-count // group.words) * group.limbs * 8
+    return _groups(count, width) * width * _group_words(width) // 8
+
+
+def _group_words(width: int) -> int:
+    return _LIMB_BITS // math.gcd(width, _LIMB_BITS)
+
+
+def _groups(count: int, width: int) -> int:
+    return -(-count // _group_words(width))
 
 
 def pack(values: Words, width: int) -> bytes:
-    """Pack non-negative int64 values below 2^width (width < 63) of any shape, in C order."""
-    group = _Group.of(width)
-    flat = values.reshape(-1).view(np.uint64)
-    if missing := -flat.size % group.words:
-        flat = np.concatenate([flat, np.zeros(missing, dtype=np.uint64)])
-    columns = flat.reshape(-1, group.words)
-    out = np.bitwise_or.reduceat(columns << group.shift, group.first, axis=1)
-    out[:, 1:] |= columns[:, group.last[:-1]] >> (_LIMB_BITS - group.shift[group.last[:-1]])
-    return out.astype("<u8", copy=False).tobytes()
+    """Pack non-negative int64 values below 2^width (width <= 57) of any shape, in C order."""
+    out = np.zeros(packed_bytes(values.size, width) // 8, dtype=np.int64)
+    flat = np.ascontiguousarray(values).reshape(-1)
+    native.pack(flat, width, out[: -(-flat.size * width // _LIMB_BITS)])
+    return out.astype("<i8", copy=False).tobytes()
 
 
 def unpack(data: bytes | memoryview, count: int, width: int) -> Words:
@@ -72,16 +51,8 @@ def unpack(data: bytes | memoryview, count: int, width: int) -> Words:
     expected = packed_bytes(count, width)
     if len(data) != expected:
         raise WireError(f"{count} words of {width} bits must take {expected} bytes. Got {len(data)} instead.")
-    group = _Group.of(width)
-    packed = np.frombuffer(data, dtype="<u8").reshape(-1, group.limbs)
-    following = np.minimum(group.limb + 1, group.limbs - 1)
-    out = np.empty((len(packed), group.words), dtype=np.uint64)
-    for start in range(0, len(packed), _BLOCK):
-        block, words = packed[start : start + _BLOCK], out[start : start + _BLOCK]
-        np.right_shift(block[:, group.limb], group.shift, out=words)
-        words |= block[:, following] << (_LIMB_BITS - group.shift)
-        words &= np.uint64((1 << width) - 1)
-    flat = out.reshape(-1).view(np.int64)
-    if flat[count:].any():
+    words = np.empty(_groups(count, width) * _group_words(width), dtype=np.int64)
+    native.unpack(np.frombuffer(data, dtype=np.uint8), width, words)
+    if words[count:].any():
         raise WireError("padding bits must be zero. Some are set.")
-    return flat[:count]
+    return words[:count]

@@ -1,9 +1,9 @@
-"""Ring parameters: immutable, checked for 128-bit security when they are made.
+"""Ring parameters: immutable, checked for 128-bit security by the Homomorphic Encryption Standard when they are made.
 
-Security is read from Table 1 of the Homomorphic Encryption Standard (Albrecht et al., 2018,
-https://homomorphicencryption.org/standard): the largest modulus, in bits, that keeps 128 bits of
-classical security for a ternary secret at a given ring degree. SEAL checks the same bound again with its
-own copy of the table when the ring is built (:mod:`hermetic.rlwe.ring`).
+Security is read from Table 1 of the Standard (Albrecht et al., 2018, https://homomorphicencryption.org/standard): the
+largest modulus, in bits, that keeps 128 bits of classical security for a ternary secret at a given ring degree. SEAL
+checks the same bound again with its own copy of the table when the ring is built (:mod:`hermetic.rlwe.ring`).
+Estimates of the same attacks have come down since: :data:`ESTIMATED_BITS`.
 """
 
 from __future__ import annotations
@@ -17,9 +17,15 @@ from functools import cached_property
 from ..errors import ParameterError
 
 SECURITY_BITS = 128
+"""What every parameter set has by the Standard."""
+
+ESTIMATED_BITS = {"fast": 124.6, "precise": 129.0}
+"""Classical security of a profile by today's lattice estimator: log2 of the least cost of an attack on a public key or
+on a released c1; docs/security.md has each.
+"""
 
 MAX_MODULUS_BITS = {1024: 27, 2048: 54, 4096: 109, 8192: 218, 16384: 438, 32768: 881}
-"""Largest log2 of the whole modulus, special prime included, per ring degree, for 128 bits of security."""
+"""Largest log2 of the whole modulus, special prime included, per ring degree, for 128 bits by the Standard."""
 
 MAX_PRIME_BITS = 50
 """Residues stay below 2^50, so that :mod:`hermetic.rlwe.modular` can multiply them exactly in NumPy."""
@@ -30,7 +36,9 @@ MAX_ERROR = 21
 
 @dataclass(frozen=True)
 class Parameters:
-    """An RLWE parameter set.
+    """An RLWE parameter set, of 128-bit security by the Homomorphic Encryption Standard of 2018.
+
+    Estimates have come down since then. By today's, ``fast`` has about 125 bits and ``precise`` 129 or more.
 
     Parameters
     ----------
@@ -46,7 +54,8 @@ class Parameters:
     Raises
     ------
     ParameterError
-        If a value is out of range, not an NTT-friendly prime, or the set has less than 128 bits of security.
+        If a value is out of range, not an NTT-friendly prime, or the set has less than 128 bits of security by the
+        Standard.
     """
 
     ring_degree: int
@@ -69,7 +78,7 @@ class Parameters:
         if bits > limit:
             raise ParameterError(
                 f"the modulus must have at most {limit} bits at ring degree {self.ring_degree} for "
-                f"{SECURITY_BITS}-bit security. Got {bits} bits instead."
+                f"{SECURITY_BITS}-bit security by the Homomorphic Encryption Standard. Got {bits} bits instead."
             )
 
     @property
@@ -98,16 +107,6 @@ class Parameters:
         return math.prod(self.dropped_primes)
 
     @property
-    def zero_encryption_noise(self) -> int:
-        """Bound on the noise of one honest public-key encryption of zero, per coefficient.
-
-        SEAL computes (u·b + e0, u·a + e1) with u ternary, then divides by the special prime: the phase
-        u·e + e0 + e1·s is at most 21(2N+1) before, and rounding adds at most (N+1)/2.
-        """
-        n = self.ring_degree
-        return MAX_ERROR * (2 * n + 1) // self.special_prime + 1 + (n + 1) // 2 + 1
-
-    @property
     def rescale_noise(self) -> int:
         """Bound on what rounding adds to the phase of a result: (1 + ||s||_1)/2 per dropped prime."""
         return ((self.ring_degree + 1) // 2 + 1) * len(self.dropped_primes)
@@ -129,11 +128,22 @@ class Parameters:
         """The name of this set among :data:`PROFILES`."""
         return next((name for name, known in PROFILES.items() if known == self), "custom")
 
+    @property
+    def security(self) -> str:
+        """The level of security in words, with its sources."""
+        standard, estimate = f"{SECURITY_BITS} bits by the Homomorphic Encryption Standard", self.estimated_bits
+        return standard if estimate is None else f"{standard}, about {estimate:.0f} by current estimates"
+
+    @property
+    def estimated_bits(self) -> float | None:
+        """The level of security by current estimates; None if nobody has made one for this set."""
+        return ESTIMATED_BITS.get(self.profile)
+
     def __str__(self) -> str:
         bits = "+".join(str(p.bit_length()) for p in self.data_primes)
         return (
             f"{self.profile} (N={self.ring_degree}, q={bits} bits, "
-            f"special prime {self.special_prime.bit_length()} bits, {SECURITY_BITS}-bit security)"
+            f"special prime {self.special_prime.bit_length()} bits; {self.security})"
         )
 
 

@@ -205,22 +205,3 @@ class RingSecretKey:
         difference = np.mod(uniform - a, primes)
         rows = zip(self._ring._prime_rings, self._prime_decryptors, b, difference, strict=True)
         return np.stack([ring.phase(decryptor, c0, c1) for ring, decryptor, c0, c1 in rows])
-
-
-class ZeroEncryptor:
-    """Fresh public-key encryptions of zero under (b, a), residues (K, N) in evaluation form.
-
-    ``b`` may be anything a client sent; ``a`` must come from a seed, see :mod:`hermetic.rlwe.seeds`.
-    """
-
-    def __init__(self, ring: Ring, b: Residues, a: Residues) -> None:
-        serialised = ring._serialised
-        self._shape = (2, *serialised.shape)
-        blank = seal.KeyGenerator(ring._context).create_public_key().to_string()
-        prefix = _prefix(blank, b.nbytes + a.nbytes)
-        key = ring._context.from_public_str(prefix + b.tobytes() + a.tobytes())
-        self._encryptor = seal.Encryptor(ring._context, key)
-
-    def sample(self) -> Residues:
-        """One encryption of zero, (2, L, N) in evaluation form. Use it once."""
-        return _rows(self._encryptor.encrypt_zero().to_string(_NONE), *self._shape)

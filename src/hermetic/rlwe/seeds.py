@@ -19,6 +19,7 @@ import numpy as np
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from ..arrays import Residues
+from . import native
 from .parameters import Parameters
 
 SEED_BYTES = 32
@@ -47,14 +48,10 @@ def expand_range(domain: bytes, seed: bytes, indices: range, parameters: Paramet
 
 def _fill_uniform(out: Residues, key: bytes, prime: int) -> None:
     stream = Cipher(algorithms.AES(key), modes.CTR(bytes(16))).encryptor()
-    mask = np.int64((1 << prime.bit_length()) - 1)
     filled = 0
     while filled < out.size:
-        words = np.frombuffer(stream.update(_zeros(out.nbytes)), dtype="<i8") & mask
-        accepted = words if words.max() < prime else words[words < prime]
-        taken = accepted[: out.size - filled]
-        out[filled : filled + taken.size] = taken
-        filled += taken.size
+        words = np.frombuffer(stream.update(_zeros(out.nbytes)), dtype=np.uint8)
+        filled += native.accept(words, prime, out[filled:])
 
 
 @lru_cache(maxsize=4)

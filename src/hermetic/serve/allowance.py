@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+from collections.abc import Iterator
 
 from .access import Caller
 from .ledger import Ledger
 from .limits import Meter, Rate
 from .refusals import RefusalError, too_large
 from .usage import Usage
+
+_REFUSED_BODY = ("malformed", "too_large")
 
 
 class Allowance:
@@ -34,9 +38,25 @@ class Allowance:
 
     def charge(self, caller: Caller, cost: int) -> None:
         """Take ``cost`` predictions from every limit. Raises :class:`RefusalError` 413 or 429, taking nothing."""
+        _refuse_over_limit(self._take(caller, cost), cost)
+
+    @contextlib.contextmanager
+    def counting_refusals(self, caller: Caller) -> Iterator[None]:
+        """Take one prediction for a body that is refused inside, as far as there is one left: reading it was work."""
+        try:
+            yield
+        except RefusalError as error:
+            if error.code in _REFUSED_BODY:
+                self._take(caller, 1)
+            raise
+
+    def _take(self, caller: Caller, cost: int) -> float:
+        """Charge every limit and have that kept, or nothing; gives the seconds to wait."""
         limits = self._limits(caller)
-        _refuse_over_limit(self._meter.charge(caller.tenant, limits, cost), cost)
-        self.usage.note(caller.tenant, limits, cost)
+        wait = self._meter.charge(caller.tenant, limits, cost)
+        if not wait:
+            self.usage.note(caller.tenant, limits, cost)
+        return wait
 
     def _limits(self, caller: Caller) -> tuple[Rate, ...]:
         return tuple(one for one in (caller.rate or self._rate, caller.quota or self._quota) if one)

@@ -43,8 +43,8 @@ class BodyReader:
     rate: float
 
     @contextlib.asynccontextmanager
-    async def read(self, request: Request, tenant: str, check: SizeCheck) -> AsyncIterator[bytes]:
-        """The body; its memory counts against the budget until the block ends.
+    async def read(self, request: Request, tenant: str, check: SizeCheck) -> AsyncIterator[bytearray]:
+        """The body; its memory counts against the budget until the block ends. The block may write over it.
 
         Raises
         ------
@@ -73,19 +73,18 @@ class BodyReader:
                         break
         return bytes(parts)
 
-    async def _receive(self, request: Request, length: int) -> bytes:
-        parts, size = [], 0
+    async def _receive(self, request: Request, length: int) -> bytearray:
+        body = bytearray()
         try:
             async with asyncio.timeout(self.timeout + length / self.rate):
                 async for part in request.stream():
-                    parts.append(part)
-                    size += len(part)
-                    if size > length:
+                    body += part
+                    if len(body) > length:
                         raise malformed(f"the body must have the {length} bytes that were declared. More came.")
         except TimeoutError:
             raise RefusalError(408, "too_slow", "the body must arrive in time. It came too slowly.") from None
         except ClientDisconnect:
             raise RefusalError(400, "disconnected", "the client left before its body was complete.") from None
-        if size != length:
-            raise malformed(f"the body must have the {length} bytes that were declared. Got {size} instead.")
-        return b"".join(parts)
+        if len(body) != length:
+            raise malformed(f"the body must have the {length} bytes that were declared. Got {len(body)} instead.")
+        return body

@@ -10,6 +10,7 @@ compile WebAssembly, which encryption in the browser needs.
 from __future__ import annotations
 
 import gzip
+import html
 import mimetypes
 from dataclasses import dataclass
 from functools import cache
@@ -22,7 +23,7 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
 from .refusals import not_found
-from .routes import OPEN, route
+from .routes import OPEN, house_of, route
 
 POLICY = "; ".join(
     (
@@ -40,6 +41,7 @@ POLICY = "; ".join(
 
 _ASSETS = Path(__file__).parent / "assets"
 _INDEX = "index.html"
+_TITLE = b"{{title}}"
 _NAMED = "page"
 _TYPES = {".js": "text/javascript", ".wasm": "application/wasm"}
 _EXPOSED_HEADERS = (
@@ -81,7 +83,20 @@ def routes() -> list[BaseRoute]:
 
 
 async def index(request: Request) -> Response:
-    return _respond(request, assets()[_INDEX], "no-cache")
+    return _respond(request, _titled(house_of(request).brand.title), "no-cache")
+
+
+@cache
+def _titled(title: str) -> Asset:
+    """The page under its operator's title."""
+    page = assets()[_INDEX]
+    data = page.data.replace(_TITLE, html.escape(title).encode())
+    return Asset(page.media_type, data, gzip.compress(data, mtime=0))
+
+
+def stylesheet() -> str:
+    """The address of the page's style sheet, which the page for developers shares."""
+    return next(f"{_NAMED}/{name}" for name in assets() if name.endswith(".css"))
 
 
 async def named(request: Request) -> Response:

@@ -14,6 +14,7 @@ _FILES = {
     "tls_certificate": "a PEM file",
     "tls_key": "a PEM file",
     "tls_client_ca": "a PEM file",
+    "logo": "a picture",
 }
 
 

@@ -7,6 +7,8 @@ it does keeps the front process from answering.
 
 from __future__ import annotations
 
+import asyncio
+import codecs
 import json
 import os
 from typing import Any
@@ -19,15 +21,16 @@ from ..errors import SettingsError
 from . import plain, v2
 from .access import Caller
 from .checks import check_files
+from .documents import PIECE, Body
 from .frames import Head
 from .front import Facts, Front, forbidding
 from .keystore import open_keys
 from .logs import log
 from .pool import FaultError, Program, QueueFullError, WorkerLostError
-from .refusals import RefusalError, busy
+from .refusals import RefusalError, busy, too_large
 from .routes import OPEN, Access, Endpoint, route
 from .service import Trace
-from .settings import Settings
+from .settings import MIB, Settings
 
 _MODEL_DIR = "AZUREML_MODEL_DIR"
 _LEGACY_CLIENTS = "HERMETIC_LEGACY_CLIENTS"  # what encrypted.inference.eiserver asks
@@ -54,6 +57,7 @@ class ScriptHouse(Front):
         if settings.entry_script is None:
             raise SettingsError("entry_script must be given for a service of a script. It is not.")
         self._path = settings.entry_script.resolve()
+        self.max_body = settings.max_script_body * MIB
         self._contract: dict[str, Any] = {}
 
     def routes(self) -> list[BaseRoute]:
@@ -87,7 +91,7 @@ class ScriptHouse(Front):
             raise SettingsError(f"{must} Instead {error}.") from None
         log.info("entry script loaded", extra={"event": "script_loaded", "model": self._path.stem})
 
-    async def run(self, caller: Caller, request: Request, body: bytes, trace: Trace) -> Response:
+    async def run(self, caller: Caller, request: Request, body: Body, trace: Trace) -> Response:
         """What the script answers.
 
         Raises
@@ -98,7 +102,8 @@ class ScriptHouse(Front):
         """
         trace.model, trace.samples = self._path.stem, 1
         if not self._contract["raw"]:
-            _check_text(body)
+            with self.allowance.counting_refusals(caller):
+                await asyncio.to_thread(_check_text, body)
         try:
             async with self.pool.worker_for(caller.tenant, "") as worker:
                 self.allowance.charge(caller, 1)
@@ -125,9 +130,13 @@ def _program(settings: Settings) -> Program:
     return Program(module=f"{__package__}.script", options={}, environment=environment, depth=1)
 
 
-def _check_text(body: bytes) -> None:
+def _check_text(body: Body) -> None:
+    """Piece by piece, because text may take four times the memory of its bytes."""
+    decoder, view = codecs.getincrementaldecoder("utf-8")(), memoryview(body)
     try:
-        body.decode()
+        for start in range(0, len(body), PIECE):
+            decoder.decode(view[start : start + PIECE])
+        decoder.decode(b"", final=True)
     except UnicodeDecodeError:
         raise RefusalError(400, "malformed", "the body must be UTF-8 text for this script. It is not.") from None
 
@@ -154,8 +163,16 @@ async def _score(request: Request) -> Response:
     house: ScriptHouse = request.app.state.house
     endpoint = Endpoint.of(request)
     house.allowance.check(endpoint.caller)
+
+    def check(length: int) -> None:
+        if length > house.max_body:
+            raise too_large(
+                f"a body for the script must have at most {house.max_body} bytes. Got {length} instead: send less at "
+                "once, or set max_script_body."
+            )
+
     if request.method != "POST":
         return await house.run(endpoint.caller, request, b"", endpoint.trace)
-    async with house.bodies.read(request, endpoint.caller.tenant, lambda length: None) as body:
+    async with house.bodies.read(request, endpoint.caller.tenant, check) as body:
         endpoint.trace.bytes_in = len(body)
         return await house.run(endpoint.caller, request, body, endpoint.trace)

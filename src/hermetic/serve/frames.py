@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import select
 import socket
 import struct
 from typing import Any
@@ -36,12 +35,6 @@ class Channel:
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
-        self._poll = select.poll()
-        self._poll.register(connection, select.POLLIN)
-
-    def pending(self) -> bool:
-        """Whether a message, or the end of the stream, waits to be read."""
-        return bool(self._poll.poll(0))
 
     def receive(self) -> tuple[Head, memoryview]:
         """The next message. Raises :class:`EOFError` when the front process is gone."""

@@ -20,6 +20,7 @@ from .ledger import open_ledger
 from .limits import MemoryBudget
 from .logs import log
 from .metrics import Metrics
+from .origins import origin_check
 from .pool import Pool, PoolOptions, Program
 from .settings import MIB, Settings
 from .stores import Store
@@ -42,6 +43,7 @@ class Front(ABC):
         self.public_models = settings.public_models
         self.gate = Gatekeeper(settings.tokens)
         self.check_host = host_check(settings)
+        self.check_origin = origin_check(settings)
         self.allowance = Allowance(settings.rate, settings.quota, open_ledger(store) if store else None)
         self.pool = Pool(_pool_options(settings), program)
         budget = MemoryBudget(settings.body_memory * MIB)

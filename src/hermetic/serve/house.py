@@ -5,18 +5,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import time
 from collections.abc import Coroutine, Iterator
 from pathlib import Path
 
 from starlette.routing import BaseRoute
 from watchfiles import awatch
 
+from ..circuits.linear.evaluate import available_cores
 from ..errors import SettingsError
-from . import browser, openapi, pages, plain, v2
+from . import brand, browser, openapi, pages, plain, v2
 from .checks import check_files
 from .front import Facts, Front, again_and_again, forbidding
 from .keycache import KeyCache
+from .keyquota import KeyQuota
 from .keystore import DIGEST_BYTES, OLD_KEY_ID, AsyncKeyStore, is_open, open_keys
 from .logs import log
 from .pool import Program
@@ -27,35 +28,8 @@ from .settings import MIB, Settings
 from .stores import shown
 
 _SWEEP_SECONDS = 3600.0
-_COUNT_SECONDS = 60.0
 _INHERITED = ("PATH", "HOME", "LANG", "LC_", "LD_LIBRARY_PATH", "PYTHON", "TMPDIR", "VIRTUAL_ENV")
 _DEPTH = 2  # the next query is in the process before the one that it evaluates is answered
-
-
-class KeyQuota:
-    """How many keys a tenant may store. Counting lists the store, so a count is kept for a minute."""
-
-    def __init__(self, keys: AsyncKeyStore, limit: int) -> None:
-        self._keys = keys
-        self._limit = limit
-        self._counts: dict[str, tuple[int, float]] = {}
-
-    async def check(self, tenant: str, key_id: str) -> None:
-        """Raise :class:`RefusalError` 409 if the tenant may not store one more key; count this one otherwise."""
-        if await self._keys.exists(tenant, key_id):
-            return
-        count, counted = self._counts.get(tenant, (0, -_COUNT_SECONDS))
-        if time.monotonic() - counted >= _COUNT_SECONDS:
-            count, counted = await self._keys.count(tenant), time.monotonic()
-        if count >= self._limit:
-            raise RefusalError(
-                409, "too_many_keys", f"a tenant may store {self._limit} keys. There are {count}: delete some first."
-            )
-        self._counts[tenant] = (count + 1, counted)
-
-    def freed(self, tenant: str) -> None:
-        """A key of the tenant was deleted."""
-        self._counts.pop(tenant, None)
 
 
 class House(Front):
@@ -71,6 +45,7 @@ class House(Front):
         check_files(settings)
         keys = open_keys(settings)
         super().__init__(settings, _program(settings), keys.store)
+        self.brand = brand.read_brand(settings.title, settings.logo, settings.descriptions or {})
         self.max_json_body = settings.max_json_body * MIB
         self.keys = AsyncKeyStore(keys)
         self._store_is_open = is_open(keys.store)
@@ -92,7 +67,8 @@ class House(Front):
         return super().ready and bool(self.repository.models)
 
     def routes(self) -> list[BaseRoute]:
-        return [*v2.routes(), *plain.routes(), *browser.routes(), *pages.routes(), *openapi.routes()]
+        modules = (v2, plain, browser, brand, pages, openapi)
+        return [one for module in modules for one in module.routes()]
 
     async def load(self) -> None:
         """Load every model. Raises :class:`SettingsError` if there are some, and none can be served."""
@@ -157,11 +133,11 @@ def _reasons(broken: dict[str, str]) -> str:
 
 
 def _program(settings: Settings) -> Program:
-    """The evaluator, with what it needs of our environment: no credentials of stores, one thread for arithmetic."""
+    """The evaluator, with what it needs of our environment and its share of the cores: no credentials of stores."""
     kept = {name: value for name, value in os.environ.items() if name.startswith(_INHERITED)}
     return Program(
         module=f"{__package__}.worker",
-        options={"ahead": settings.zeros_ahead, "memory": settings.zero_memory * MIB},
+        options={"threads": max(1, available_cores() // settings.workers)},
         environment={**kept, **forbidding(settings), "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
         depth=_DEPTH,
     )

@@ -247,8 +247,11 @@ class AsyncKeyStore:
     async def delete(self, tenant: str, key_id: str) -> bool:
         return await self._run(lambda: self._keys.delete(tenant, key_id))
 
+    async def list(self, tenant: str) -> list[StoredKey]:
+        return await self._run(lambda: self._keys.list(tenant))
+
     async def count(self, tenant: str) -> int:
-        return len(await self._run(lambda: self._keys.list(tenant)))
+        return len(await self.list(tenant))
 
     async def sweep(self) -> int:
         return await self._run(self._keys.sweep)

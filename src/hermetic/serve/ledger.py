@@ -1,8 +1,9 @@
 """What tenants used of their limits, kept in the key store: over restarts, and for every service that shares it.
 
-``usage.json`` holds, for each tenant and limit, the time at which the limit will be unused again:
+``usage.json`` holds, for each tenant and limit, the time since 1970 at which the limit will be unused again, in
+nanoseconds times the limit's amount, as :data:`.limits.Moment` says:
 
-    {"clinic": {"20000/day": 1767225600.5}}
+    {"clinic": {"20000/day": 35344512010000000000000}}
 
 Services change it one after the other: in a directory under a lock, in a cloud by a write that only succeeds if nobody
 wrote since.
@@ -23,12 +24,12 @@ from obstore.store import LocalStore, MemoryStore
 
 from ..files import write_private
 from .keystore import StoreError, answering, root_of
-from .limits import Rate
+from .limits import Limit, Moment, Rate
 from .logs import log
 from .stores import Store
 
-Levels = dict[tuple[str, Rate], float]
-"""For a tenant and a limit, the seconds since 1970 at which it will be unused again."""
+Levels = dict[Limit, Moment]
+"""For a tenant and a limit, the time since 1970 at which it will be unused again."""
 
 Change = Callable[[Levels], Levels]
 
@@ -107,7 +108,7 @@ class ObjectLedger:
 
 
 def _encode(levels: Levels) -> bytes:
-    document: dict[str, dict[str, float]] = {}
+    document: dict[str, dict[str, Moment]] = {}
     for (tenant, rate), until in sorted(levels.items(), key=str):
         document.setdefault(tenant, {})[str(rate)] = until
     return json.dumps(document, indent=1).encode()
@@ -117,7 +118,13 @@ def _decode(data: bytes) -> Levels:
     """What was written; nothing, and a line in the log, if that is damaged."""
     try:
         tenants = json.loads(data).items()
-        return {(tenant, Rate.parse(rate)): float(until) for tenant, one in tenants for rate, until in one.items()}
+        return {(tenant, Rate.parse(rate)): _moment(until) for tenant, one in tenants for rate, until in one.items()}
     except (ValueError, TypeError, AttributeError):
         log.error("stored usage is damaged: limits start afresh", extra={"event": "usage_damaged"})
         return {}
+
+
+def _moment(value: object) -> Moment:
+    if type(value) is not int:
+        raise ValueError("must be a whole number")
+    return value

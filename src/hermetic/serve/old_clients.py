@@ -11,12 +11,14 @@ from starlette.responses import JSONResponse, Response
 
 from ..errors import WireError
 from ..legacy.format import MAX_KEY_BYTES, max_ciphertext_bytes, read_galois_keys, read_strings
+from .documents import LongString
 from .keystore import OLD_KEY_ID
 from .refusals import RefusalError, malformed, too_large
 from .routes import Endpoint, house_of
 
 if TYPE_CHECKING:
     from .house import House
+    from .repository import ServedModel
 
 _JSON_OVERHEAD = 16 << 10
 
@@ -45,17 +47,21 @@ async def put_key(request: Request) -> Response:
 
     async with house.bodies.read(request, tenant, check) as body:
         endpoint.trace.bytes_in = len(body)
-        try:
-            async with house.checking_old_keys:
-                await asyncio.to_thread(read_galois_keys, body)
-        except WireError as error:
-            raise malformed(str(error)) from None
+        with house.allowance.counting_refusals(endpoint.caller):
+            await _check_keys(house, bytes(body))
         stored = hashlib.sha256(body).digest() + body
-        await house.quota.check(tenant, key_id)
-        created = await house.keys.create(tenant, key_id, stored)
+        created = await house.quota.create(tenant, key_id, stored)
         if not created and await house.keys.read(tenant, key_id) != stored:
             raise RefusalError(409, "other_key", "the name must be free. Other keys have it: delete them first.")
     return JSONResponse({"key_id": key_id}, status_code=201 if created else 200)
+
+
+async def _check_keys(house: House, data: bytes) -> None:
+    try:
+        async with house.checking_old_keys:
+            await asyncio.to_thread(read_galois_keys, data)
+    except WireError as error:
+        raise malformed(str(error)) from None
 
 
 async def score(request: Request, document: dict[str, Any]) -> Response:
@@ -64,16 +70,23 @@ async def score(request: Request, document: dict[str, Any]) -> Response:
     ``model`` names the model; it may be left out if there is only one.
     """
     house, endpoint = house_of(request), Endpoint.of(request)
-    data, key_id, name = (document.get(one) for one in ("data", "key_id", "model"))
+    with house.allowance.counting_refusals(endpoint.caller):
+        model, ciphertexts = _read_score(house, document)
+    key_id = str(document["key_id"])
+    answer = await house.service.evaluate_legacy(endpoint.caller, model, key_id, ciphertexts, endpoint.trace)
+    return Response(answer.data, media_type="application/json")
+
+
+def _read_score(house: House, document: dict[str, Any]) -> tuple[ServedModel, list[bytes]]:
+    data, name = document.get("data"), document.get("model")
     names = {one.name for one in house.repository.models}
     if name is None and len(names) == 1:
         (name,) = names
     if not isinstance(name, str) or not isinstance(data, list):
         raise malformed("data must be a list of base64 strings, and model the name of one of several models.")
     model = house.service.model(name, None)
+    strings = [bytes(one.text) if isinstance(one, LongString) else one for one in data]
     try:
-        ciphertexts = read_strings(data, model.signature.features)
+        return model, read_strings(strings, model.signature.features)
     except WireError as error:
         raise malformed(str(error)) from None
-    answer = await house.service.evaluate_legacy(endpoint.caller, model, str(key_id), ciphertexts, endpoint.trace)
-    return Response(answer.data, media_type="application/json")

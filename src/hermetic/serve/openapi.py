@@ -143,8 +143,8 @@ def _key_operations(tokens: list[Node]) -> dict[str, Node]:
 
 
 def _operation(summary: str, answer: Node, *errors: str, security: list[Node] | None = None) -> Node:
-    role = ("403",) if "401" in errors else ()
-    statuses = (*errors, *role, "405", "421", "500")
+    forbidden = ("403",) if "401" in errors else ()
+    statuses = (*errors, *forbidden, "405", "421", "500")
     refused = {status: {"$ref": "#/components/responses/Refused"} for status in statuses}
     return {"summary": summary, "security": security or [], "responses": {"200": answer, **refused}}
 
@@ -226,7 +226,8 @@ def _schemas(key_id: Node) -> Node:
                     "name": _STRING,
                     "versions": {"type": "array", "items": {"type": "integer"}},
                     "signature_digest": _DIGEST,
-                }
+                },
+                description=_STRING,
             ),
         },
     }  # fmt: skip

@@ -1,13 +1,14 @@
-"""The start page: which models there are, what their signatures say, and how to call them. No third party is asked.
+"""The page for developers: which models there are, what their signatures say, and how to call them.
 
-Everything is rendered here; the page needs one style sheet and one small script, both served by this service.
+Everything is rendered here. It looks like the page at ``/``, whose style sheet it uses, with one of its own for what
+only it has, and one small script. No third party is asked.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from html import escape
 from importlib.metadata import version
 from importlib.resources import files
@@ -18,6 +19,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from ..signature import Signature
+from .browser import stylesheet
 from .refusals import not_found
 from .repository import ServedModel
 from .routes import OPEN, house_of, route
@@ -61,21 +63,32 @@ async def start(request: Request) -> Response:
     house = house_of(request)
     url = house.settings.public_url or str(request.base_url).rstrip("/")
     shown = house.repository.models if house.gate.is_open or house.public_models else None
-    page = render(shown, url, needs_token=not house.gate.is_open)
+    brand, guarded = house.brand, not house.gate.is_open
+    page = render(shown, url, needs_token=guarded, title=brand.title, descriptions=brand.descriptions)
     headers = {"Content-Security-Policy": _POLICY, "Cache-Control": "no-cache"}
     return Response(page, media_type="text/html", headers=headers)
 
 
-def render(models: list[ServedModel] | None, url: str, *, needs_token: bool) -> str:
+def render(
+    models: list[ServedModel] | None,
+    url: str,
+    *,
+    needs_token: bool,
+    title: str = "Hermetic",
+    descriptions: Mapping[str, str] | None = None,
+) -> str:
     """The page. ``models`` is ``None`` when only callers with a token may see them."""
     if models is None:
-        listed = '<p class="empty">Models are shown to callers with a token.</p>'
+        listed = '<p class="hint">Models are shown to callers with a token.</p>'
         name = "NAME"
     else:
-        listed = "".join(_model(one, url, needs_token=needs_token) for one in reversed(models))
-        listed = listed or '<p class="empty">No model is served at the moment.</p>'
+        told = descriptions or {}
+        listed = "".join(_model(one, url, told.get(one.name, ""), needs_token=needs_token) for one in reversed(models))
+        listed = listed or '<p class="hint">No model is served at the moment.</p>'
         name = models[-1].name if models else "NAME"
     return _PAGE.format(
+        title=escape(title),
+        style=stylesheet(),
         models=listed,
         count="" if models is None else f'<span class="count">{len(models)}</span>',
         access="needs a bearer token" if needs_token else "is open to everyone who reaches it",
@@ -84,13 +97,14 @@ def render(models: list[ServedModel] | None, url: str, *, needs_token: bool) -> 
     )
 
 
-def _model(one: ServedModel, url: str, *, needs_token: bool) -> str:
+def _model(one: ServedModel, url: str, description: str, *, needs_token: bool) -> str:
     signature = one.signature
     return _MODEL.format(
         name=escape(one.name),
         version=one.version,
         anchor=escape(f"{one.name}-{one.version}"),
         task=escape(_task(signature)),
+        description=f'<p class="description">{escape(description)}</p>' if description else "",
         facts=_facts(_facts_of(one)),
         ranges=_ranges(signature),
         snippet=escape(_snippet(one, url, needs_token=needs_token)),
@@ -180,27 +194,32 @@ _PAGE = """<!doctype html>
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Hermetic</title>
-<link rel="icon" href="static/icon.svg" type="image/svg+xml">
+<meta name="color-scheme" content="light dark">
+<title>{title}: for developers</title>
+<link rel="icon" href="logo">
+<link rel="stylesheet" href="{style}">
 <link rel="stylesheet" href="static/page.css">
 <script src="static/copy.js" defer></script>
 </head>
 <body>
-<header>
-<h1><img src="static/icon.svg" alt="" width="40" height="40">Hermetic</h1>
-<p>Models that answer on data they never see. This service {access}.</p>
+<header class="top">
+<div class="frame">
+<p class="brand"><img src="logo" alt="">{title}</p>
+<nav><a href="./">Ask a model in this browser</a></nav>
+</div>
 </header>
-<main>
-<section class="roles" aria-label="Who sees what">
-<div><h2>You</h2><p>keep the secret key, encrypt inputs and decrypt scores.</p></div>
-<div><h2>The wire</h2><p>carries ciphertexts and your public key. It shows how many samples there are.</p></div>
-<div><h2>This service</h2><p>computes on ciphertexts. It sees neither your input nor the result.</p></div>
+<main class="frame">
+<section class="intro">
+<h1>Models that answer on data they never see.</h1>
+<p>You keep the secret key, encrypt inputs and decrypt scores. The wire carries ciphertexts and your public key, and
+shows how many samples there are. This service computes on ciphertexts, and sees neither your input nor the result. It
+{access}.</p>
 </section>
-<section>
+<section class="part">
 <h2>Models {count}</h2>
 {models}
 </section>
-<section>
+<section class="part">
 <h2>Protocol</h2>
 <p>Open Inference Protocol (KServe V2) under <code>/v2</code>, with the binary tensor extension; the query and the
 result are UINT8 tensors. Public keys are stored under <code>/keys</code>. Everything is described in the
@@ -208,21 +227,26 @@ result are UINT8 tensors. Public keys are stored under <code>/keys</code>. Every
 <div class="code"><pre><code>{curl}</code></pre><button type="button">Copy</button></div>
 </section>
 </main>
-<footer>Hermetic {version} · <a href="healthz">health</a> · <a href="openapi.json">OpenAPI</a></footer>
+<footer class="frame">
+<p>Hermetic {version} · <a href="healthz">health</a> · <a href="openapi.json">OpenAPI</a></p>
+</footer>
 </body>
 </html>
 """
 
-_MODEL = """<article id="{anchor}">
+_MODEL = """<article id="{anchor}" class="card">
 <h3>{name} <span class="version">version {version}</span></h3>
-<p class="task">{task}</p>
+<p class="hint">{task}</p>
+{description}
 <dl>{facts}</dl>
 {ranges}
 <div class="code"><pre><code>{snippet}</code></pre><button type="button">Copy</button></div>
-<p class="digest">Signature <a href="models/{name}/versions/{version}/signature"><code>{digest}</code></a></p>
+<p class="hint digest">Signature <a href="models/{name}/versions/{version}/signature"><code>{digest}</code></a></p>
 </article>
 """
 
 _RANGES = """<details><summary>Features and their ranges</summary>
-<table><thead><tr><th>Feature</th><th>Smallest</th><th>Largest</th><th>Step</th></tr></thead><tbody>{rows}</tbody></table>
+<div class="scroll" tabindex="0" role="group" aria-label="Features and their ranges"><table class="numbers"><thead><tr>
+<th scope="col">Feature</th><th scope="col">Smallest</th><th scope="col">Largest</th><th scope="col">Step</th>
+</tr></thead><tbody>{rows}</tbody></table></div>
 {note}</details>"""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
-import binascii
 import hashlib
-import json
 from typing import Any
 
 from starlette.requests import Request
@@ -16,14 +15,16 @@ from ..errors import WireError
 from ..keys.public import PublicKey
 from ..rlwe.parameters import PROFILES
 from . import old_clients
+from .documents import MAX_PARTS, base64_octets, read_object
 from .keystore import DIGEST_BYTES, KEY_ID
 from .metrics import CONTENT_TYPE
+from .pool import Data
 from .refusals import malformed, not_found, too_large
 from .repository import ServedModel
 from .routes import OPEN, PUBLIC, Access, Endpoint, house_of, route
 
 KEY_SIZES = sorted({PublicKey.size(parameters) for parameters in PROFILES.values()})
-MAX_QUERIES = 64
+MAX_QUERIES = MAX_PARTS
 _SCORE_OVERHEAD = 16 << 10
 _BINARY = "application/octet-stream"
 
@@ -54,9 +55,12 @@ async def metrics(request: Request) -> Response:
 
 
 async def models(request: Request) -> Response:
+    house = house_of(request)
     listed: dict[str, dict[str, Any]] = {}
-    for one in house_of(request).repository.models:  # by version: the highest comes last
+    for one in house.repository.models:  # by version: the highest comes last
         entry = listed.setdefault(one.name, {"name": one.name, "versions": []})
+        if description := house.brand.descriptions.get(one.name):
+            entry["description"] = description
         entry["versions"].append(one.version)
         entry["signature_digest"] = one.digest
     return JSONResponse(list(listed.values()))
@@ -98,15 +102,20 @@ async def put_key(request: Request) -> Response:
 
     async with house.bodies.read(request, tenant, check) as body:
         endpoint.trace.bytes_in = len(body)
-        if hashlib.sha256(body).hexdigest() != key_id:
-            raise malformed("the key id must be the SHA-256 of the key's bytes. It is not.")
-        try:
-            PublicKey.from_bytes(body)
-        except WireError as error:
-            raise malformed(str(error)) from None
-        await house.quota.check(tenant, key_id)
-        created = await house.keys.create(tenant, key_id, body)
+        with house.allowance.counting_refusals(endpoint.caller):
+            key = _checked_key(bytes(body), key_id)
+        created = await house.quota.create(tenant, key_id, key)
     return JSONResponse({"key_id": key_id}, status_code=201 if created else 200)
+
+
+def _checked_key(data: bytes, key_id: str) -> bytes:
+    if hashlib.sha256(data).hexdigest() != key_id:
+        raise malformed("the key id must be the SHA-256 of the key's bytes. It is not.")
+    try:
+        PublicKey.from_bytes(data)
+    except WireError as error:
+        raise malformed(str(error)) from None
+    return data
 
 
 async def get_key(request: Request) -> Response:
@@ -139,10 +148,12 @@ async def score(request: Request) -> Response:
 
     async with house.bodies.read(request, endpoint.caller.tenant, check) as body:
         endpoint.trace.bytes_in = len(body)
-        document = _read_object(body)
+        with house.allowance.counting_refusals(endpoint.caller):
+            document = await asyncio.to_thread(read_object, body)
         if old_clients.is_old_key(house, document.get("key_id")):
             return await old_clients.score(request, document)
-        queries, name, key_id = _read_score(document)
+        with house.allowance.counting_refusals(endpoint.caller):
+            queries, name, key_id = await asyncio.to_thread(_read_score, document)
         answers = []
         for query in queries:
             model = _model_for(request, name, query)
@@ -151,22 +162,12 @@ async def score(request: Request) -> Response:
     return JSONResponse(answers)
 
 
-def _model_for(request: Request, name: str | None, query: bytes) -> ServedModel:
+def _model_for(request: Request, name: str | None, query: Data) -> ServedModel:
     service = house_of(request).service
     return service.model_of_query(query) if name is None else service.model(name, None)
 
 
-def _read_object(body: bytes) -> dict[str, Any]:
-    try:
-        document: Any = json.loads(body)
-    except (ValueError, RecursionError):
-        raise malformed("the body must be JSON. It does not parse.") from None
-    if not isinstance(document, dict):
-        raise malformed("the body must be a JSON object.")
-    return document
-
-
-def _read_score(document: dict[str, Any]) -> tuple[list[bytes], str | None, str]:
+def _read_score(document: dict[str, Any]) -> tuple[list[bytes | memoryview], str | None, str]:
     data, key_id, name = (document.get(one) for one in ("data", "key_id", "model"))
     if not isinstance(data, list) or not 1 <= len(data) <= MAX_QUERIES:
         raise malformed(f"data must be a list of 1 to {MAX_QUERIES} base64 strings.")
@@ -174,7 +175,4 @@ def _read_score(document: dict[str, Any]) -> tuple[list[bytes], str | None, str]
         raise malformed("key_id must be 64 lower-case hexadecimal digits.")
     if name is not None and not isinstance(name, str):
         raise malformed("model must be a string.")
-    try:
-        return [base64.b64decode(one, validate=True) for one in data], name, key_id
-    except (TypeError, ValueError, binascii.Error):
-        raise malformed("data must be base64 strings.") from None
+    return list(map(base64_octets, data)), name, key_id

@@ -21,7 +21,7 @@ from .faults import describe_fault
 from .frames import Head, encode_head, read_frame
 from .logs import log
 
-Data = bytes | memoryview
+Data = bytes | bytearray | memoryview
 
 _READ_AHEAD = 1 << 20
 _LOAD_SECONDS = 600.0
@@ -111,7 +111,7 @@ class Answer:
     ms: float
 
 
-KEY_GROWTH = {"evaluate": 4.0, "evaluate_legacy": 2.2}
+KEY_GROWTH = {"evaluate": 2.5, "evaluate_legacy": 2.2}
 """A parsed key takes about so many times its bytes, by the kind of evaluation that it is for."""
 
 
@@ -172,11 +172,8 @@ class Worker:
         EvaluationError, WorkerLostError, FaultError
             As the process answers, or does not.
         """
-        if self._lost or self._writer.is_closing():
-            raise WorkerLostError("the evaluation process died")
-        number = next(self._numbers)
+        number = self._send(head, *payload)
         answer = self._waiting[number] = asyncio.get_running_loop().create_future()
-        self._writer.writelines([encode_head({"id": number, **head}, sum(map(len, payload))), *payload])
         try:
             async with asyncio.timeout(timeout or self._options.timeout):
                 reply, data = await answer
@@ -188,6 +185,14 @@ class Worker:
         if "error" in reply:
             raise EvaluationError(reply["error"])
         return reply, data
+
+    def _send(self, head: Head, *payload: Data) -> int:
+        """Send a message; gives its number. The process takes messages in the order they were sent."""
+        if self._lost or self._writer.is_closing():
+            raise WorkerLostError("the evaluation process died")
+        number = next(self._numbers)
+        self._writer.writelines([encode_head({"id": number, **head}, sum(map(len, payload))), *payload])
+        return number
 
     async def load(self, model: str, data: bytes) -> bytes:
         """Load a model; gives its signature envelope."""
@@ -208,14 +213,20 @@ class Worker:
         try:
             reply, data = await self.ask({**head, "parts": list(map(len, query))}, sent, *query)
         except (EvaluationError, FaultError):
-            if sent:  # perhaps it could not read the key
-                self._keys.pop(key_id, None)
+            if sent:
+                self._renounce(key_id)
             raise
         return Answer(data, reply["ms"])
 
     async def drop_key(self, key_id: str) -> None:
         if self._keys.pop(key_id, None):
             await self.ask({"op": "drop", "key": key_id})
+
+    def _renounce(self, key_id: str) -> None:
+        """Whether the process could read a key, before its message failed, is not known: now it surely lacks it."""
+        if self._keys.pop(key_id, None):
+            with contextlib.suppress(WorkerLostError):
+                self._send({"op": "drop", "key": key_id})
 
     def has_key(self, key_id: str) -> bool:
         return key_id in self._keys

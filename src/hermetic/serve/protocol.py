@@ -1,5 +1,5 @@
 """uvicorn's HTTP/1.1 protocol with the bounds it lacks: header bytes and time, pipelined requests, idle and stalled
-connections.
+connections, and their number (:mod:`.connections`).
 
 Also: a client whose request is refused before its body was read may finish sending it, within bounds, so that it gets
 to read the refusal instead of a reset connection.
@@ -16,16 +16,20 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from .connections import ConnectionTable, Network, Waiting, counted_by
+
 _MAX_HEADERS = 100
 _MAX_PIPELINED = 100
 _LINGER_SECONDS = 5.0
 _LINGER_BYTES = 8 << 20
+_CLOSING_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
 class ConnectionLimits:
     """Bytes of a request's line and headers, seconds for them to arrive, seconds between requests, seconds a client may
-    refuse to read, and connections at once.
+    refuse to read, and connections at once: in all, of one address, and with incomplete headers. Connections of
+    ``proxies`` are not counted by their address.
     """
 
     header_bytes: int
@@ -33,23 +37,30 @@ class ConnectionLimits:
     idle_timeout: float
     write_timeout: float
     connections: int
+    per_address: int
+    half_open: int
+    proxies: tuple[Network, ...] = ()
 
 
 def bounded_protocol(limits: ConnectionLimits) -> type[asyncio.Protocol]:
     """The protocol class for uvicorn's ``http`` option."""
-    return type("Protocol", (BoundedProtocol,), {"limits": limits})
+    table = ConnectionTable(limits.connections, limits.per_address, limits.half_open)
+    return type("Protocol", (BoundedProtocol,), {"limits": limits, "table": table})
 
 
 class BoundedProtocol(HttpToolsProtocol):
     """One connection."""
 
     limits: ConnectionLimits
+    table: ConnectionTable
+    address = ""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._deadline: asyncio.TimerHandle | None = None
         self._write_deadline: asyncio.TimerHandle | None = None
         self._linger_deadline: asyncio.TimerHandle | None = None
+        self._closing_deadline: asyncio.TimerHandle | None = None
         self._in_headers = True
         self._in_body = False
         self._header_bytes = 0
@@ -59,19 +70,22 @@ class BoundedProtocol(HttpToolsProtocol):
         self._unread_bytes = 0
         self._unanswered: deque[RequestResponseCycle] = deque()
         self._refused = False
+        self._known = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         connection = transport.get_extra_info("socket")
         if connection is not None and connection.family != socket.AF_UNIX and hasattr(socket, "TCP_USER_TIMEOUT"):
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(self.limits.write_timeout * 1000))
-        if len(self.connections) > self.limits.connections:
-            self._refuse(503, "Service Unavailable", "busy", "there are too many connections.", retry_after=1)
+        self.address = counted_by(self.client[0] if self.client else None, self.limits.proxies)
+        if not self.table.admit(self):
+            self._turn_away()
         else:
             self._expect_headers(self.limits.header_timeout)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        for timer in (self._deadline, self._write_deadline, self._linger_deadline):
+        self.table.leave(self)
+        for timer in (self._deadline, self._write_deadline, self._linger_deadline, self._closing_deadline):
             if timer:
                 timer.cancel()
         self._give_up()
@@ -94,6 +108,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self._in_headers, self._in_body = True, False
         self._header_bytes = self._header_count = self._pending_bytes = self._unread_bytes = 0
         self._expect_headers(self.limits.header_timeout)
+        if not self._unanswered:
+            self.table.begin_headers(self)
 
     def on_url(self, url: bytes) -> None:
         super().on_url(url)
@@ -106,6 +122,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._in_headers = False
+        self.table.end_headers(self)
         if self._deadline:
             self._deadline.cancel()
         if self._refused:
@@ -117,6 +134,8 @@ class BoundedProtocol(HttpToolsProtocol):
         else:
             super().on_headers_complete()
             self._in_body = True
+            if not self._unanswered:
+                self.table.wait(self, Waiting.SENDING)
             self._unanswered.append(self.cycle)
 
     def on_body(self, body: bytes) -> None:
@@ -131,6 +150,8 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         self._in_body = False
         self._messages_ended += 1
+        if self._unanswered and not self.flow.write_paused:
+            self.table.work(self)
         if self._linger_deadline:
             self._linger_deadline.cancel()
         if not self._refused:
@@ -139,8 +160,10 @@ class BoundedProtocol(HttpToolsProtocol):
     # uvicorn's own events
 
     def on_response_complete(self) -> None:
-        self._unanswered.popleft()
+        self._known |= _is_known(self._unanswered.popleft())
         super().on_response_complete()
+        if not self._unanswered:
+            self._wait_for_client()
         if self.transport.is_closing():
             return
         self._unset_keepalive_if_required()
@@ -151,10 +174,14 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def pause_writing(self) -> None:
         super().pause_writing()
+        if self._unanswered and not _is_known(self._unanswered[0]):
+            self.table.wait(self, Waiting.STRANGER)
         self._write_deadline = self.loop.call_later(self.limits.write_timeout, self.transport.abort)
 
     def resume_writing(self) -> None:
         super().resume_writing()
+        if self._unanswered:
+            self.table.work(self)
         if self._write_deadline:
             self._write_deadline.cancel()
 
@@ -167,13 +194,39 @@ class BoundedProtocol(HttpToolsProtocol):
 
     # Ours
 
+    def dismiss(self) -> None:
+        """Another connection needs the place of this one, which waits for its client."""
+        if self.transport.is_closing():
+            self.transport.abort()
+        elif self._unanswered or self._headers_begun():
+            self._turn_away()
+        else:
+            self.transport.close()
+            self._end_soon()
+
+    def _turn_away(self) -> None:
+        self._refuse(503, "Service Unavailable", "busy", "there are too many connections.", retry_after=1)
+        self._end_soon()
+
+    def _end_soon(self) -> None:
+        """Not even the end of a connection waits for its client."""
+        self._closing_deadline = self.loop.call_later(_CLOSING_SECONDS, self.transport.abort)
+
+    def _headers_begun(self) -> bool:
+        return self._in_headers and bool(self._header_bytes or self._pending_bytes)
+
+    def _wait_for_client(self) -> None:
+        self.table.wait(self, Waiting.IDLE if self._known else Waiting.STRANGER)
+        if self._headers_begun():
+            self.table.begin_headers(self)
+
     def _expect_headers(self, seconds: float) -> None:
         if self._deadline:
             self._deadline.cancel()
         self._deadline = self.loop.call_later(seconds, self._headers_missing)
 
     def _headers_missing(self) -> None:
-        if self._in_headers and (self._header_bytes or self._pending_bytes):
+        if self._headers_begun():
             self._refuse(408, "Request Timeout", "too_slow", "the headers must arrive in time. They came too slowly.")
         else:
             self.transport.close()
@@ -187,6 +240,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def _refuse(self, status: int, phrase: str, code: str, message: str, *, retry_after: int | None = None) -> None:
         """Answer without the application, and close. Where another answer is due first, close only."""
         self._refused = True
+        self.table.wait(self, Waiting.STRANGER)
         may_answer = self._may_answer()
         self._give_up()
         if not may_answer:
@@ -213,3 +267,8 @@ class BoundedProtocol(HttpToolsProtocol):
             cycle.disconnected = True
             cycle.message_event.set()
         self._unanswered.clear()
+
+
+def _is_known(cycle: RequestResponseCycle) -> bool:
+    """Whether the caller of a request turned out to be one who may call."""
+    return getattr(cycle.scope.get("hermetic.trace"), "tenant", None) is not None

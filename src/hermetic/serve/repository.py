@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 
 from ..errors import SettingsError, WireError
-from ..signature import Signature, signature_from_bytes
+from ..signature import Signature
 from .limits import BodySizes
 from .logs import log
 from .pool import EvaluationError, FaultError, Pool, WorkerLostError
@@ -52,7 +52,7 @@ class ServedModel:
 
     @cached_property
     def signature(self) -> Signature:
-        return signature_from_bytes(self.envelope)
+        return Signature.from_bytes(self.envelope)
 
     @cached_property
     def digest(self) -> str:

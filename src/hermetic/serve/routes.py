@@ -60,6 +60,8 @@ def route(path: str, handler: Handler, *, methods: Iterable[str] = ("GET",), acc
         request.scope["hermetic.route"] = path
         caller = Caller("")
         house.check_host(request.headers.get("host"))
+        if access is Access.PREDICT:
+            house.check_origin(request.headers)
         if access not in (Access.OPEN, Access.PUBLIC) or (access is Access.PUBLIC and not house.public_models):
             role = METRICS if access is Access.METRICS else PREDICT
             caller = house.gate.caller(request.headers.get("authorization"), role)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import resource
 import signal
 import socket
 import ssl
@@ -25,6 +26,9 @@ from .telemetry import traced
 from .tls import reload_certificate, tls_context
 
 T = TypeVar("T")
+
+_OTHER_FILES = 1024
+"""Files besides connections: models, keys, evaluation processes, and connections that are just being closed."""
 
 
 def serve(settings: Settings) -> None:
@@ -77,8 +81,18 @@ def check(settings: Settings) -> Facts:
 def _prepared(settings: Settings) -> tuple[Front, ssl.SSLContext | None]:
     settings.check_exposure()
     configure(settings.log_level)
+    _allow_files(settings.max_connections)
     house = ScriptHouse(settings) if settings.entry_script else House(settings)
     return house, tls_context(settings)
+
+
+def _allow_files(connections: int) -> None:
+    """Raise the process's limit of open files, as far as it may, so that connections do not meet it first."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 2 * connections + _OTHER_FILES
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, most), hard))
 
 
 def _run(work: Coroutine[Any, Any, T], config: uvicorn.Config) -> T:
@@ -114,6 +128,9 @@ def _config(app: ASGIApp, settings: Settings, tls: ssl.SSLContext | None) -> uvi
         idle_timeout=settings.idle_timeout,
         write_timeout=settings.write_timeout,
         connections=settings.max_connections,
+        per_address=settings.max_connections_per_address,
+        half_open=settings.max_half_open,
+        proxies=settings.proxy_networks,
     )
     config = uvicorn.Config(
         app,

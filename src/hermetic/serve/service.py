@@ -6,25 +6,19 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from ..circuits.linear.wire import Batch
-from ..envelope import OVERHEAD_BYTES
+from ..circuits.linear.wire import Batch, Query
+from ..envelope import PEEK_BYTES, QUERY, peek
 from ..errors import MismatchError, WireError
 from ..keys.public import PublicKey
 from .access import Caller
 from .allowance import Allowance
 from .keycache import KeyCache
 from .keystore import DIGEST_BYTES
-from .limits import predictions
 from .logs import log
 from .metrics import Metrics
 from .pool import Answer, Data, EvaluationError, FaultError, Pool, QueueFullError, Worker, WorkerLostError
 from .refusals import RefusalError, busy, malformed, not_found, signature_changed, too_large, unknown_key
 from .repository import Repository, ServedModel
-
-_CHECKSUM_BYTES = 32
-_BODY_START = OVERHEAD_BYTES - _CHECKSUM_BYTES
-_DIGEST_BYTES = 32
-BATCH_END = _BODY_START + _DIGEST_BYTES
 
 
 @dataclass
@@ -44,8 +38,11 @@ class Trace:
 
 
 def check_digest(model: ServedModel, head: bytes) -> None:
-    """Raise :class:`RefusalError` 409 if the start of a query names another signature than the model's."""
-    if len(head) >= BATCH_END and digest_of(head) != model.digest:
+    """Raise :class:`RefusalError` 409 if the start of a query names another signature than the model's, and 422 if it
+    is that of no query, or of one of a later version.
+    """
+    named = digest_of(head)
+    if named and named != model.digest:
         raise signature_changed(
             f"the query must be made for the current signature of model {model.name!r}. It was made for another: fetch "
             "the signature again.",
@@ -54,8 +51,15 @@ def check_digest(model: ServedModel, head: bytes) -> None:
 
 
 def digest_of(query: Data) -> str:
-    """The signature digest that a query names, hexadecimal; empty for bytes that are too short."""
-    return query[_BODY_START : _BODY_START + _DIGEST_BYTES].hex()
+    """The signature digest that a query names, hexadecimal; empty for bytes that are too few. Raises
+    :class:`RefusalError` 422 for bytes that are no query, or one of a later version.
+    """
+    if len(query) < PEEK_BYTES:
+        return ""
+    try:
+        return peek(query, QUERY)[0].hex()
+    except WireError as error:
+        raise malformed(str(error)) from None
 
 
 class Service:
@@ -89,7 +93,7 @@ class Service:
         return found
 
     def model_of_query(self, query: Data) -> ServedModel:
-        """The model that a query was made for, by the signature it names. Raises :class:`RefusalError` 404 or 409."""
+        """The model that a query was made for, by the signature it names. Raises :class:`RefusalError` 404 or 422."""
         found = self._repository.find_by_digest(digest_of(query))
         if found:
             return found
@@ -110,11 +114,12 @@ class Service:
             limit, 503 when there is no room or the evaluation was lost.
         """
         trace.note(model)
-        batch = self._read_batch(model, query)
+        with self._allowance.counting_refusals(caller):
+            batch = self._read_batch(model, query)
+            key_id = batch.key.hex()
+            if key_id != (expected_key or key_id):
+                raise malformed("key_id must be the key that the queries name. It is another.")
         trace.samples = (trace.samples or 0) + batch.samples
-        key_id = batch.key.hex()
-        if key_id != (expected_key or key_id):
-            raise malformed("key_id must be the key that the queries name. It is another.")
         key = await self._keys.get(caller.tenant, key_id)
         if key is None:
             raise unknown_key(key_id)
@@ -124,7 +129,7 @@ class Service:
         async def ask(worker: Worker) -> Answer:
             return await worker.evaluate(model.content, key_id, key, query)
 
-        answer = await self._in_process(caller, model, key_id, predictions(batch), trace, ask)
+        answer = await self._in_process(caller, model, key_id, batch.places, trace, ask)
         self._metrics.evaluated(model.name, batch.samples, answer.ms)
         return answer
 
@@ -181,7 +186,7 @@ class Service:
 
     def _read_batch(self, model: ServedModel, query: Data) -> Batch:
         try:
-            batch = Batch.unpack(memoryview(query)[_BODY_START:-_CHECKSUM_BYTES], model.signature)
+            batch = Query.peek(query, model.signature)
         except MismatchError as error:
             raise signature_changed(str(error), model.digest) from None
         except WireError as error:
@@ -202,7 +207,10 @@ class Service:
 
 def wrong_size(model: ServedModel, size: int) -> RefusalError:
     """413 or 422: no query for the model has this many bytes."""
-    largest = model.sizes.largest
-    if size > largest:
-        return too_large(f"a query for model {model.name!r} may have {largest} bytes. Got {size}: send fewer samples.")
+    if model.sizes.too_many(size):
+        largest = model.sizes.largest
+        return too_large(
+            f"a query for model {model.name!r} may have {largest} bytes, and fewer where they hold few samples. Got "
+            f"{size}: send fewer samples."
+        )
     return malformed(f"a query for model {model.name!r} must have a size that its signature allows. Got {size} bytes.")

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import ipaddress
-import json
 import os
-import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
-from types import NoneType
 from typing import Any, Literal, get_args
 
 from pydantic import (
@@ -24,29 +19,28 @@ from pydantic import (
 )
 
 from ..errors import SettingsError
+from .connections import Network
 from .limits import Rate
 from .sources import Given, expanded, explain, flag_of, from_environment, from_flags, from_toml, variable_of
+from .values import (
+    check_networks,
+    check_origins,
+    expanded_paths,
+    is_loopback,
+    networks,
+    read_list,
+    read_object,
+    read_rate,
+)
 
 MIB = 1 << 20
-_ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-fA-F:]+\](:[0-9]{1,5})?")
-
-GROUPS = {
-    "models": "What is served, and where",
-    "tokens": "Who may call, and how much",
-    "store": "Public keys",
-    "max_samples": "Limits",
-    "rescan": "Operations",
-}
-"""The first setting of each group, and the group's title."""
-
-_DEFAULT_STORE = "~/.local/state/hermetic/keys"
-_COMPUTED_DEFAULTS = {"workers": "the number of cores", "store": _DEFAULT_STORE}
+DEFAULT_STORE = "~/.local/state/hermetic/keys"
 
 
 def default_store() -> str:
     """A directory below the user's state directory (``$XDG_STATE_HOME`` if that is absolute, or ``~/.local/state``)."""
     state = Path(expanded(os.environ.get("XDG_STATE_HOME", "")))
-    return str(state / "hermetic" / "keys") if state.is_absolute() else _DEFAULT_STORE
+    return str(state / "hermetic" / "keys") if state.is_absolute() else DEFAULT_STORE
 
 
 class Settings(BaseModel):
@@ -66,6 +60,11 @@ class Settings(BaseModel):
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     public_url: str | None = Field(
         None, description="The URL that clients see, for the start page, when a proxy stands before the service."
+    )
+    title: str = Field("Hermetic", min_length=1, max_length=80, description="Name of the service, on its pages.")
+    logo: Path | None = Field(None, description="Picture beside it: `.svg`, `.png`, `.jpg` or `.webp`, 1 MiB at most.")
+    descriptions: dict[str, str] | None = Field(
+        None, description='What models are for, on the pages: a table in TOML, elsewhere JSON like `{"wine": "…"}`.'
     )
     workers: int = Field(
         default_factory=lambda: os.cpu_count() or 1,
@@ -122,8 +121,6 @@ class Settings(BaseModel):
     )
     key_cache: int = Field(64, ge=1, description="Memory for keys in the front process, MiB.")
     worker_key_memory: int = Field(64, ge=1, description="Memory for parsed keys in each evaluation process, MiB.")
-    zeros_ahead: int = Field(32, ge=0, description="Encryptions of zero made ahead for each key in use, when idle.")
-    zero_memory: int = Field(48, ge=0, description="Memory for them in each evaluation process, MiB.")
 
     max_samples: int = Field(
         4096,
@@ -132,6 +129,11 @@ class Settings(BaseModel):
     )
     max_json_body: int = Field(
         2, ge=1, description="Largest body of the JSON form of `infer`, MiB; the binary form has no such limit."
+    )
+    max_script_body: int = Field(
+        32,
+        ge=1,
+        description="Largest body for an `entry_script`, MiB; what it parses can take 20 times the memory.",
     )
     body_memory: int = Field(
         256, ge=1, description="Memory for request bodies in flight, MiB; one tenant may have half of it."
@@ -149,7 +151,20 @@ class Settings(BaseModel):
     min_upload_rate: int = Field(125, ge=1, description="Thousands of bytes of a body that take a second more.")
     write_timeout: float = Field(30, gt=0, description="Seconds a client may refuse to read its answer.")
     max_header_bytes: int = Field(16384, ge=1024, description="Bytes of the request line and headers.")
-    max_connections: int = Field(1000, ge=1, description="Connections at once.")
+    max_connections: int = Field(
+        1000, ge=1, description="Connections at once; for one more the oldest that waits for its client is closed."
+    )
+    max_connections_per_address: int = Field(
+        500, ge=1, description="Connections at once of one address, or of one IPv6 network of 64 bits; likewise."
+    )
+    max_half_open: int = Field(
+        100, ge=1, description="Connections at once whose headers have begun and are not complete; likewise."
+    )
+    proxies: str | None = Field(
+        None,
+        description="Addresses or networks of proxies before the service, such as `10.0.0.7`, with commas: their "
+        "connections are not counted by address.",
+    )
     shutdown_timeout: int = Field(60, ge=1, description="Seconds to finish accepted requests after SIGTERM.")
 
     rescan: float = Field(10, gt=0, description="Seconds between looks at the model files besides change notices.")
@@ -161,36 +176,13 @@ class Settings(BaseModel):
     @field_validator("*", mode="before")
     @classmethod
     def _expand_paths(cls, value: Any, info: ValidationInfo) -> Any:
-        return _expand(value) if info.field_name in PATHS else value
+        return expanded_paths(value) if info.field_name in PATHS else value
 
-    @field_validator("models", mode="before")
-    @classmethod
-    def _read_models(cls, value: Any) -> Any:
-        """The environment has text alone: a JSON list, or one path."""
-        if not isinstance(value, str):
-            return value
-        try:
-            return json.loads(value) if value.startswith("[") else [value]
-        except ValueError:
-            raise ValueError("must be a path, or a JSON list of paths") from None
-
-    @field_validator("rate", "quota", mode="before")
-    @classmethod
-    def _read_rate(cls, value: Any) -> Any:
-        if not isinstance(value, str | int | float):
-            return value
-        try:
-            return Rate.parse(str(value))
-        except ValueError:
-            raise ValueError("must be a number a period, such as 600/minute or 20000/day") from None
-
-    @field_validator("cors_origin")
-    @classmethod
-    def _check_origins(cls, value: str | None) -> str | None:
-        for origin in (value or "").split(","):
-            if value and not _ORIGIN.fullmatch(origin.strip()):
-                raise ValueError("every origin must be like https://app.example.com, without a path")
-        return value
+    _read_models = field_validator("models", mode="before")(read_list)
+    _read_rates = field_validator("rate", "quota", mode="before")(read_rate)
+    _check_origins = field_validator("cors_origin")(check_origins)
+    _check_proxies = field_validator("proxies")(check_networks)
+    _read_descriptions = field_validator("descriptions", mode="before")(read_object)
 
     @model_validator(mode="after")
     def _check_tls(self) -> Settings:
@@ -236,14 +228,14 @@ class Settings(BaseModel):
         return tuple(one.strip() for one in self.cors_origin.split(",")) if self.cors_origin else ()
 
     @property
+    def proxy_networks(self) -> tuple[Network, ...]:
+        """The networks of the proxies before the service."""
+        return networks(self.proxies)
+
+    @property
     def is_loopback(self) -> bool:
         """Whether only this machine can reach the service."""
-        if self.host == "localhost":
-            return True
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return False
+        return is_loopback(self.host)
 
     def check_exposure(self) -> None:
         """Raise :class:`SettingsError` when other machines could reach a service without tokens or TLS."""
@@ -266,15 +258,6 @@ PATHS = frozenset(
 """The settings that are paths, or may be."""
 
 
-def _expand(value: Any) -> Any:
-    """``~`` means the home directory wherever a path is given; an empty path means nothing."""
-    if isinstance(value, list | tuple):
-        return [_expand(one) for one in value]
-    if value == "":
-        raise ValueError("must not be empty")
-    return expanded(str(value)) if isinstance(value, str | Path) else value
-
-
 def load_settings(flags: dict[str, Any], toml_file: Path | None = None) -> Settings:
     """Settings from flags (``None`` means not given), the environment and a TOML file.
 
@@ -290,48 +273,3 @@ def load_settings(flags: dict[str, Any], toml_file: Path | None = None) -> Setti
         return Settings.of(given)
     except ValidationError as error:
         raise SettingsError(f"the settings are not valid: {explain(error, given, Settings.model_fields)}.") from None
-
-
-@dataclass(frozen=True)
-class Setting:
-    """What the command line and the documentation say about a setting.
-
-    Attributes
-    ----------
-    name
-        In TOML; the flag has dashes, the environment variable capitals and the prefix of
-        :mod:`.sources`.
-    kind
-        ``bool``, ``int``, ``float``, ``Path`` or ``str``, which stands for everything else.
-    default
-        As it is written; empty for none.
-    description
-        One sentence.
-    group
-        Its purpose, one of :data:`GROUPS`.
-    """
-
-    name: str
-    kind: type
-    default: str
-    description: str
-    group: str
-
-    @property
-    def flag(self) -> str:
-        return flag_of(self.name)
-
-    @property
-    def variable(self) -> str:
-        return variable_of(self.name)
-
-
-def all_settings() -> Iterator[Setting]:
-    """Every setting, in the order of the documentation."""
-    group = ""
-    for name, field in Settings.model_fields.items():
-        group = GROUPS.get(name, group)
-        kinds = [one for one in get_args(field.annotation) if one is not NoneType] or [field.annotation]
-        kind = kinds[0] if kinds[0] in (bool, int, float, Path) else str
-        default = _COMPUTED_DEFAULTS.get(name, "" if field.default in (None, False, ()) else str(field.default))
-        yield Setting(name, kind, default, field.description or "", group)

@@ -16,7 +16,7 @@ from obstore.exceptions import BaseError
 from obstore.store import AzureStore, GCSStore, LocalStore, MemoryStore, S3Store
 
 from ..errors import SettingsError
-from ..files import make_private_directory
+from ..files import followed, make_private_directory
 from . import clouds
 from .sources import expanded
 
@@ -82,7 +82,7 @@ def _directory(path: Path, *, create: bool) -> LocalStore:
         raise SettingsError(f"the key store {path} must be a directory. It cannot be: {error.strerror}.") from None
     if not os.access(path, os.R_OK | os.W_OK | os.X_OK):
         raise SettingsError(f"the key store {path} must be a directory that this user can read and write. It is not.")
-    return LocalStore(path.resolve())
+    return LocalStore(followed(path))
 
 
 def _cloud(parts: SplitResult) -> Store:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ..errors import SettingsError
-from ..files import write_private
+from ..files import followed, write_private
 
 
 def read_lines(path: Path) -> list[str]:
@@ -23,7 +23,7 @@ def read_lines(path: Path) -> list[str]:
     """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
-        _check_owned(path.resolve())
+        _check_owned(followed(path))
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path} must be a readable text file: {error}.") from None
     return lines
@@ -58,7 +58,7 @@ def change_lines(path: Path, change: Callable[[list[str]], list[str]]) -> None:
 def _alone(path: Path) -> Iterator[None]:
     """Two commands at once would undo each other's change."""
     try:
-        folder = os.open(path.resolve().parent, os.O_RDONLY)
+        folder = os.open(followed(path).parent, os.O_RDONLY)
     except OSError as error:
         raise SettingsError(f"{path} must lie in a directory that is there: {error.strerror}.") from None
     try:

@@ -10,10 +10,35 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from .ledger import Ledger, Levels
-from .limits import Meter, Rate
+from .limits import Limit, Meter, Moment, Rate
 from .logs import log
+
+
+@dataclass(frozen=True)
+class Charges:
+    """What charges to one limit, one after the other, make of a moment at which it would have been unused again.
+
+    Attributes
+    ----------
+    total
+        How long it takes until they all have come back.
+    until
+        When a limit that had been unused before the first of them is unused again.
+    """
+
+    total: Moment
+    until: Moment
+
+    def after(self, earlier: Charges) -> Charges:
+        """Those and then these."""
+        return Charges(earlier.total + self.total, self.to(earlier.until))
+
+    def to(self, level: Moment) -> Moment:
+        """When the limit is unused again, if that was to be at ``level`` without them."""
+        return max(level + self.total, self.until)
 
 
 class Usage:
@@ -26,42 +51,48 @@ class Usage:
     ledger
         None for a service that keeps its usage to itself.
     clock
-        Seconds since 1970, the same for all services.
+        Nanoseconds since 1970, the same for all services.
     """
 
-    def __init__(self, meter: Meter, ledger: Ledger | None, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, meter: Meter, ledger: Ledger | None, clock: Callable[[], int] = time.time_ns) -> None:
         self._meter = meter
         self._ledger = ledger
         self._clock = clock
-        self._charged: dict[tuple[str, Rate], float] = {}
+        self._charged: dict[Limit, Charges] = {}
 
     def note(self, tenant: str, limits: tuple[Rate, ...], cost: int) -> None:
-        """``cost`` predictions were charged to every limit."""
+        """``cost`` predictions were charged to every limit now."""
         if self._ledger is not None:
-            for rate in limits:
-                self._add(tenant, rate, cost * rate.seconds / rate.amount)
-
-    def _add(self, tenant: str, rate: Rate, seconds: float) -> None:
-        self._charged[tenant, rate] = self._charged.get((tenant, rate), 0.0) + seconds
+            now = self._clock()
+            for rate in set(limits):
+                total = rate.cost(cost)
+                self._add((tenant, rate), Charges(total, rate.at(now) + total))
 
     async def exchange(self) -> None:
         """Add what was charged since the last time, and take over what others charged. A failure is logged."""
         if self._ledger is None:
             return
         charged, self._charged = self._charged, {}
-
-        def add(levels: Levels) -> Levels:
-            now = self._clock()
-            for key, seconds in charged.items():
-                levels[key] = max(levels.get(key, now), now) + seconds
-            return {key: until for key, until in levels.items() if until > now} if charged else levels
-
         try:
-            levels = await asyncio.to_thread(self._ledger.update, add)
+            levels = await asyncio.to_thread(self._ledger.update, lambda levels: self._after(levels, charged))
         except OSError as error:
-            for (tenant, rate), seconds in charged.items():
-                self._add(tenant, rate, seconds)
+            later, self._charged = self._charged, charged
+            for limit, charges in later.items():
+                self._add(limit, charges)
             log.error("usage not exchanged", extra={"event": "usage_failed", "reason": str(error)})
             return
+        now = self._clock()
         for (tenant, rate), until in levels.items():
-            self._meter.raise_to(tenant, rate, until - self._clock())
+            self._meter.raise_to(tenant, rate, until - rate.at(now))
+
+    def _add(self, limit: Limit, charges: Charges) -> None:
+        earlier = self._charged.get(limit)
+        self._charged[limit] = charges.after(earlier) if earlier else charges
+
+    def _after(self, levels: Levels, charged: dict[Limit, Charges]) -> Levels:
+        """The levels with the charges; those that are in the past by now go, if there is something to write at all."""
+        if not charged:
+            return levels
+        now = self._clock()
+        levels |= {limit: charges.to(levels.get(limit, 0)) for limit, charges in charged.items()}
+        return {limit: until for limit, until in levels.items() if until > limit[1].at(now)}

@@ -6,6 +6,7 @@ raw after the JSON head (``Inference-Header-Content-Length``) or, four times as 
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 from dataclasses import dataclass
@@ -16,12 +17,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute
 
+from ..envelope import PEEK_BYTES
 from .bodies import declared_length
+from .documents import Body, LongList, listed_octets, read_object
 from .pool import Data
 from .refusals import RefusalError, malformed, too_large
 from .repository import ServedModel
 from .routes import OPEN, PUBLIC, Endpoint, house_of, route
-from .service import BATCH_END, check_digest, wrong_size
+from .service import check_digest, wrong_size
 
 JSON_LENGTH = "inference-header-content-length"
 INPUT, OUTPUT = "query", "result"
@@ -119,11 +122,12 @@ async def infer(request: Request) -> Response:
             raise wrong_size(model, length - json_bytes)
 
     if json_bytes is not None and not model.sizes.allow(declared_length(request) - json_bytes):
-        head = await house.bodies.read_start(request, json_bytes + BATCH_END)
+        head = await house.bodies.read_start(request, json_bytes + PEEK_BYTES)
         check_digest(model, head[json_bytes:])
     async with house.bodies.read(request, endpoint.caller.tenant, check) as body:
         endpoint.trace.bytes_in = len(body)
-        asked = read_binary(body, json_bytes) if json_bytes is not None else read_json(body)
+        with house.allowance.counting_refusals(endpoint.caller):
+            asked = await _read_request(body, json_bytes)
         answer = await house.service.evaluate(endpoint.caller, model, asked.query, endpoint.trace)
     return _respond(model, asked, answer.data)
 
@@ -136,48 +140,56 @@ def _declared_json_bytes(request: Request) -> int | None:
     length = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else -1
     if not 0 < length <= min(MAX_JSON_HEAD, declared_length(request)):
         raise malformed(f"{JSON_LENGTH} must be the length of the JSON head, at most {MAX_JSON_HEAD} bytes.")
+    if length == declared_length(request):
+        raise malformed(
+            f"{JSON_LENGTH} says that all {length} bytes are JSON. The bytes of the tensor must follow it: send them, "
+            "or the bytes as data, and no such header."
+        )
     return length
 
 
-def read_binary(body: bytes, json_bytes: int) -> InferRequest:
+async def _read_request(body: Body, json_bytes: int | None) -> InferRequest:
+    return await asyncio.to_thread(read_json, body) if json_bytes is None else read_binary(body, json_bytes)
+
+
+def read_binary(body: Body, json_bytes: int) -> InferRequest:
     """A request whose tensor follows the JSON head as raw bytes. Raises :class:`RefusalError` 422."""
-    document = _document(body[:json_bytes])
+    document = read_object(body[:json_bytes])
     tensor = _tensor(document)
     query = memoryview(body)[json_bytes:]
-    size = _member(tensor, "parameters", dict, {}).get("binary_data_size")
-    if size != len(query) or "data" in tensor:
+    if _binary_size(tensor) != len(query) or tensor.get("data") is not None:
         raise malformed(f"binary_data_size must be the {len(query)} bytes after the JSON head, and data be absent.")
     _check_shape(tensor, len(query))
     return InferRequest(query, _id(document), _wants_binary(document))
 
 
-def read_json(body: bytes) -> InferRequest:
+def read_json(body: Body) -> InferRequest:
     """A request whose tensor is a JSON list. Raises :class:`RefusalError` 422."""
-    document = _document(body)
+    document = read_object(body)
     tensor = _tensor(document)
-    data = _member(tensor, "data", list)
-    if len(data) == 1 and isinstance(data[0], list):
+    if (size := _binary_size(tensor)) is not None:
+        raise malformed(
+            f"binary_data_size says that {size} bytes follow the JSON. The header {JSON_LENGTH} must then say where "
+            "the JSON ends. It is absent: send it, or the bytes as data, and no binary_data_size."
+        )
+    data = tensor.get("data")
+    if not isinstance(data, list | LongList):
+        raise malformed("data must be a JSON list.")
+    if isinstance(data, list) and len(data) == 1 and isinstance(data[0], list | LongList):
         data = data[0]
-    try:
-        query = bytes(data)
-    except (TypeError, ValueError):
-        raise malformed("data must be a list of whole numbers from 0 to 255.") from None
+    query = listed_octets(data)
     _check_shape(tensor, len(query))
     return InferRequest(query, _id(document), _wants_binary(document))
 
 
-def _document(data: bytes) -> dict[str, Any]:
-    try:
-        document = json.loads(data)
-    except (ValueError, RecursionError):
-        raise malformed("the body must be JSON. It does not parse.") from None
-    if not isinstance(document, dict):
-        raise malformed("the body must be a JSON object.")
-    return document
+def _binary_size(tensor: dict[str, Any]) -> Any:
+    return _member(tensor, "parameters", dict, {}).get("binary_data_size")
 
 
 def _member(document: dict[str, Any], name: str, kind: type, default: Any = None) -> Any:
-    value = document.get(name, default)
+    """A member of a JSON object; one that is null is one that was left out."""
+    value = document.get(name)
+    value = default if value is None else value
     if not isinstance(value, kind):
         raise malformed(f"{name} must be a JSON {'object' if kind is dict else 'list'}.")
     return value
@@ -208,14 +220,15 @@ def _id(document: dict[str, Any]) -> str | None:
 
 def _wants_binary(document: dict[str, Any]) -> bool:
     """Whether the answer goes out as raw bytes: the output's own wish, or the request's for all outputs."""
-    wanted = _member(document, "parameters", dict, {}).get("binary_data_output", False)
+    wanted = _member(document, "parameters", dict, {}).get("binary_data_output")
     for output in _member(document, "outputs", list, []):
         if not isinstance(output, dict) or output.get("name") != OUTPUT:
             raise malformed(f"outputs must name nothing but {OUTPUT!r}.")
-        wanted = _member(output, "parameters", dict, {}).get("binary_data", wanted)
-    if not isinstance(wanted, bool):
+        own = _member(output, "parameters", dict, {}).get("binary_data")
+        wanted = wanted if own is None else own
+    if not isinstance(wanted, bool | None):
         raise malformed("binary_data and binary_data_output must be true or false.")
-    return wanted
+    return bool(wanted)
 
 
 def _respond(model: ServedModel, asked: InferRequest, result: bytes) -> Response:

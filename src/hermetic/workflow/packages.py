@@ -22,9 +22,11 @@ from packaging.version import Version
 from ..errors import SettingsError
 from .environment import CondaDependencies
 
+_GUIDES = "encrypted-inference"
+_GUIDES_NAMES = "hermetic-encrypted-inference"
 _HOST = "hermetic serve runs the scoring script"
 _REPLACED = {
-    "encrypted-inference": "Hermetic brings the package `encrypted` itself",
+    _GUIDES: f"{_GUIDES_NAMES} has its names",
     "azureml-defaults": _HOST,
     "azureml-core": "hermetic.workflow has its names",
     "azureml-inference-server-http": _HOST,
@@ -50,7 +52,14 @@ class Step:
 
 
 def plan(packages: CondaDependencies) -> list[Step]:
-    """One step for each requirement, in their order; SettingsError for one that is not a requirement."""
+    """One step for each requirement, in their order.
+
+    Raises
+    ------
+    SettingsError
+        For one that is not a requirement, and for ``encrypted-inference`` where this Python has not what replaces it,
+        or has both.
+    """
     listed = [*packages.pip_packages, *map(_from_conda, packages.conda_packages)]
     return [_step(_parsed(one)) for one in listed]
 
@@ -115,6 +124,8 @@ def _parsed(text: str) -> Requirement:
 
 def _step(wanted: Requirement) -> Step:
     text, name = str(wanted), canonicalize_name(wanted.name)
+    if name == _GUIDES:
+        _check_guides_names()
     if name in _REPLACED:
         return Step(text, "replaced", _REPLACED[name])
     present = _installed(name)
@@ -126,6 +137,20 @@ def _step(wanted: Requirement) -> Step:
         note = f"scikit-learn {present} of this Python takes its place, as it does for the model's file"
         return Step(text, "replaced", note)
     return Step(text, "installed", f"this Python has {present}")
+
+
+def _check_guides_names() -> None:
+    """A service must get Hermetic's ``encrypted.inference``, and nothing that goes before it."""
+    if other := _installed(_GUIDES):
+        raise SettingsError(
+            f"this Python must not have {_GUIDES}: its EIServer protects no coefficients. It has {other}: take it out "
+            f"with pip uninstall {_GUIDES}."
+        )
+    if _installed(_GUIDES_NAMES) is None:
+        raise SettingsError(
+            f"{_GUIDES} is replaced by {_GUIDES_NAMES}, which this Python must have. It has not: install it from "
+            "Hermetic's source with pip install packages/encrypted-inference."
+        )
 
 
 def _only_older(wanted: Requirement) -> bool:

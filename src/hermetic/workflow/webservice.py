@@ -6,10 +6,10 @@ import http.client
 import json
 import time
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import IO, Any, ClassVar
 from urllib.parse import urlsplit
 
-from ..errors import RefusedError, RemoteTimeoutError, UnreachableError
+from ..errors import InputError, RefusedError, RemoteTimeoutError, UnreachableError
 from .configuration import DeployConfiguration
 from .service_home import ServiceHome, State
 from .shelf import checked_name
@@ -21,6 +21,9 @@ _LONGEST_ANSWER = 120.0
 _MOST_ANSWER_BYTES = 256_000_000
 _SHOWN = 500
 _TAIL = 15
+
+Body = str | bytes | bytearray | memoryview | IO[str] | IO[bytes]
+"""What :meth:`Webservice.run` sends."""
 
 
 class Webservice:
@@ -107,18 +110,26 @@ class Webservice:
         if show_output:
             print(f"{self.name}: {state.name}, {state.url}/score")
 
-    def run(self, input_data: str | bytes) -> Any:
+    def run(self, input_data: Body) -> Any:
         """POST a body to the scoring script; gives its answer, parsed from JSON. Waits while it is being restarted.
+
+        Parameters
+        ----------
+        input_data
+            The body: text, which goes out in UTF-8, bytes, or an open file of either. What the script takes, mostly
+            JSON: ``json.dumps(…)``.
 
         Raises
         ------
+        InputError
+            If the body is something else.
         UnreachableError
             If it does not run.
         RefusedError
             If the script fails or refuses the body.
         """
+        body = _body(input_data)
         url = urlsplit(self._settled(_LONGEST_RESTART).url or "")
-        body = input_data.encode() if isinstance(input_data, str) else input_data
         connection = http.client.HTTPConnection(url.hostname or "", url.port, timeout=_LONGEST_ANSWER)
         try:
             connection.request("POST", "/score", body, {"Content-Type": "application/json"})
@@ -163,6 +174,23 @@ class Webservice:
                 raise RemoteTimeoutError(f"{self.name} must be healthy within {seconds:.0f} s. It is {state.name}.")
             time.sleep(0.05)
         return state
+
+
+def _body(given: Any) -> bytes:
+    """The bytes to send. Nothing is turned into JSON, because only the caller knows what the script expects."""
+    read = getattr(given, "read", None)
+    content = read() if callable(read) else given
+    if isinstance(content, bytes | bytearray | memoryview):
+        return bytes(content)
+    if not isinstance(content, str):
+        raise InputError(
+            f"input_data must be text or bytes, the body as the script takes it. Got {type(content).__name__} instead: "
+            "pass json.dumps(…) of it; an array first needs .tolist()."
+        )
+    try:
+        return content.encode()
+    except UnicodeEncodeError as error:
+        raise InputError(f"input_data must be text that UTF-8 can hold. It is not: {error.reason}.") from None
 
 
 class LocalWebservice(Webservice):

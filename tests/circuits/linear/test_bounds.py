@@ -1,26 +1,30 @@
 """The worst-case bounds: sound as formulas, and kept by real answers, the most extreme honest one included."""
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 from functools import cache
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from hermetic import Client, EncryptedModel, ModelFileError, Query, Result, ZeroPool
+from hermetic import Client, EncryptedModel, ModelFileError, Query, Result
 from hermetic.arrays import Residues
 from hermetic.circuits.linear import bounds
 from hermetic.circuits.linear.integers import MAX_RESULT_BITS
 from hermetic.circuits.linear.packing import Layout, pack_samples, pack_weights, released, targets
+from hermetic.circuits.linear.public import Offer
 from hermetic.rlwe import modular
 from hermetic.rlwe.parameters import FAST, MAX_ERROR, MAX_MODULUS_BITS, PRECISE, Parameters
+from hermetic.rlwe.public_ring import Lanes, PublicRing
+from hermetic.rlwe.randomness import Stream
 from hermetic.rlwe.ring import Ring
 from hermetic.rlwe.seeds import QUERY_DOMAIN, expand
-from hermetic.signature import Offer
-from known_weights import answering_only, client_of, compiled
+from known_weights import answering_only, client_of, compiled, with_circuit
 
 FEATURES, OUTPUTS = 40, 6
 
@@ -40,10 +44,10 @@ result_sizes = st.integers(2, MAX_RESULT_BITS)
 
 
 def exact_noise(parameters: Parameters, flood: int, weighted: Fraction | int) -> Fraction:
-    """The worst case after rescaling: each part as large as it gets, all of one sign, in the widest mask."""
+    """The worst case after rescaling: each part as large as it gets, all of one sign."""
     n = parameters.ring_degree
-    zero = Fraction(MAX_ERROR * (2 * n + 1), parameters.special_prime) + Fraction(n + 1, 2)
-    before = 2 ** (flood - 1) + weighted + zero * sum(3**j for j in range(bounds.MAX_MASK_DIGITS))
+    mask = MAX_ERROR * n * 2 ** (bounds.MASK_BITS - 1) + MAX_ERROR + MAX_ERROR * n
+    before = 2 ** (flood - 1) + weighted + mask
     return before / parameters.rescale_factor + Fraction(n + 1, 2) * len(parameters.dropped_primes)
 
 
@@ -104,7 +108,7 @@ def test_weights_of_zero_leave_all_the_flooding() -> None:
 
 @given(parameters=parameter_sets, result_bits=result_sizes)
 def test_max_targets_is_the_most_that_leaves_a_secure_mask(parameters: Parameters, result_bits: int) -> None:
-    """With every target word giving away all it can about a ternary mask, what stays unknown has a secure degree."""
+    """If every bit that words carry is spent on whole coefficients of u, those left are as many as security wants."""
     flood = bounds.flood_bits(parameters, result_bits)
     if flood == 0:
         return
@@ -113,7 +117,7 @@ def test_max_targets_is_the_most_that_leaves_a_secure_mask(parameters: Parameter
     error_bits = math.log2(3.2 * math.sqrt(12))
 
     def secure(words: int) -> bool:
-        unknown = parameters.ring_degree - words * per_word / math.log2(3)
+        unknown = parameters.ring_degree - words * per_word / bounds.MASK_BITS
         degrees = [degree for degree in MAX_MODULUS_BITS if degree <= unknown]
         return bool(degrees) and math.log2(parameters.result_modulus) + error_bits <= MAX_MODULUS_BITS[degrees[-1]]
 
@@ -122,49 +126,32 @@ def test_max_targets_is_the_most_that_leaves_a_secure_mask(parameters: Parameter
 
 
 def test_max_targets_of_the_profiles() -> None:
-    """By hand. fast, 36-bit results: 92 - 55 = 37 bits a word, 2048·log2(3) = 3246 bits to spare. precise, 55-bit
-    results: 150 - 94 = 56 bits a word, 4096·log2(3) = 6492 bits.
+    """By hand. fast, 36-bit results: 92 - 55 = 37 bits a word, 2048·26 bits to spare. precise, 55-bit results:
+    150 - 94 = 56 bits a word, 4096·26 bits.
     """
+    assert bounds.MASK_BITS == 26
     assert bounds.flood_bits(FAST, 36) == 55
-    assert bounds.max_targets(FAST, 55) == 3246 // 37
+    assert bounds.max_targets(FAST, 55) == 2048 * 26 // 37
     assert bounds.flood_bits(PRECISE, 55) == 94
-    assert bounds.max_targets(PRECISE, 94) == 6492 // 56
+    assert bounds.max_targets(PRECISE, 94) == 4096 * 26 // 56
     assert bounds.max_targets(TIGHT, bounds.flood_bits(TIGHT, 20)) == 0
 
 
-@given(parameters=parameter_sets, result_bits=result_sizes, samples=st.integers(0, 12), outputs=st.integers(1, 4096))
-def test_every_mask_has_as_many_digits_as_its_words_could_read(
-    parameters: Parameters, result_bits: int, samples: int, outputs: int
-) -> None:
-    """If every bit that words carry were spent on whole coefficients, those left are as many as security wants."""
-    flood = bounds.flood_bits(parameters, result_bits)
-    if flood == 0 or outputs << samples > parameters.ring_degree:
-        return
-    layout = Layout(parameters.ring_degree, 1 << samples, 1, outputs)
-    digits = bounds.mask_digits(parameters, layout, flood)
-    assert bounds.layout_allowed(parameters, layout, 10**9, flood) == (digits <= bounds.MAX_MASK_DIGITS)
-    if digits > bounds.MAX_MASK_DIGITS:
-        return
-    words, per_word = outputs << samples, math.log2(parameters.query_modulus / 2**flood)
-    unknown = parameters.ring_degree - words * per_word / (digits * math.log2(3))
-    degree = max(degree for degree in MAX_MODULUS_BITS if degree <= unknown)
-    assert math.log2(parameters.result_modulus) + math.log2(3.2 * math.sqrt(12)) <= MAX_MODULUS_BITS[degree]
-    assert digits == 1 or words > (digits - 1) * bounds.max_targets(parameters, flood)
-
-
-def test_masks_of_the_profiles() -> None:
-    """By hand, see above: fast with 36-bit results has a digit for every 87 words."""
-    assert [bounds.mask_digits(FAST, Layout(4096, 1, 1, r), 55) for r in (1, 87, 88, 870, 871)] == [1, 1, 2, 10, 11]
-    assert bounds.mask_digits(TIGHT, Layout(4096, 1, 1, 1), bounds.flood_bits(TIGHT, 20)) > bounds.MAX_MASK_DIGITS
+def test_a_narrower_mask_pays_for_fewer_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    bounds.max_targets.cache_clear()
+    monkeypatch.setattr(bounds, "MASK_BITS", 13)
+    assert bounds.max_targets(FAST, 55) == 2048 * 13 // 37
+    bounds.max_targets.cache_clear()
 
 
 def test_the_largest_layouts_are_for_batches_of_more_samples_than_features() -> None:
     flood = 55
-    most = bounds.MAX_MASK_DIGITS * bounds.max_targets(FAST, flood)
+    most = bounds.max_targets(FAST, flood)
     assert bounds.layout_allowed(FAST, Layout(4096, 1, 1, most), 784, flood)
     assert not bounds.layout_allowed(FAST, Layout(4096, 1, 1, most + 1), 784, flood)
     bulk = Layout(4096, 2048, 2, 1)
     assert bounds.layout_allowed(FAST, bulk, 784, flood)
+    assert bounds.least_samples(FAST, bulk, 784, flood) == 785
     assert bounds.layout_allowed(FAST, bulk, 784, flood, samples=785)
     assert not bounds.layout_allowed(FAST, bulk, 784, flood, samples=784)
     assert not bounds.layout_allowed(FAST, bulk, 2048, flood)
@@ -187,13 +174,13 @@ def noise_of(client: Client, result: Result, expected: np.ndarray) -> np.ndarray
     masks = ring.intt(client.secret_key.ring_key.times(ring.ntt(result.c1)))
     found, wanted = [], []
     polynomials = iter(masks)
-    for chunk, groups in enumerate(released(batch.layout, batch.samples, signature.integer_outputs)):
+    for chunk, groups in enumerate(released(batch.layout, batch.samples, signature.circuit.integer_outputs)):
         rows = expected[chunk * batch.layout.samples : (chunk + 1) * batch.layout.samples]
         wanted.append(rows.T.ravel())
         found += [mask[:, index.ravel()] for mask, index in zip(polynomials, groups, strict=False)]
     phase = modular.add(np.concatenate(found, axis=1), result.words, parameters.kept_primes)
     exact = modular.to_centred_integers(phase, parameters.kept_primes)
-    return exact - signature.delta * np.concatenate(wanted).astype(object)
+    return exact - signature.circuit.delta * np.concatenate(wanted).astype(object)
 
 
 @both_profiles
@@ -211,7 +198,7 @@ def test_noise_of_real_answers_is_the_flooding_and_within_its_bound(profile: str
             result = client_answer(client, model, X)
             noise.append(noise_of(client, result, model.integers.apply(client.quantize(X)[0])))
     absolute = np.abs(np.concatenate(noise))
-    assert absolute.max() <= signature.result_noise < signature.delta / 2
+    assert absolute.max() <= signature.circuit.result_noise < signature.circuit.delta / 2
     flooded = 2.0**signature.flood_bits / parameters.rescale_factor
     assert math.sqrt(np.mean(absolute.astype(np.float64) ** 2)) == pytest.approx(flooded / math.sqrt(12), rel=0.05)
 
@@ -230,7 +217,7 @@ def with_noise(client: Client, c0: Residues, c1: Residues, message: np.ndarray, 
     ring, primes = Ring.of(parameters), parameters.data_primes
     phase = modular.add(c0, client.secret_key.ring_key.times(c1[None])[0], primes)
     present = modular.to_centred_integers(ring.intt(phase[None])[0], primes) - message
-    assert np.abs(present).max() < 2**20
+    assert np.abs(present).max() < 2**45
     change = modular.from_integers((noise - present).astype(np.int64), primes)
     return modular.add(c0, ring.ntt(change[None])[0], primes)
 
@@ -240,7 +227,7 @@ def loudest_query(client: Client, X: np.ndarray, noise: np.ndarray) -> Query:
     signature, query = client.signature, client.encrypt(X)
     parameters = signature.parameters
     messages = pack_samples(client.quantize(X)[0], query.batch.layout).astype(object)
-    messages *= signature.delta * parameters.rescale_factor
+    messages *= signature.circuit.delta * parameters.rescale_factor
     c0 = np.empty_like(query.c0)
     for i, message in enumerate(messages):
         c1 = expand(QUERY_DOMAIN, query.batch.query, i, parameters, parameters.data_primes)
@@ -248,18 +235,21 @@ def loudest_query(client: Client, X: np.ndarray, noise: np.ndarray) -> Query:
     return Query(parameters, query.batch, c0)
 
 
-class LoudestZeros(ZeroPool):
-    """Encryptions of zero whose noise is the bound itself, everywhere."""
+def loudest_masks(client: Client, sign: int) -> Callable[..., None]:
+    """Masks whose noise is the bound itself, everywhere, e0 and e1 included."""
+    parameters, original = client.signature.parameters, PublicRing.mask
+    ring, primes = Ring.of(parameters), np.array(parameters.data_primes)[:, None]
+    noise = np.full(parameters.ring_degree, sign * bounds.mask_noise(parameters), dtype=object)
 
-    def __init__(self, client: Client, sign: int) -> None:
-        super().__init__(client.public_key)
-        self.client, self.sign = client, sign
+    def mask(public: PublicRing, answer: Lanes, *rest: Any) -> None:
+        before = ring.intt(np.mod(answer[-1].astype(np.int64), primes))
+        original(public, answer, *rest)
+        added = ring.ntt(np.mod(answer[-1].astype(np.int64) - before, primes))
+        loud = with_noise(client, added[0], added[1], np.zeros_like(noise), noise)
+        total = modular.add(before[0], ring.intt(loud[None])[0], parameters.data_primes)
+        answer[-1, 0] = np.where(total > primes // 2, total - primes, total)
 
-    def take(self) -> Residues:
-        parameters = self.client.signature.parameters
-        c0, c1 = super().take()
-        noise = np.full(parameters.ring_degree, self.sign * parameters.zero_encryption_noise, dtype=object)
-        return np.stack([with_noise(self.client, c0, c1, np.zeros_like(noise), noise), c1])
+    return mask
 
 
 def loudest_error(model: EncryptedModel, layout: Layout, target: int, group: int, sign: int) -> np.ndarray:
@@ -281,7 +271,7 @@ def test_the_most_extreme_honest_answer_is_exact(
     profile: str, sign: int, samples: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All at one target, all of one sign: the largest error of SEAL's in every coefficient of the query, the largest
-    flooding, the loudest zero-encryption, the least lambda, and inputs that make the largest result.
+    flooding, the loudest mask, the least lambda, and inputs that make the largest result.
     """
     model = model_of(profile, 10)
     layout = next(one for one in model.signature.layouts if one.samples == samples)
@@ -294,19 +284,18 @@ def test_the_most_extreme_honest_answer_is_exact(
     largest = np.where(sign * model.integers.weights[row] > 0, signature.grid.upper, signature.grid.lower)
     X = np.tile(largest, (samples, 1))
     query = loudest_query(client, X, loudest_error(model, layout, target, group, sign))
-    zeros = LoudestZeros(client, sign)
-    monkeypatch.setattr(
-        "hermetic.circuits.linear.server.os.urandom", lambda count: (b"\xff" if sign > 0 else b"\0") * count
-    )
-    result = model.evaluate(query, zeros)
+    end = np.uint8(0xFF if sign > 0 else 0)
+    monkeypatch.setattr(Stream, "take", lambda _, count: np.full(count, end))
+    monkeypatch.setattr(PublicRing, "mask", loudest_masks(client, sign))
+    result = model.evaluate(query, client.public_key)
     expected = model.integers.apply(client.quantize(X)[0])
     place = row * samples + sample
     noise = noise_of(client, result, expected)
     norms = [sum(abs(int(w)) for w in row) for row in model.integers.weights]
     weighted = MAX_ERROR * sum(norms[group * layout.outputs : (group + 1) * layout.outputs])
-    before = 2 ** (flood - 1) - 1 + weighted + parameters.zero_encryption_noise
+    before = 2 ** (flood - 1) - 1 + weighted + bounds.mask_noise(parameters)
     assert abs(noise[place]) >= before // parameters.rescale_factor - parameters.rescale_noise
-    assert np.abs(noise).max() <= signature.result_noise
+    assert np.abs(noise).max() <= signature.circuit.result_noise
     assert (client.decrypt_integers(result) == expected).all()
     assert weighted <= 2.0 ** (flood - signature.lambda_bits)
 
@@ -315,7 +304,7 @@ def test_the_most_extreme_honest_answer_is_exact(
 
 
 def with_offer(model: EncryptedModel, offer: Offer) -> EncryptedModel:
-    return EncryptedModel(model.integers, replace(model.signature, offers=(offer,)))
+    return EncryptedModel(model.integers, with_circuit(model.signature, offers=(offer,)))
 
 
 @both_profiles
@@ -327,8 +316,8 @@ def test_offers_of_compiled_models_keep_every_bound(profile: str) -> None:
         one = offer.layout
         loudest = max(sum(norms[i : i + one.outputs]) for i in range(0, OUTPUTS, one.outputs))
         assert MAX_ERROR * loudest * 2.0**offer.lambda_bits <= 2.0**flood
-        digits = bounds.mask_digits(model.signature.parameters, one, flood)
-        assert digits <= bounds.MAX_MASK_DIGITS or one.samples > FEATURES
+        few = one.samples * one.outputs <= bounds.max_targets(model.signature.parameters, flood)
+        assert few or one.samples > FEATURES
 
 
 @both_profiles
@@ -346,7 +335,7 @@ def test_a_model_with_weights_that_flooding_cannot_hide_is_refused() -> None:
     signature, integers = model.signature, model.integers
     only_zero = replace(signature.grid, low=0 * signature.grid.low, high=0 * signature.grid.high)
     offer = replace(signature.offers[0], lambda_bits=0.0)
-    open_signature = replace(signature, grid=only_zero, offers=(offer,))
+    open_signature = with_circuit(signature, grid=only_zero, offers=(offer,))
     too_large = 2 ** (signature.flood_bits - bounds.MIN_LAMBDA_BITS) // (MAX_ERROR * FEATURES * offer.layout.outputs)
     for factor, fits in ((Fraction(9, 10), True), (Fraction(11, 10), False)):
         weights = np.full_like(integers.weights, int(too_large * factor))
@@ -372,7 +361,7 @@ def test_a_model_that_offers_too_many_words_of_a_polynomial_is_refused() -> None
     wide_features = replace(model.integers, weights=np.tile(model.integers.weights, 16))
     grid = model.signature.grid
     wide_grid = replace(grid, **{name: np.tile(getattr(grid, name), 16) for name in ("offset", "step", "low", "high")})
-    signature = replace(model.signature, grid=wide_grid, result_bits=model.signature.result_bits + 4)
-    assert EncryptedModel(wide_features, replace(signature, offers=(Offer(small, 10.0),)))
+    signature = with_circuit(model.signature, grid=wide_grid, result_bits=model.signature.circuit.result_bits + 4)
+    assert EncryptedModel(wide_features, with_circuit(signature, offers=(Offer(small, 10.0),)))
     with pytest.raises(ModelFileError, match="releases too many words"):
-        EncryptedModel(wide_features, replace(signature, offers=(Offer(wide, 10.0),)))
+        EncryptedModel(wide_features, with_circuit(signature, offers=(Offer(wide, 10.0),)))

@@ -1,6 +1,5 @@
 """Decrypted integers equal the integer reference bit for bit: any shape, layout, limbs and weights, over the wire."""
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,10 +11,21 @@ from hermetic import EncryptedModel, PrecisionError
 from hermetic.circuits.linear import bounds
 from hermetic.circuits.linear.integers import MAX_RESULT_BITS, IntegerMap
 from hermetic.circuits.linear.packing import Layout
+from hermetic.circuits.linear.public import Offer
 from hermetic.inputs.grid import Grid
 from hermetic.rlwe.parameters import PROFILES
-from hermetic.signature import Offer, signature_from_bytes, signature_to_bytes
-from known_weights import INPUTS, WEIGHTS, answered, answering_only, client_of, compiled, regression, up_to
+from hermetic.signature import Signature
+from known_weights import (
+    INPUTS,
+    WEIGHTS,
+    answered,
+    answering_only,
+    client_of,
+    compiled,
+    regression,
+    up_to,
+    with_circuit,
+)
 
 both_profiles = pytest.mark.parametrize("profile", ["fast", "precise"])
 
@@ -63,13 +73,13 @@ def models(draw: st.DrawFn, features: st.SearchStrategy[int], outputs: st.Search
     options["profile"] = draw(st.sampled_from(sorted(PROFILES)), label="profile")
     factor = draw(st.sampled_from([1, 1, 4, 16]), label="precision")
     model = compiled(weights, bias, **options) if factor == 1 else more_precise(weights, bias, options, factor)
-    event(f"{model.signature.limbs} limbs")
+    event(f"{model.signature.circuit.limbs} limbs")
     return model
 
 
 def delivered(model: EncryptedModel) -> EncryptedModel:
     """The model with its signature as clients read it."""
-    return EncryptedModel(model.integers, signature_from_bytes(signature_to_bytes(model.signature)))
+    return EncryptedModel(model.integers, Signature.from_bytes(model.signature.to_bytes()))
 
 
 def affordable(model: EncryptedModel, samples: int, budget_ms: float) -> int:
@@ -113,7 +123,7 @@ def test_every_layout_and_every_remainder(profile: str, features: int, outputs: 
     for layout in model.signature.layouts:
         batches = {1, layout.samples - 1, layout.samples, layout.samples + 1}
         for samples in sorted(batches - {0}):
-            if layout in model.signature.layouts_for(samples):
+            if layout in model.signature.circuit.layouts_for(samples):
                 only = answering_only(model, layout)
                 assert only.signature.layout_for(samples) == layout
                 check_exact(only, inputs_of(model, samples, rng))
@@ -136,10 +146,10 @@ def test_limbs_in_every_layout(limbs: int) -> None:
     options = {"profile": "fast", **INPUTS["reals"]}
     factors = 2.0 ** np.arange(1, 12)
     tried = (more_precise(weights, bias, options, factor) for factor in factors)
-    model = next(one for one in tried if one.signature.limbs == limbs)
+    model = next(one for one in tried if one.signature.circuit.limbs == limbs)
     for layout in model.signature.layouts:
         samples = min(layout.samples, 40) + 1
-        if layout in model.signature.layouts_for(samples):
+        if layout in model.signature.circuit.layouts_for(samples):
             check_exact(answering_only(model, layout), inputs_of(model, samples, rng))
 
 
@@ -156,7 +166,7 @@ def test_results_as_large_as_they_get(profile: str, result_bits: int) -> None:
     integers = IntegerMap(weights, bias, 0, 1, 0)
     offer = Offer(Layout(parameters.ring_degree, 4, 1, 5), bounds.MIN_LAMBDA_BITS)
     public = compiled(weights, bias, profile=profile, **INPUTS["pixels"]).signature
-    signature = replace(public, grid=grid, result_bits=result_bits, scale_exponent=0, limb_bits=0, offers=(offer,))
+    signature = with_circuit(public, grid=grid, result_bits=result_bits, scale_exponent=0, limb_bits=0, offers=(offer,))
     check_exact(EncryptedModel(integers, signature), np.arange(-100, 101)[:, None])
 
 

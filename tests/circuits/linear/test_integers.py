@@ -355,7 +355,7 @@ def test_one_limb_below_53_bits_is_read_without_rounding() -> None:
 def worst_inputs(model: EncryptedModel, weights: np.ndarray) -> np.ndarray:
     """Two inputs for every output, which make every part of its error as large as it gets and of one sign."""
     grid, (integer_weights, _) = model.signature.grid, whole(model.integers, len(weights))
-    scale = Fraction(2) ** -model.signature.scale_exponent
+    scale = Fraction(2) ** -model.signature.circuit.scale_exponent
     rows = []
     for row, integers in zip(weights, integer_weights, strict=True):
         in_steps = [Fraction(float(w)) * Fraction(float(step)) for w, step in zip(row, grid.step, strict=True)]
@@ -451,7 +451,7 @@ def test_limbs_keep_the_error_they_guarantee(factor: int) -> None:
     weights, bias = rng.normal(size=(2, 30)), rng.normal(size=2)
     plain = compiled(weights, bias, profile="fast", **INPUTS["reals"])
     model = compiled(weights, bias, profile="fast", tolerance=plain.signature.error / factor, **INPUTS["reals"])
-    assert model.signature.limbs > 1
+    assert model.signature.circuit.limbs > 1
     assert model.signature.error <= plain.signature.error / factor
     found = largest_error(model, weights, bias, worst_inputs(model, weights))
     assert 0.85 * model.signature.error <= found <= model.signature.error

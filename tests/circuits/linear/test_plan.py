@@ -94,7 +94,7 @@ def test_bytes_and_ciphertexts_are_those_of_real_queries_and_results(profile: st
     model = compiled(rng.normal(size=(3, 12)), rng.normal(size=3), input_range=(0, 255), input_step=1, profile=profile)
     X = rng.integers(0, 255, size=(samples, 12), endpoint=True)
     envelopes = set()
-    for layout in model.signature.layouts_for(samples):
+    for layout in model.signature.circuit.layouts_for(samples):
         one = answering_only(model, layout)
         client = client_of(one)
         query = client.encrypt(X)

@@ -6,7 +6,6 @@ import struct
 import tracemalloc
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pytest
@@ -19,7 +18,7 @@ from hermetic.circuits.linear.wire import MAX_SAMPLES
 from hermetic.envelope import OVERHEAD_BYTES
 from hermetic.rlwe.bitpacking import pack, packed_bytes
 from hermetic.rlwe.parameters import FAST, PRECISE
-from hermetic.signature import signature_from_bytes, signature_to_bytes
+from hermetic.signature import Signature
 
 MODEL = fitted.petals().model
 SIGNATURE = MODEL.signature
@@ -43,7 +42,7 @@ class Kind:
 
 
 KINDS = {
-    "signature": Kind(1, signature_to_bytes(SIGNATURE), signature_from_bytes),
+    "signature": Kind(1, SIGNATURE.to_bytes(), Signature.from_bytes),
     "public key": Kind(2, CLIENT.public_key.to_bytes(), PublicKey.from_bytes),
     "query": Kind(3, QUERY.to_bytes(), lambda data: Query.from_bytes(data, SIGNATURE)),
     "result": Kind(4, RESULT.to_bytes(), lambda data: Result.from_bytes(data, SIGNATURE)),
@@ -72,10 +71,6 @@ def refuse(kind: Kind, data: bytes, error: type[HermeticError] = WireError, matc
     assert type(raised.value) is error
 
 
-def written(kind: Kind, one: Any) -> bytes:
-    return signature_to_bytes(one) if kind.number == 1 else one.to_bytes()
-
-
 def is_read(kind: Kind, data: bytes) -> bool:
     """Whether the bytes are read. Anything fails the test but one of the two errors, or an object with these bytes."""
     try:
@@ -83,7 +78,7 @@ def is_read(kind: Kind, data: bytes) -> bool:
     except HermeticError as error:
         assert type(error) in (WireError, MismatchError)
         return False
-    assert written(kind, one) == data
+    assert one.to_bytes() == data
     return True
 
 
@@ -92,7 +87,7 @@ def is_read(kind: Kind, data: bytes) -> bool:
 
 @each_kind
 def test_reading_and_writing_again_gives_the_same_bytes(kind: Kind) -> None:
-    assert written(kind, kind.read(kind.good)) == kind.good
+    assert kind.read(kind.good).to_bytes() == kind.good
 
 
 def test_what_is_read_is_what_was_written() -> None:
@@ -106,7 +101,7 @@ def test_what_is_read_is_what_was_written() -> None:
     assert result.batch == RESULT.batch
     assert np.array_equal(result.c1, RESULT.c1)
     assert np.array_equal(result.words, RESULT.words)
-    assert signature_from_bytes(signature_to_bytes(SIGNATURE)) == SIGNATURE
+    assert Signature.from_bytes(SIGNATURE.to_bytes()) == SIGNATURE
 
 
 @pytest.mark.parametrize("buffer", [bytearray, memoryview], ids=["bytearray", "memoryview"])

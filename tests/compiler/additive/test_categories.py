@@ -46,7 +46,7 @@ def test_scores_are_the_estimators_own(model: Any, data: pd.DataFrame) -> None:
     model = model.fit(data, Y if "Regressor" in type(model).__name__ else np.digitize(Y, [1, 3]))
     linear = read_estimator(model)
     found = linear.feature_map.apply(data) @ linear.weights.T + linear.bias
-    own = getattr(model, linear.method)(data)
+    own = getattr(model, linear.head.method)(data)
     assert np.abs(found.reshape(own.shape) - own).max() <= linear.own_error.max()
 
 

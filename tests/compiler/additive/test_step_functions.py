@@ -11,10 +11,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from hermetic import UnsupportedModelError
-from hermetic.compiler.additive.assembly import FLOAT64, additive_map, head_of
+from hermetic.compiler.additive.assembly import FLOAT64, additive_map
 from hermetic.compiler.additive.pairs import PairFunction
 from hermetic.compiler.additive.step_functions import StepFunction, after, joined, rounding_to, step
 from hermetic.compiler.additive.trees import LEFT, RIGHT, leaf, tree
+from hermetic.head import Head
 
 numbers = st.integers(-3, 3).map(float)
 floats32 = st.floats(width=32, allow_nan=False, allow_infinity=False)
@@ -44,7 +45,7 @@ def test_a_sum_of_functions_is_a_map_of_bins(drawn: list[StepFunction]) -> None:
     if constant:
         drawn = [*drawn, step(0, 0.0, np.array([0.0]), np.array([1.0]), np.array([0.0]))]
         expected = [one + (row[0] >= 0) for one, row in zip(expected, X, strict=True)]
-    found = additive_map(drawn, np.zeros(1), 3, head_of(1, "predict"), step="sum")
+    found = additive_map(drawn, np.zeros(1), 3, Head("predict"), step="sum")
     assert np.array_equal(found.feature_map.apply(X) @ found.weights[0] + found.bias[0], expected)
 
 
@@ -123,7 +124,7 @@ def test_a_pair_without_idle_edges_is_the_same_function() -> None:
     assert [one.tolist() for one in fewer.edges] == [[1.0], []]
     X = np.array([[y, 7.0, x] for x in (-1, 0, 0.5, 1, 2, np.nan) for y in (3.9, 4, np.nan)])
     for one in (pair, fewer):
-        found = additive_map([], np.zeros(1), 3, head_of(1, "predict"), step="pair", pairs=[one])
+        found = additive_map([], np.zeros(1), 3, Head("predict"), step="pair", pairs=[one])
         columns = np.searchsorted([0.0, 1.0], X[:, 2], side="right") + np.isnan(X[:, 2])
         rows = np.searchsorted([4.0], X[:, 0], side="right") + np.isnan(X[:, 0])
         assert np.array_equal(found.feature_map.apply(X) @ found.weights[0] + found.bias[0], table[columns, rows, 0])
@@ -135,7 +136,7 @@ def test_rounding_of_a_sum_is_within_its_bound(leaves: list[float]) -> None:
     """The map's and the sum in order, against exact fractions; another input keeps the sum from being constant."""
     zero, one = np.array([0.0]), np.array([1.0])
     drawn = [step(0, 0.0, np.array([-leaf]), np.array([leaf]), zero) for leaf in leaves] + [step(1, 0.0, zero, one)]
-    found = additive_map(drawn, np.array([0.1]), 2, head_of(1, "predict"), step="sum", unit=FLOAT64)
+    found = additive_map(drawn, np.array([0.1]), 2, Head("predict"), step="sum", unit=FLOAT64)
     exact = sum(map(Fraction, leaves), Fraction(0.1) + 1)
     mapped = (found.feature_map.apply(np.array([[5.0, 5.0]])) @ found.weights[0] + found.bias[0])[0]
     for rounded in (float(mapped), sum(leaves, 0.1) + 1.0):

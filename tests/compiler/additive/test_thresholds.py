@@ -96,14 +96,14 @@ def fitted(model: Any, X: np.ndarray, y: np.ndarray) -> Any:
 
 def scores(linear: LinearMap, X: np.ndarray) -> np.ndarray:
     found = linear.feature_map.apply(X) @ linear.weights.T + linear.bias
-    found = np.exp(found) if linear.link == "exp" else found
-    return found[:, 0] if linear.squeeze else found
+    found = np.exp(found) if linear.head.link == "exp" else found
+    return found[:, 0] if linear.head.squeeze else found
 
 
 def own_scores(model: Any, linear: LinearMap, X: np.ndarray) -> np.ndarray:
     if linear.raw_scores is not None:
         return model.predict(X, **linear.raw_scores)
-    return getattr(model, linear.method)(X)
+    return getattr(model, linear.head.method)(X)
 
 
 def around(linear: LinearMap, X: np.ndarray) -> np.ndarray:
@@ -122,7 +122,7 @@ def around(linear: LinearMap, X: np.ndarray) -> np.ndarray:
 
 def allowed(linear: LinearMap, own: np.ndarray) -> np.ndarray:
     """The bound on scores; behind an exponential, with what that rounds in the estimator's precision."""
-    if linear.link != "exp":
+    if linear.head.link != "exp":
         return np.broadcast_to(linear.own_error, own.shape)
     return own * (np.expm1(linear.own_error) + 8 * np.finfo(own.dtype).eps)
 

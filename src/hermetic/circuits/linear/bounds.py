@@ -7,7 +7,7 @@ delta = floor(q'/2^T), so that a query encrypts delta·P·x and a rescaled answe
 
     e·W   <= 21 · sum over the outputs of one polynomial of ||w_v||_1     (an honest query's error times the weights)
     flood <= 2^(F-1)                                                     (uniform in [-2^(F-1), 2^(F-1)))
-    mask  <= (3^16 - 1)/2 · Parameters.zero_encryption_noise             (an honest public key)
+    mask  <= 21·(N·2^(w-1) + 1 + N)                                      (u·e + e0 + e1·s, an honest public key)
 
 and rescaling adds at most Parameters.rescale_noise. If (e·W + flood + mask)/P + rescale < delta/2 and |y| < 2^(T-1),
 then round(phase/delta) = y for every input in range, always.
@@ -16,13 +16,12 @@ then round(phase/delta) = y for every input in range, always.
 word (the smudging lemma: Asharov et al., EUROCRYPT 2012, lemma 1).
 
 **Forged keys.** A client may send any b as its public key. Then the target words, which hold u·b + e0 + c0·W + flood,
-reveal at most log2(q) - F bits each about (u, W), where u is the mask of c1. The mask must survive this. It is
-u = u_0 + 3·u_1 + 9·u_2 + …, the sum of J encryptions of zero with ternary u_j, so that each coefficient of u is uniform
-among 3^J integers: J *digits*. With h bits known, at least N - h/(J·log2(3)) of its coefficients stay unknown, and that
-many must still make the released c1 (modulus q', rounding error of standard deviation 12^-1/2, thus log2(q') + 4 bits
-against a table made for 3.2) a 128-bit secure RLWE sample. So each digit pays for :func:`max_targets` target words of a
-polynomial, and :func:`mask_digits` counts the digits that a layout needs; more than 16 are too many, unless the batch
-has more samples than features: d + 1 honest samples determine the weights anyway, and one digit is enough.
+reveal at most log2(q) - F bits each about (u, W), where u is the mask of c1. The mask must survive this. Each of its
+coefficients is uniform among 2^w integers. With h bits known, at least N - h/w of them stay unknown, and that many must
+still make the released c1 (modulus q', rounding error of standard deviation 12^-1/2, thus log2(q') + 4 bits against a
+table made for 3.2) an RLWE sample of 128 bits by the Homomorphic Encryption Standard. So a polynomial may release
+:func:`max_targets` target words, unless the batch has more samples than features: d + 1 honest samples determine the
+weights anyway, and fewer often do.
 """
 
 from __future__ import annotations
@@ -36,8 +35,8 @@ from .packing import Layout
 MIN_LAMBDA_BITS = 10
 """No answer is flooded by less; it also keeps e·W inside the room that :func:`flood_bits` leaves for it."""
 
-MAX_MASK_DIGITS = 16
-"""The most ternary digits that a coefficient of a mask has. Their noise is far below any flooding."""
+MASK_BITS = 26
+"""w: every coefficient of a mask's u is uniform in [-2^(w-1), 2^(w-1)). Its noise is far below any flooding."""
 
 
 def delta(parameters: Parameters, result_bits: int) -> int:
@@ -46,9 +45,9 @@ def delta(parameters: Parameters, result_bits: int) -> int:
 
 
 def mask_noise(parameters: Parameters) -> int:
-    """Bound on the noise of the widest mask, the sum over j of 3^j times an encryption of zero."""
-    widest: int = (3**MAX_MASK_DIGITS - 1) // 2
-    return widest * parameters.zero_encryption_noise
+    """Bound on the noise of a mask (u·b + e0, u·a + e1) under an honest key: |u·e + e0 + e1·s|, with s ternary."""
+    n = parameters.ring_degree
+    return MAX_ERROR * (n << (MASK_BITS - 1)) + MAX_ERROR + MAX_ERROR * n
 
 
 def noise_budget(parameters: Parameters, result_bits: int) -> int:
@@ -86,25 +85,23 @@ def target_bits(parameters: Parameters, flood: int) -> float:
 
 @lru_cache(maxsize=256)
 def max_targets(parameters: Parameters, flood: int) -> int:
-    """How many target words of a result polynomial each digit of its mask pays for, so that a forged public key does
-    not unmask its c1.
-    """
+    """How many target words a result polynomial may release, so that a forged public key does not unmask its c1."""
     needed_bits = parameters.result_modulus.bit_length() + 4
     needed_degree = min(n for n, bits in MAX_MODULUS_BITS.items() if bits >= needed_bits)
-    spare = max(0, parameters.ring_degree - needed_degree) * math.log2(3)
+    spare = max(0, parameters.ring_degree - needed_degree) * MASK_BITS
     return int(spare // target_bits(parameters, flood))
 
 
-def mask_digits(parameters: Parameters, layout: Layout, flood: int) -> int:
-    """J: the ternary digits that the coefficients of a mask must have in this layout."""
-    most = max_targets(parameters, flood)
-    return -(-layout.samples * layout.outputs // most) if most else MAX_MASK_DIGITS + 1
+def least_samples(parameters: Parameters, layout: Layout, features: int, flood: int) -> int:
+    """The least batch for which answers in a layout keep the weights masked against a forged public key, see the
+    module's text.
+    """
+    few = layout.samples * layout.outputs <= max_targets(parameters, flood)
+    return 1 if few else features + 1
 
 
 def layout_allowed(
     parameters: Parameters, layout: Layout, features: int, flood: int, samples: int | None = None
 ) -> bool:
-    """Whether answers to ``samples`` samples (by default a full polynomial of them) keep the weights masked against a
-    forged public key, see the module's text.
-    """
-    return mask_digits(parameters, layout, flood) <= MAX_MASK_DIGITS or (samples or layout.samples) > features
+    """Whether a batch of ``samples`` samples (by default a full polynomial of them) may be answered in a layout."""
+    return (samples or layout.samples) >= least_samples(parameters, layout, features, flood)

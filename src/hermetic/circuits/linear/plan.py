@@ -1,8 +1,7 @@
 """Which layout to use: what each costs, and the cheapest for a batch.
 
 The estimate of time is for choosing between layouts only. Its unit costs are the medians of one slow core at N=4096
-and two primes (the ``make bench`` tables are the measurements) and a link of 100 Mbit/s. A mask is taken to need a
-digit for every N/40 target words; :mod:`hermetic.circuits.linear.bounds` says exactly.
+and two primes (the ``make bench`` tables are the measurements) and a link of 100 Mbit/s.
 """
 
 from __future__ import annotations
@@ -16,14 +15,9 @@ from ...rlwe.parameters import Parameters
 from .packing import Layout
 
 _REFERENCE_WORDS = 4096 * 2
-_ENCRYPT_MS = 1.0
-_PRODUCT_MS = 0.1
-_BULK_PRODUCT_MS = 0.05
-_BULK_RESULT_MS = 0.9
-_BULK_SAMPLES = 64
-_ZERO_MS = 1.0
-_ANSWER_MS = 1.0
-_MASK_SHARE = 40
+_ENCRYPT_MS = 0.5
+_PRODUCT_MS = 0.01
+_ANSWER_MS = 0.2
 _BYTES_PER_MS = 12_500
 
 
@@ -52,10 +46,7 @@ def cost(parameters: Parameters, layout: Layout, features: int, outputs: int, sa
         for p in parameters.kept_primes
     )
     size = n * len(parameters.data_primes) / _REFERENCE_WORDS
-    bulk = layout.samples >= _BULK_SAMPLES
-    multiply = products * _BULK_PRODUCT_MS + down * _BULK_RESULT_MS if bulk else products * _PRODUCT_MS
-    digits = 1 if samples > features else -(-layout.samples * layout.outputs * _MASK_SHARE // n)
-    work = size * (up * _ENCRYPT_MS + multiply + down * (_ANSWER_MS + digits * _ZERO_MS))
+    work = size * (up * _ENCRYPT_MS + products * _PRODUCT_MS + down * _ANSWER_MS)
     return Cost(up, down, products, request, response, work + (request + response) / _BYTES_PER_MS)
 
 

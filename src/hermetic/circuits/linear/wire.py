@@ -6,22 +6,21 @@ raises as :mod:`hermetic.envelope` says.
 
 from __future__ import annotations
 
-import struct
 from dataclasses import dataclass
 
 import numpy as np
 
 from ...arguments import check_kind
 from ...arrays import Residues
-from ...envelope import KIND_NAMES, OVERHEAD_BYTES, QUERY, RESULT, open_envelope, seal
+from ...envelope import KIND_NAMES, OVERHEAD_BYTES, QUERY, RESULT, open_envelope, peek, seal
 from ...errors import MismatchError, WireError
 from ...rlwe.bitpacking import pack, packed_bytes, unpack
 from ...rlwe.parameters import Parameters
 from ...rlwe.polynomials import checked, pack_rows, packed_rows_bytes, unpack_rows
 from ...signature import Signature
 from .packing import Layout
+from .public import BATCH
 
-_BATCH = struct.Struct("<32s32s32sIIIIB3x")
 MAX_SAMPLES = 1 << 24
 
 
@@ -40,28 +39,33 @@ class Batch:
     layout: Layout
     vector: bool
 
+    @property
+    def places(self) -> int:
+        """How many samples a client could have asked for, whatever it declares: those of its chunks in full."""
+        return self.layout.chunks(self.samples) * self.layout.samples
+
     def pack(self) -> bytes:
         one = self.layout
-        return _BATCH.pack(
+        return BATCH.pack(
             self.signature, self.key, self.query, self.samples, one.samples, one.features, one.outputs, self.vector
         )
 
     @staticmethod
     def unpack(body: memoryview, signature: Signature) -> Batch:
         """Read the fixed part of a query or result, and hold it against the signature."""
-        if len(body) < _BATCH.size:
-            raise WireError(f"the body must have at least {_BATCH.size} bytes. Got {len(body)} instead.")
-        digest, key, query, samples, b, f, r, vector = _BATCH.unpack_from(body)
+        if len(body) < BATCH.size:
+            raise WireError(f"the body must have at least {BATCH.size} bytes. Got {len(body)} instead.")
+        digest, key, query, samples, b, f, r, vector = BATCH.unpack_from(body)
         if digest != signature.digest:
             raise MismatchError(
                 f"the object must belong to model {signature.name!r} (signature {signature.digest.hex()[:16]}…). "
                 f"It was made for signature {digest.hex()[:16]}… instead: fetch the current signature."
             )
-        if bytes(body[_BATCH.size - 3 : _BATCH.size]) != bytes(3) or vector > 1:
+        if bytes(body[BATCH.size - 3 : BATCH.size]) != bytes(3) or vector > 1:
             raise WireError("reserved bytes must be zero. Some are set.")
         if not 1 <= samples <= MAX_SAMPLES or (vector and samples != 1):
             raise WireError(f"a batch must have 1 to {MAX_SAMPLES} samples. Got {samples} instead.")
-        layouts = {(one.samples, one.features, one.outputs): one for one in signature.layouts_for(samples)}
+        layouts = {(one.samples, one.features, one.outputs): one for one in signature.circuit.layouts_for(samples)}
         if (b, f, r) not in layouts:
             raise WireError(
                 f"the layout of {samples} samples must be one of {sorted(layouts)}. Got {(b, f, r)} instead."
@@ -98,12 +102,21 @@ class Query:
     @staticmethod
     def size(signature: Signature, layout: Layout, samples: int) -> int:
         """Exact bytes of a query of ``samples`` samples in a layout."""
-        count = layout.chunks(samples) * layout.query_polynomials(signature.features)
-        rows = packed_rows_bytes(count, signature.parameters, signature.parameters.data_primes)
-        return OVERHEAD_BYTES + _BATCH.size + rows
+        return signature.circuit.query_bytes(samples, layout)
 
     @staticmethod
-    def from_bytes(data: bytes, signature: Signature) -> Query:
+    def peek(data: bytes | bytearray | memoryview, signature: Signature) -> Batch:
+        """What a query says in the clear, from its start alone. Its checksum and its words are not looked at.
+
+        Raises
+        ------
+        WireError, MismatchError
+            As :meth:`from_bytes`.
+        """
+        return Batch.unpack(peek(data, QUERY)[1], signature)
+
+    @staticmethod
+    def from_bytes(data: bytes | memoryview, signature: Signature) -> Query:
         """Read a query for the model of this signature.
 
         Raises
@@ -117,7 +130,7 @@ class Query:
         batch = Batch.unpack(body, signature)
         count = batch.layout.chunks(batch.samples) * batch.layout.query_polynomials(signature.features)
         primes = signature.parameters.data_primes
-        rows = unpack_rows(body[_BATCH.size :], count, signature.parameters, primes)
+        rows = unpack_rows(body[BATCH.size :], count, signature.parameters, primes)
         return Query(signature.parameters, batch, rows)
 
     def __repr__(self) -> str:
@@ -152,10 +165,7 @@ class Result:
     @staticmethod
     def size(signature: Signature, layout: Layout, samples: int) -> int:
         """Exact bytes of the answer to ``samples`` samples in a layout."""
-        primes = signature.parameters.kept_primes
-        count = layout.chunks(samples) * layout.result_polynomials(signature.integer_outputs)
-        words = sum(packed_bytes(samples * signature.integer_outputs, p.bit_length()) for p in primes)
-        return OVERHEAD_BYTES + _BATCH.size + packed_rows_bytes(count, signature.parameters, primes) + words
+        return signature.circuit.result_bytes(samples, layout)
 
     @staticmethod
     def from_bytes(data: bytes, signature: Signature) -> Result:
@@ -174,15 +184,14 @@ class Result:
         expected = Result.size(signature, batch.layout, batch.samples) - OVERHEAD_BYTES
         if len(body) != expected:
             raise WireError(f"the body of this result must have {expected} bytes. Got {len(body)} instead.")
-        count = batch.layout.chunks(batch.samples) * batch.layout.result_polynomials(signature.integer_outputs)
-        split = _BATCH.size + packed_rows_bytes(count, signature.parameters, primes)
-        c1 = unpack_rows(body[_BATCH.size : split], count, signature.parameters, primes)
+        outputs = signature.circuit.integer_outputs
+        count = batch.layout.chunks(batch.samples) * batch.layout.result_polynomials(outputs)
+        split = BATCH.size + packed_rows_bytes(count, signature.parameters, primes)
+        c1 = unpack_rows(body[BATCH.size : split], count, signature.parameters, primes)
         words = []
         for prime in primes:
-            end = split + packed_bytes(batch.samples * signature.integer_outputs, prime.bit_length())
-            words.append(
-                checked(unpack(body[split:end], batch.samples * signature.integer_outputs, prime.bit_length()), prime)
-            )
+            end = split + packed_bytes(batch.samples * outputs, prime.bit_length())
+            words.append(checked(unpack(body[split:end], batch.samples * outputs, prime.bit_length()), prime))
             split = end
         return Result(signature.parameters, batch, c1, np.stack(words))
 
@@ -190,7 +199,7 @@ class Result:
         return f"Result(samples={self.samples}, ciphertexts={len(self.c1)})"
 
 
-def _open_for(data: bytes, kind: int, signature: Signature) -> memoryview:
+def _open_for(data: bytes | memoryview, kind: int, signature: Signature) -> memoryview:
     check_kind(signature, Signature, "signature")
     parameters, body = open_envelope(data, kind)
     if parameters != signature.parameters:

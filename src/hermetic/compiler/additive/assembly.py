@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from ...arrays import Reals
 from ...errors import UnsupportedModelError
 from ...features import Bins, Block, Categories, Columns, FeatureMap
-from ...signature import Labels
+from ...head import Head, Labels
 from ..linear import LinearMap
 from ..published import Publication
 from .pairs import PairFunction
@@ -31,12 +29,13 @@ def additive_map(
     functions: Sequence[StepFunction],
     bias: Reals,
     inputs: int,
-    head: LinearMap,
+    head: Head,
     *,
     step: str,
     pairs: Sequence[PairFunction] = (),
     categories: Mapping[int, Categories] | None = None,
     unit: float = FLOAT64,
+    raw_scores: Mapping[str, bool] | None = None,
 ) -> LinearMap:
     """bias (k,) + the sum of all functions, as weights of bins.
 
@@ -45,13 +44,15 @@ def additive_map(
     functions, pairs
         In any number for one input; the estimator adds them one by one.
     head
-        Method, link, labels and shape: see :func:`head_of`.
+        What the scores mean.
     step
         The estimator's class in lower case: whose thresholds become public.
     categories
         Those of inputs that are none but numbers; functions take their numbers.
     unit
         Unit roundoff of the estimator's own sum.
+    raw_scores
+        As in :class:`LinearMap`.
 
     Raises
     ------
@@ -67,26 +68,21 @@ def additive_map(
     # The bins of one input sum to 1: so a constant may move between them and the bias. Small weights need fewer bits.
     middles = [np.median(one, axis=0) for one in rows]
     weights = np.concatenate([one - middle for one, middle in zip(rows, middles, strict=True)]).T
-    return replace(
+    return LinearMap(
+        np.ascontiguousarray(weights),
+        bias + np.sum(middles, axis=0),
         head,
-        weights=np.ascontiguousarray(weights),
-        bias=bias + np.sum(middles, axis=0),
         feature_map=FeatureMap(*_bins(single, inputs), *(one.block(inputs) for one in pairs), categories=categories),
         public=(Publication(step, _words(single, pairs, categories or {}), True),),
         own_error=rounding,
+        raw_scores=raw_scores,
     )
 
 
-def head_of(outputs: int, method: str, **rest: Any) -> LinearMap:
-    """A map of ``outputs`` scores that has everything but its weights and features."""
-    return LinearMap(np.zeros((outputs, 1)), np.zeros(outputs), method, **rest)
-
-
-def classifier_head(outputs: int, labels: Labels, **rest: Any) -> LinearMap:
+def classifier_head(outputs: int, labels: Labels) -> Head:
     """The head of a classifier: one score of two classes with the logistic function, or one of each with softmax."""
     binary = outputs == 1
-    link = "logistic" if binary else "softmax"
-    return head_of(outputs, "decision_function", link=link, labels=labels, squeeze=binary, **rest)
+    return Head("decision_function", "logistic" if binary else "softmax", labels, squeeze=binary)
 
 
 def _rounding(bias: Reals, terms: Sequence[StepFunction | PairFunction], unit: float) -> Reals:

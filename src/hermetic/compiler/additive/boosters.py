@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...errors import CompileError
-from ...signature import Labels
+from ...head import Labels
 from ..classes import chosen, named_classes
 from ..linear import LinearMap
 from ..sklearn.registry import refuse

@@ -9,11 +9,12 @@ import numpy as np
 
 from ...arrays import Reals
 from ...features import Categories
+from ...head import Head
 from ..linear import LinearMap
 from ..sklearn.classifiers import PROBABILITIES, labels_of
 from ..sklearn.registry import reads, refuse
 from ..sklearn.regressors import GIVES
-from .assembly import additive_map, head_of
+from .assembly import additive_map
 from .pairs import PairFunction
 from .step_functions import StepFunction
 
@@ -25,12 +26,12 @@ LINKS = {"logit": "logistic", "mlogit": "softmax", "identity": None, "log": "exp
 def _classifier(estimator: Any) -> LinearMap:
     labels, link = labels_of(estimator), _link(estimator)
     outputs = 1 if link == "logistic" else len(labels)
-    return _read(estimator, head_of(outputs, "decision_function", link=link, labels=labels, squeeze=link == "logistic"))
+    return _read(estimator, outputs, Head("decision_function", link, labels, squeeze=outputs == 1))
 
 
 @reads("ExplainableBoostingRegressor", gives=GIVES, condition=ADDITIVE, library="interpret")
 def _regressor(estimator: Any) -> LinearMap:
-    return _read(estimator, head_of(1, "predict", link=_link(estimator), squeeze=True))
+    return _read(estimator, 1, Head("predict", _link(estimator), squeeze=True))
 
 
 def _link(estimator: Any) -> str | None:
@@ -39,11 +40,11 @@ def _link(estimator: Any) -> str | None:
     return LINKS[estimator.link_]
 
 
-def _read(estimator: Any, head: LinearMap) -> LinearMap:
+def _read(estimator: Any, outputs: int, head: Head) -> LinearMap:
     """The score is the intercept and a number from the table of each term: Nori, Jenkins, Koch and Caruana,
     *InterpretML*, 2019. A pair may have coarser bins than its inputs have alone.
     """
-    name, outputs = type(estimator).__name__, len(head.bias)
+    name = type(estimator).__name__
     functions, pairs = [], []
     for columns, scores in zip(estimator.term_features_, estimator.term_scores_, strict=True):
         if len(columns) > 2:

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from ...arrays import Reals
-from ...signature import Labels
+from ...head import Head, Labels
 from ..linear import LinearMap
 from ..sklearn.classifiers import PROBABILITIES, labels_of
 from ..sklearn.registry import reads, refuse
 from ..sklearn.regressors import GIVES
-from .assembly import additive_map, classifier_head, head_of
+from .assembly import additive_map, classifier_head
 from .sklearn_boosting import RANKED, refuse_categories
 from .step_functions import StepFunction, after, step
 from .trees import LEFT, RIGHT, leaf, tree
@@ -73,16 +73,17 @@ def read_dump(name: str, model: dict[str, Any], labels: Labels | None) -> Linear
         )
         refuse(name, "be boosted where it is a classifier", "boosting='rf'", instead)
     head = _head(name, model, labels)
-    trees, outputs = model["tree_info"], len(head.bias)
+    trees, outputs = model["tree_info"], 1 if head.squeeze else head.classes
     share = outputs / len(trees) if model["average_output"] else 1.0
     functions = [
         _grown(name, one["tree_structure"], share * np.eye(outputs)[number % outputs])
         for number, one in enumerate(trees)
     ]
-    return additive_map(functions, np.zeros(outputs), model["max_feature_idx"] + 1, head, step=name.lower())
+    bias, inputs, raw_scores = np.zeros(outputs), model["max_feature_idx"] + 1, None if labels is None else RAW_SCORE
+    return additive_map(functions, bias, inputs, head, step=name.lower(), raw_scores=raw_scores)
 
 
-def _head(name: str, model: dict[str, Any], labels: Labels | None) -> LinearMap:
+def _head(name: str, model: dict[str, Any], labels: Labels | None) -> Head:
     objective, *options = model.get("objective", "").split() or [""]
     plain = "sigmoid:1" in options if objective == "binary" else "sqrt" not in options
     allowed = IDENTITY + RANKS + LOG if labels is None else CLASSES
@@ -91,8 +92,8 @@ def _head(name: str, model: dict[str, Any], labels: Labels | None) -> LinearMap:
         must = f"have one of the objectives {', '.join(allowed)}, without reg_sqrt and with sigmoid=1"
         refuse(name, must, got, "fit it with one")
     if labels is None:
-        return head_of(1, "predict", link="exp" if objective in LOG else None, squeeze=True)
-    return classifier_head(1 if objective == "binary" else len(labels), labels, raw_scores=RAW_SCORE)
+        return Head("predict", "exp" if objective in LOG else None, squeeze=True)
+    return classifier_head(1 if objective == "binary" else len(labels), labels)
 
 
 def _grown(name: str, root: dict[str, Any], place: Reals) -> StepFunction:

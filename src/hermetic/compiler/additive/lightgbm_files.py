@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ...circuits.linear.public import MAX_FEATURES, MAX_OUTPUTS
 from ...errors import CompileError
-from ...signature import MAX_FEATURES, MAX_OUTPUTS
 from .tree_files import MAX_NODES, MAX_TREES, bytes_of, check_reachable, reals, whole, wholes
 
 _OBJECTIVE = re.compile(r"[a-z0-9_]+( ([a-z_]+:[0-9.e+-]+|sqrt))*")

@@ -13,11 +13,12 @@ from sklearn.dummy import DummyClassifier, DummyRegressor
 from ...arrays import Reals
 from ...features import Categories
 from ...features.categories import is_nan
+from ...head import Head
 from ..linear import LinearMap
 from ..sklearn.classifiers import PROBABILITIES, labels_of
 from ..sklearn.registry import reads, refuse
 from ..sklearn.regressors import GIVES
-from .assembly import additive_map, classifier_head, head_of
+from .assembly import additive_map, classifier_head
 from .step_functions import StepFunction, after, rounding_to, step
 from .trees import LEFT, RIGHT, leaf, tree
 
@@ -39,7 +40,7 @@ def _histogram_classifier(estimator: Any) -> LinearMap:
 )
 def _histogram_regressor(estimator: Any) -> LinearMap:
     link = "exp" if estimator.loss in EXPONENTIAL else None
-    return _histogram(estimator, head_of(1, "predict", link=link, squeeze=True))
+    return _histogram(estimator, Head("predict", link, squeeze=True))
 
 
 @reads(
@@ -53,7 +54,7 @@ def _classifier(estimator: Any) -> LinearMap:
 
 @reads("GradientBoostingRegressor", gives=GIVES, condition=f"{STUMPS}; without an `init` estimator")
 def _regressor(estimator: Any) -> LinearMap:
-    return _exact(estimator, head_of(1, "predict", squeeze=True))
+    return _exact(estimator, Head("predict", squeeze=True))
 
 
 @reads("AdaBoostClassifier", gives=PROBABILITIES, condition=f"{STUMPS}; two classes")
@@ -74,7 +75,7 @@ def _adaptive(estimator: Any) -> LinearMap:
     return additive_map(functions, np.zeros(1), estimator.n_features_in_, classifier_head(1, labels), step=name.lower())
 
 
-def _exact(estimator: Any, head: LinearMap) -> LinearMap:
+def _exact(estimator: Any, head: Head) -> LinearMap:
     """Gradient boosting of regression trees, which compare float32(x) <= threshold."""
     name, init = type(estimator).__name__, estimator.init_
     plain = isinstance(init, DummyRegressor) or (isinstance(init, DummyClassifier) and init.strategy != "stratified")
@@ -112,7 +113,7 @@ def refuse_categories(name: str, column: int | None, names: Sequence[str]) -> No
     refuse(name, "have inputs that are numbers", f"categories{which}", instead)
 
 
-def _histogram(estimator: Any, head: LinearMap) -> LinearMap:
+def _histogram(estimator: Any, head: Head) -> LinearMap:
     """Trees of columns in the order of the estimator: categories first."""
     name, is_category = type(estimator).__name__, estimator.is_categorical_
     if is_category is None:

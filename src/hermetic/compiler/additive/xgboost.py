@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ...arrays import Reals
-from ...signature import Labels
+from ...head import Head, Labels
 from ..linear import LinearMap
 from ..sklearn.classifiers import PROBABILITIES, labels_of
 from ..sklearn.registry import reads, refuse
 from ..sklearn.regressors import GIVES
-from .assembly import FLOAT32, additive_map, classifier_head, head_of
+from .assembly import FLOAT32, additive_map, classifier_head
 from .sklearn_boosting import RANKED, STUMPS, refuse_categories
 from .step_functions import StepFunction, rounding_to, step
 from .trees import LEFT, RIGHT, leaf, tree
@@ -91,30 +90,33 @@ def read_learner(name: str, model: dict[str, Any], labels: Labels | None, iterat
         For another objective, trees of several inputs, or splits by categories.
     """
     _check_inputs(name, model)
-    head, booster = _head(name, model, labels), model["gradient_booster"]
+    (outputs, head), booster = _head(name, model, labels), model["gradient_booster"]
+    raw_scores = None if labels is None else MARGIN
     if booster["name"] == "gblinear":
-        return _linear(model, head)
+        return _linear(model, outputs, head, raw_scores)
     if booster["name"] not in ("gbtree", "dart"):
         refuse(name, "boost trees or a linear model", f"booster={booster['name']!r}", "fit it with gbtree")
     trees = booster["gbtree"]["model"] if booster["name"] == "dart" else booster["model"]
     weights = booster.get("weight_drop", [1.0] * len(trees["trees"]))
     count = trees["iteration_indptr"][-1 if iterations is None else iterations]
-    functions = list(_steps(name, trees, weights, count, len(head.bias)))
+    functions = list(_steps(name, trees, weights, count, outputs))
     inputs = int(model["learner_model_param"]["num_feature"])
-    bias = _base_margin(model, len(head.bias))
-    return additive_map(functions, bias, inputs, head, step=name.lower(), unit=FLOAT32)
+    bias = _base_margin(model, outputs)
+    return additive_map(functions, bias, inputs, head, step=name.lower(), unit=FLOAT32, raw_scores=raw_scores)
 
 
-def _linear(model: dict[str, Any], head: LinearMap) -> LinearMap:
+def _linear(model: dict[str, Any], outputs: int, head: Head, raw_scores: Mapping[str, bool] | None) -> LinearMap:
     """A linear booster, which casts inputs to float32 and adds in float32, and starts all scores from the first base
     score.
     """
-    outputs, inputs = len(head.bias), int(model["learner_model_param"]["num_feature"])
+    inputs = int(model["learner_model_param"]["num_feature"])
     stored = np.array(model["gradient_booster"]["model"]["weights"], dtype=np.float32).astype(np.float64)
     *weights, bias = stored.reshape(inputs + 1, outputs)
     start = _base_margin(model, outputs)[0]
     # Each product is of two rounded numbers; sums are of all products, the bias and the start.
-    return replace(head, weights=np.array(weights).T, bias=bias + start, precision=FLOAT32, roundings=inputs + 4)
+    return LinearMap(
+        np.array(weights).T, bias + start, head, raw_scores=raw_scores, precision=FLOAT32, roundings=inputs + 4
+    )
 
 
 def _check_inputs(name: str, model: dict[str, Any]) -> None:
@@ -124,7 +126,7 @@ def _check_inputs(name: str, model: dict[str, Any]) -> None:
         refuse_categories(name, kinds.index("c"), model["feature_names"])
 
 
-def _head(name: str, model: dict[str, Any], labels: Labels | None) -> LinearMap:
+def _head(name: str, model: dict[str, Any], labels: Labels | None) -> tuple[int, Head]:
     objective = model["objective"]["name"]
     allowed = IDENTITY + RANKS + LOG if labels is None else CLASSES
     targets = int(model["learner_model_param"].get("num_target", "1"))
@@ -134,8 +136,9 @@ def _head(name: str, model: dict[str, Any], labels: Labels | None) -> LinearMap:
         refuse(name, f"have one of the objectives {', '.join(allowed)}", objective, "fit it with one")
     if labels is None:
         outputs, link = len(_base_scores(model)), "exp" if objective in LOG else None
-        return head_of(outputs, "predict", link=link, squeeze=outputs == 1)
-    return classifier_head(1 if objective == "binary:logistic" else len(labels), labels, raw_scores=MARGIN)
+        return outputs, Head("predict", link, squeeze=outputs == 1)
+    outputs = 1 if objective == "binary:logistic" else len(labels)
+    return outputs, classifier_head(outputs, labels)
 
 
 def _steps(name: str, trees: dict[str, Any], weights: list[float], count: int, outputs: int) -> Iterator[StepFunction]:

@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from ...circuits.linear.public import MAX_FEATURES, MAX_OUTPUTS
 from ...errors import CompileError
-from ...signature import MAX_FEATURES, MAX_OUTPUTS
 from .tree_files import MAX_NODES, MAX_TREES, bytes_of, check_reachable, reals, whole, wholes
 from .ubjson import decode
 

@@ -15,8 +15,8 @@ import numpy.typing as npt
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
+from ...circuits.linear.public import MAX_FEATURES
 from ...errors import CompileError, UnsupportedModelError
-from ...signature import MAX_FEATURES
 from .files import attributes, first_line
 
 CONVERTED = "where a fitted estimator was converted, compile that"

@@ -17,8 +17,8 @@ from onnx import NodeProto, helper
 
 from ...arrays import Reals
 from ...errors import CompileError, UnsupportedModelError
+from ...head import Labels
 from ...links import probabilities
-from ...signature import Labels
 from ..classes import chosen, named_classes
 from .files import attributes
 from .graph import CONVERTED, ROWS, Array, Graph, run

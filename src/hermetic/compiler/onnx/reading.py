@@ -12,6 +12,7 @@ from onnx import ModelProto
 from ...arrays import Reals
 from ...errors import CompileError, UnsupportedModelError
 from ...features import Block, Columns, FeatureMap, Identity
+from ...head import Head
 from ..linear import LinearMap
 from ..passed import merged
 from .answers import OnnxModel
@@ -58,11 +59,8 @@ def _read_model(model: ModelProto, labels: Any) -> tuple[LinearMap, OnnxModel]:
     linear = LinearMap(
         head.scale * weights.values[kept],
         head.scale * back.bias[kept],
-        "decision_function" if labelled else "predict",
-        head.link,
-        head.labels,
-        head.squeeze,
-        _names(graph.inputs),
+        Head("decision_function" if labelled else "predict", head.link, head.labels, squeeze=head.squeeze),
+        feature_names=_names(graph.inputs),
         reach=abs(head.scale) * weights.reach[kept],
         folded=abs(head.scale) * back.folded[kept],
         precision=_precision(graph),

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ...signature import Labels
+from ...head import Head, Labels
 from ..linear import LinearMap
 from ..stacked import stacked
 from .classifiers import labels_of
@@ -53,7 +53,7 @@ def mean_of_values(parts: Sequence[LinearMap], weights: Any = None) -> LinearMap
     shares = np.ones(len(parts)) if weights is None else np.asarray(weights, dtype=np.float64)
     targets = len(parts[0].bias)
     matrix = np.kron(shares / shares.sum(), np.eye(targets))
-    return LinearMap(matrix, np.zeros(targets), "predict", squeeze=parts[0].squeeze).after(stacked(parts))
+    return LinearMap(matrix, np.zeros(targets), Head("predict", squeeze=parts[0].head.squeeze)).after(stacked(parts))
 
 
 def mean_of_probabilities(kind: str, parts: Sequence[LinearMap], labels: Labels, weights: Any = None) -> LinearMap:
@@ -78,24 +78,26 @@ def mean_of_probabilities(kind: str, parts: Sequence[LinearMap], labels: Labels,
     repeated = [scores for (_, scores), times in zip(groups, copies, strict=True) for _ in range(times)]
     whole = stacked(repeated)
     same = np.eye(len(whole.bias))
-    return LinearMap(same, np.zeros(len(same)), "predict_proba", f"mean_{links.pop()}", labels).after(whole)
+    return LinearMap(same, np.zeros(len(same)), Head("predict_proba", f"mean_{links.pop()}", labels)).after(whole)
 
 
 def _groups(kind: str, part: LinearMap, classes: int) -> tuple[str, LinearMap]:
     """The link of a classifier, and groups of scores that it makes probabilities of; of two classes, always logistic
     ones of one score.
     """
-    link = (part.link or "none").removeprefix("mean_")
-    if link not in ("logistic", "softmax") or part.labels is None:
+    link = (part.head.link or "none").removeprefix("mean_")
+    if link not in ("logistic", "softmax") or part.head.labels is None:
         instead = "use parts with probabilities of linear scores, such as LogisticRegression"
-        refuse(kind, "have parts with logistic or softmax probabilities", f"one with {part.link or 'none'}", instead)
-    if not np.array_equal(part.labels, np.arange(classes)):
-        got = f"one of {len(part.labels)} of {classes}"
+        refuse(
+            kind, "have parts with logistic or softmax probabilities", f"one with {part.head.link or 'none'}", instead
+        )
+    if not np.array_equal(part.head.labels, np.arange(classes)):
+        got = f"one of {len(part.head.labels)} of {classes}"
         refuse(kind, "have parts that know all classes", got, "fit it again with more samples of every class")
     if classes > 2 or link == "logistic":
         return link, part
     apart = np.kron(np.eye(len(part.bias) // 2), [[-1.0, 1.0]])
-    return "logistic", LinearMap(apart, np.zeros(len(apart)), "transform").after(part)
+    return "logistic", LinearMap(apart, np.zeros(len(apart)), Head("transform")).after(part)
 
 
 def _copies(kind: str, counts: Sequence[int], weights: Any) -> list[int]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ...head import Head
 from ..linear import LinearMap, affine
 from ..stacked import stacked
 from .combined import binary_parts, kept_private, values_of
@@ -21,7 +22,7 @@ from .registry import reads, refuse
 def _regressor_chain(chain: Any) -> LinearMap:
     with taking(None):
         parts = values_of(chain, chain.estimators_)
-    return _in_order(chain, _unrolled(parts, chain.estimators_), "predict")
+    return _in_order(chain, _unrolled(parts, chain.estimators_), Head("predict"))
 
 
 @reads(
@@ -36,15 +37,15 @@ def _classifier_chain(chain: Any) -> LinearMap:
         refuse("ClassifierChain", "have chain_method='decision_function'", got, instead)
     with taking(None):
         parts = binary_parts(chain, chain.estimators_)
-    labels = [one.labels.tolist() for one in parts if one.labels is not None]
-    links = {one.link for one in parts}
+    labels = [one.head.labels.tolist() for one in parts if one.head.labels is not None]
+    links = {one.head.link for one in parts}
     if len(parts) < 2 or any(one != labels[0] for one in labels) or links not in ({None}, {"logistic"}):
         must = "have two outputs or more, of the same two labels each"
         refuse("ClassifierChain", must, str(labels), "compile one model an output")
     link = "multilabel" if links == {None} else "multilabel_logistic"
     # The chain gives labels as float64.
     values = np.array(labels[0], dtype=np.float64)
-    return _in_order(chain, _unrolled(parts, chain.estimators_), "decision_function", link=link, labels=values)
+    return _in_order(chain, _unrolled(parts, chain.estimators_), Head("decision_function", link, values))
 
 
 def _unrolled(parts: Sequence[LinearMap], estimators: Sequence[Any]) -> LinearMap:
@@ -57,7 +58,7 @@ def _unrolled(parts: Sequence[LinearMap], estimators: Sequence[Any]) -> LinearMa
     return stacked(found)
 
 
-def _in_order(chain: Any, values: LinearMap, method: str, **rest: Any) -> LinearMap:
+def _in_order(chain: Any, values: LinearMap, head: Head) -> LinearMap:
     """The values in the order of the targets."""
     places = np.argsort(chain.order_)
-    return LinearMap(np.eye(len(places))[places], np.zeros(len(places)), method, **rest).after(values)
+    return LinearMap(np.eye(len(places))[places], np.zeros(len(places)), head).after(values)

@@ -9,7 +9,8 @@ import numpy.typing as npt
 
 from ...arrays import Reals
 from ...errors import UnsupportedModelError, WireError
-from ...signature import check_labels
+from ...head import Head
+from ...signature.labels import check_labels
 from ..linear import LinearMap
 from .registry import check_finite, reads, refuse
 from .regressors import coefficients
@@ -61,7 +62,7 @@ def checked_log_priors(estimator: Any, logs: Any) -> npt.NDArray[np.float64]:
 def classifier(estimator: Any, link: str | None = None) -> LinearMap:
     """coef_, intercept_ and classes_ as a map to the scores of ``decision_function``."""
     weights, bias = coefficients(estimator)
-    return LinearMap(weights, bias, "decision_function", link, labels_of(estimator), squeeze=len(weights) == 1)
+    return LinearMap(weights, bias, Head("decision_function", link, labels_of(estimator), squeeze=len(weights) == 1))
 
 
 @reads("LinearSVC", "PassiveAggressiveClassifier", "Perceptron", gives=SCORES)
@@ -73,7 +74,7 @@ def _without_probabilities(estimator: Any) -> LinearMap:
 def _ridge_classifier(estimator: Any) -> LinearMap:
     if not estimator._label_binarizer.y_type_.startswith("multilabel"):
         return classifier(estimator)
-    return LinearMap(*coefficients(estimator), "decision_function", "multilabel", ABSENT_PRESENT)
+    return LinearMap(*coefficients(estimator), Head("decision_function", "multilabel", ABSENT_PRESENT))
 
 
 @reads("LogisticRegression", "LogisticRegressionCV", gives=PROBABILITIES)
@@ -114,11 +115,11 @@ def _nearest_centroid(estimator: Any) -> LinearMap:
     deviation = np.where(estimator.within_class_std_dev_ == 0, 1.0, estimator.within_class_std_dev_)
     scaled = centroids / deviation
     bias = 2 * log_priors(estimator, priors) - (scaled**2).sum(axis=1)
-    return LinearMap(2 * scaled / deviation, bias, "predict_proba", "softmax", labels)
+    return LinearMap(2 * scaled / deviation, bias, Head("predict_proba", "softmax", labels))
 
 
 def nearest_of(centres: Reals, labels: npt.NDArray[Any]) -> LinearMap:
     """The label of the nearest centre (k, d): |x - c|² without the |x|² that all share, so that it has the largest
     2·x·c - |c|².
     """
-    return LinearMap(2 * centres, -(centres**2).sum(axis=1), "predict", labels=labels)
+    return LinearMap(2 * centres, -(centres**2).sum(axis=1), Head("predict", labels=labels))

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ...head import Head
 from ..linear import LinearMap, affine
 from ..stacked import stacked
 from .classifiers import ABSENT_PRESENT, labels_of
@@ -49,21 +50,15 @@ def _search(search: Any) -> LinearMap:
 def _one_vs_rest(estimator: Any) -> LinearMap:
     _check_labels_vary(estimator)
     parts = binary_parts(estimator, estimator.estimators_)
-    links = {part.link for part in parts}
+    links = {part.head.link for part in parts}
     if links - {None, "logistic"}:
         instead = "use LogisticRegression or LinearSVC"
         refuse("OneVsRestClassifier", "have parts with logistic probabilities, or none", str(links), instead)
     joined, link = stacked(parts), next(iter(links))
     if estimator.multilabel_:
         link = "multilabel" if link is None else "multilabel_logistic"
-        return replace(joined, method="decision_function", link=link, labels=ABSENT_PRESENT)
-    return replace(
-        joined,
-        method="decision_function",
-        link=link,
-        labels=labels_of(estimator),
-        squeeze=len(parts) == 1,
-    )
+        return replace(joined, head=Head("decision_function", link, ABSENT_PRESENT))
+    return replace(joined, head=Head("decision_function", link, labels_of(estimator), squeeze=len(parts) == 1))
 
 
 @reads("OneVsOneClassifier", gives="`decision_function`: votes and confidences, labels", condition="3 classes or more")
@@ -72,7 +67,7 @@ def _one_vs_one(estimator: Any) -> LinearMap:
     if len(labels) < 3:
         refuse("OneVsOneClassifier", "have 3 classes or more", f"{len(labels)}", "fit its inner estimator alone")
     joined = stacked(binary_parts(estimator, estimator.estimators_))
-    return replace(joined, method="decision_function", link="one_vs_one", labels=labels)
+    return replace(joined, head=Head("decision_function", "one_vs_one", labels))
 
 
 @reads("SelfTrainingClassifier", gives=_AS_INNER, condition="of a supported classifier")
@@ -96,14 +91,14 @@ def _calibrated(estimator: Any) -> LinearMap:
         part = read_estimator(fold.estimator)
         # With temperatures, names of classes are numbered before.
         known = (labels, np.arange(len(labels))) if method == "temperature" else (labels,)
-        same = part.labels is not None and any(np.array_equal(part.labels, one) for one in known)
+        same = part.head.labels is not None and any(np.array_equal(part.head.labels, one) for one in known)
         if not same or not _has_scores(part):
             instead = "use another, such as LogisticRegression or LinearSVC, and more samples of every class"
             refuse("CalibratedClassifierCV", "have estimators with linear scores of all classes", "another", instead)
         scaled = _by_sigmoid(fold) if method == "sigmoid" else _by_temperature(fold, len(part.bias))
         folds.append(scaled.after(part))
     link = "mean_logistic" if method == "sigmoid" or len(labels) == 2 else "mean_softmax"
-    return replace(stacked(folds), method="predict_proba", link=link, labels=labels)
+    return replace(stacked(folds), head=Head("predict_proba", link, labels))
 
 
 def _by_sigmoid(fold: Any) -> LinearMap:
@@ -121,22 +116,22 @@ def _by_temperature(fold: Any, outputs: int) -> LinearMap:
 
 def _has_scores(part: LinearMap) -> bool:
     """Whether a classifier's ``decision_function`` is what the scores are."""
-    return part.method == "decision_function" and part.link not in ("votes", "one_vs_one")
+    return part.head.method == "decision_function" and part.head.link not in ("votes", "one_vs_one")
 
 
 @reads("MultiOutputRegressor", gives="`predict`: values", condition=OF_LINEAR)
 def _multi_output(estimator: Any) -> LinearMap:
-    return replace(stacked(values_of(estimator, estimator.estimators_)), method="predict")
+    return replace(stacked(values_of(estimator, estimator.estimators_)), head=Head("predict"))
 
 
 @reads("MultiOutputClassifier", gives="`predict`: labels of every output", condition="the same two labels in each")
 def _multi_output_classifier(estimator: Any) -> LinearMap:
     parts = binary_parts(estimator, estimator.estimators_)
-    labels = [one.labels.tolist() for one in parts if one.labels is not None]
+    labels = [one.head.labels.tolist() for one in parts if one.head.labels is not None]
     if len(parts) < 2 or any(one != labels[0] for one in labels):
         instead = "compile one model an output"
         refuse("MultiOutputClassifier", "have two outputs or more, of the same two labels each", str(labels), instead)
-    return replace(stacked(parts), method="predict", link="multilabel", labels=parts[0].labels)
+    return replace(stacked(parts), head=Head("predict", "multilabel", parts[0].head.labels))
 
 
 @reads("StackingRegressor", gives="`predict`: values", condition=OF_LINEAR)
@@ -162,9 +157,9 @@ def _stacking_classifier(estimator: Any) -> LinearMap:
         refuse("StackingClassifier", "have parts with linear scores", "votes of pairs", "use LinearSVC in place of SVC")
     with taking(_below(estimator, parts)):
         final = read_estimator(estimator.final_estimator_)
-    if final.labels is None or not np.array_equal(final.labels, np.arange(len(labels))):
+    if final.head.labels is None or not np.array_equal(final.head.labels, np.arange(len(labels))):
         refuse("StackingClassifier", "end with a classifier of all classes", "another", "use LogisticRegression")
-    return replace(_stacked_under(final, estimator, parts), labels=labels)
+    return replace(_stacked_under(final, estimator, parts), head=replace(final.head, labels=labels))
 
 
 def _below(estimator: Any, parts: list[LinearMap]) -> Any:
@@ -203,10 +198,10 @@ def binary_parts(estimator: Any, parts: Any) -> list[LinearMap]:
     maps, kind = [read_estimator(one) for one in parts], type(estimator).__name__
     for number, (one, part) in enumerate(zip(maps, parts, strict=True)):
         name = type(part).__name__
-        if one.labels is not None and len(one.labels) != 2:
+        if one.head.labels is not None and len(one.head.labels) != 2:
             instead = f"compile one model an output, such as estimators_[{number}]"
-            refuse(kind, "have parts of two classes", f"{name} of {len(one.labels)}", instead)
-        if one.method != "decision_function" or one.raw_scores is not None or len(one.bias) != 1:
+            refuse(kind, "have parts of two classes", f"{name} of {len(one.head.labels)}", instead)
+        if one.head.method != "decision_function" or one.raw_scores is not None or len(one.bias) != 1:
             refuse(kind, "have parts with a decision_function", name, "use LogisticRegression or LinearSVC")
     return maps
 
@@ -215,7 +210,7 @@ def values_of(estimator: Any, parts: Any) -> list[LinearMap]:
     """Regressions without a link; those of one target alone."""
     maps = [read_estimator(one) for one in parts]
     for one, part in zip(maps, parts, strict=True):
-        if one.method != "predict" or one.link is not None or one.labels is not None:
+        if one.head.method != "predict" or one.head.link is not None or one.head.labels is not None:
             kind = type(estimator).__name__
             refuse(kind, "have parts whose predict is linear", type(part).__name__, "use Ridge or LinearRegression")
     return maps

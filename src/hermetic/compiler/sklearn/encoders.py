@@ -14,7 +14,7 @@ from .precision import input_dtype
 from .public_steps import categories_of, public_step
 from .registry import reads_step, refuse
 
-_WORD = "become public: learned ones need a word"
+_WORD = "become public: learned ones need `public=`"
 
 
 @reads_step("OneHotEncoder", condition=f"categories {_WORD}; inputs may be texts")
@@ -48,7 +48,7 @@ def _ordinal(encoder: Any) -> LinearMap:
 
 
 @reads_step(
-    "TargetEncoder", condition="categories become public: learned ones need a word; what each is worth stays private"
+    "TargetEncoder", condition="categories become public: learned ones need `public=`; what each is worth stays private"
 )
 def _target(encoder: Any) -> LinearMap:
     """A private number for every category, that of the target's mean for others, from one-hot features."""

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse  # type: ignore[import-untyped]
 
+from ...circuits.linear.public import MAX_FEATURES
 from ...errors import ParameterError, UnsupportedModelError
 from ...features import (
     AdditiveChi2,
@@ -22,7 +23,7 @@ from ...features import (
     Monomials,
     Splines,
 )
-from ...signature import MAX_FEATURES
+from ...head import Head
 from ..linear import LinearMap, affine
 from ..published import Publication
 from .precision import input_dtype
@@ -44,10 +45,10 @@ def of_features(step: Any, make: Callable[[], Block], what: str, *, learned: boo
         raise UnsupportedModelError(f"the features of {kind} must be some that a client computes: {error}") from error
     public = Publication(kind.lower(), what, learned, word=word)
     plain = affine(sparse.eye_array(block.outputs, format="csr"))
-    return LinearMap(plain.weights, plain.bias, "transform", feature_map=FeatureMap(block), public=(public,))
+    return LinearMap(plain.weights, plain.bias, Head("transform"), feature_map=FeatureMap(block), public=(public,))
 
 
-@reads_step("SplineTransformer", condition="knots become public: learned ones need a word")
+@reads_step("SplineTransformer", condition="knots become public: learned ones need `public=`")
 def _splines(step: Any) -> LinearMap:
     degree, edge = step.degree, step.extrapolation
     if degree == 0:
@@ -92,7 +93,7 @@ def _polynomial(step: Any) -> LinearMap:
 
 
 @reads_step(
-    "RBFSampler", condition="random weights become public; `gamma='scale'` learns their size, which needs a word"
+    "RBFSampler", condition="random weights become public; `gamma='scale'` learns their size, which needs `public=`"
 )
 def _random_fourier(step: Any) -> LinearMap:
     weights, offset = step.random_weights_, step.random_offset_

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from ...features import Block, Columns, Impute, Missing
 from ...features.categories import is_nan
+from ...head import Head
 from ..linear import LinearMap, affine
 from ..passed import Passed
 from ..published import Publication
@@ -18,7 +19,7 @@ from .public_steps import public_step
 from .registry import reads_step, refuse
 
 
-@reads_step("SimpleImputer", condition="what stands for missing values becomes public: learned ones need a word")
+@reads_step("SimpleImputer", condition="what stands for missing values becomes public: learned ones need `public=`")
 def _simple_imputer(step: Any) -> LinearMap:
     statistics = np.asarray(step.statistics_, dtype=object)
     kept = np.array([i for i, one in enumerate(statistics) if step.keep_empty_features or not is_nan(one)])
@@ -37,7 +38,7 @@ def _simple_imputer(step: Any) -> LinearMap:
     return public_step(step, blocks, (what, learned), passes=passes)
 
 
-@reads_step("MissingIndicator", condition="which inputs were missing becomes public: it needs a word")
+@reads_step("MissingIndicator", condition="which inputs were missing becomes public: it needs `public=`")
 def _missing_indicator(step: Any) -> LinearMap:
     marker = _marker(step)
     if not isinstance(marker, int | float):
@@ -65,4 +66,4 @@ def _of_texts(step: Any, kept: npt.NDArray[Any], published: Publication, passes:
     if step.add_indicator:
         refuse("SimpleImputer", "have add_indicator=False where inputs are texts", "True", "set it to False")
     first = affine(np.eye(len(step.statistics_))[kept])
-    return LinearMap(first.weights, first.bias, "transform", public=(published,), passes=passes)
+    return LinearMap(first.weights, first.bias, Head("transform"), public=(published,), passes=passes)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...features import Bins, Categories, FeatureMap
+from ...head import Head
 from ..linear import LinearMap, affine
 from ..published import Publication
 from .classifiers import checked_log_priors, labels_of
@@ -28,7 +29,7 @@ def _logarithms(estimator: Any, tables: Any) -> Any:
 def _multinomial(estimator: Any) -> LinearMap:
     bias = checked_log_priors(estimator, estimator.class_log_prior_)
     return LinearMap(
-        _logarithms(estimator, estimator.feature_log_prob_), bias, _METHOD, "softmax", labels_of(estimator)
+        _logarithms(estimator, estimator.feature_log_prob_), bias, Head(_METHOD, "softmax", labels_of(estimator))
     )
 
 
@@ -36,7 +37,7 @@ def _multinomial(estimator: Any) -> LinearMap:
 def _complement(estimator: Any) -> LinearMap:
     """Priors count for a single class alone."""
     weights = _logarithms(estimator, estimator.feature_log_prob_)
-    return LinearMap(weights, np.zeros(len(weights)), _METHOD, "softmax", labels_of(estimator))
+    return LinearMap(weights, np.zeros(len(weights)), Head(_METHOD, "softmax", labels_of(estimator)))
 
 
 @reads("BernoulliNB", gives=_GIVES, condition="the threshold becomes public, unless `binarize=None`")
@@ -48,7 +49,7 @@ def _bernoulli(estimator: Any) -> LinearMap:
     bias = checked_log_priors(estimator, estimator.class_log_prior_) + negative.sum(axis=1)
     # Each is a sum of two products as large as these.
     both = affine(np.vstack([np.eye(positive.shape[1])] * 2))
-    head = LinearMap(np.hstack([positive, -negative]), bias, _METHOD, "softmax", labels_of(estimator)).after(both)
+    head = LinearMap(np.hstack([positive, -negative]), bias, Head(_METHOD, "softmax", labels_of(estimator))).after(both)
     if estimator.binarize is None:
         return head
     return head.after(above_threshold(estimator, positive.shape[1], estimator.binarize))
@@ -65,9 +66,7 @@ def _categorical(estimator: Any) -> LinearMap:
     return LinearMap(
         _logarithms(estimator, np.concatenate(tables, axis=1)),
         checked_log_priors(estimator, estimator.class_log_prior_),
-        _METHOD,
-        "softmax",
-        labels_of(estimator),
+        Head(_METHOD, "softmax", labels_of(estimator)),
         feature_map=FeatureMap(
             Bins([np.arange(1.0, count) for count in counts]),
             categories={i: Categories(range(count)) for i, count in enumerate(counts)},

@@ -25,6 +25,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ...arrays import Reals
 from ...errors import CompileError
+from ...head import Head
 from ..inputs import InputRange, RangeOf
 from ..linear import LinearMap
 from ..rounding import gamma, rounded_relatively
@@ -94,7 +95,7 @@ def read_neighbors(index: NearestNeighbors, range_of: RangeOf) -> tuple[LinearMa
         return _euclidean(index, vectors, range_of(vectors.shape[1], column_names_of(index)))
     if not squares.all():
         raise CompileError(f"every vector must have a direction. Vector {squares.argmin()} is zero: leave it out.")
-    linear = LinearMap(vectors / np.sqrt(squares)[:, None], np.zeros(len(vectors)), "transform", compared=True)
+    linear = LinearMap(vectors / np.sqrt(squares)[:, None], np.zeros(len(vectors)), Head("transform"), compared=True)
     if stored.dtype in (np.float32, np.float16):
         linear = rounded_relatively(linear, stored.dtype.name, _FURTHER)
     return linear.dense(), Nearness(index, np.zeros(vectors.shape[1]))
@@ -107,7 +108,7 @@ def _euclidean(index: NearestNeighbors, vectors: Reals, inputs: InputRange | Non
     linear = LinearMap(
         moved,
         -squares / 2 - moved @ centre,
-        "transform",
+        Head("transform"),
         folded=squares / 2 + np.abs(moved) @ np.abs(centre),
         compared=True,
     )

@@ -95,8 +95,8 @@ def in_own_precision(linear: LinearMap, estimator: Any) -> LinearMap:
 
 def _narrow(estimator: Any, linear: LinearMap) -> str | None:
     """The type narrower than float64 that an estimator computes in, if it does."""
-    taken, own = input_dtype(), answer(estimator, linear.method)
-    given = dtype_of(None if linear.labels is not None and linear.method == "predict" else own)
+    taken, own = input_dtype(), answer(estimator, linear.head.method)
+    given = dtype_of(None if linear.head.labels is not None and linear.head.method == "predict" else own)
     if given.name in NARROW:
         return str(given.name)
     return str(taken.name) if taken.name in NARROW and taken in learned_in(estimator) else None

@@ -12,6 +12,7 @@ from scipy import sparse  # type: ignore[import-untyped]
 from ...errors import ParameterError, UnsupportedModelError
 from ...features import Block, Categories, FeatureMap
 from ...features.categories import is_nan
+from ...head import Head
 from ..linear import LinearMap
 from ..passed import Passes
 from ..published import Publication
@@ -46,7 +47,7 @@ def public_step(
     return LinearMap(
         weights,
         np.zeros(weights.shape[0]),
-        "transform",
+        Head("transform"),
         feature_map=features,
         public=(Publication(type(step).__name__.lower(), what, learned),),
         passes=passes,

@@ -13,6 +13,7 @@ import numpy as np
 from ...arrays import Reals
 from ...errors import ParameterError, UnsupportedModelError
 from ...features import FeatureMap, Monomials
+from ...head import Head
 from ..linear import LinearMap
 from ..published import Publication
 from .classifiers import PROBABILITIES, labels_of, log_priors
@@ -37,9 +38,7 @@ def _gaussian_naive_bayes(estimator: Any) -> LinearMap:
     return LinearMap(
         np.hstack([linear, squares]),
         prior - 0.5 * logs.sum(axis=1) + constants.sum(axis=1),
-        "predict_joint_log_proba",
-        "softmax",
-        labels_of(estimator),
+        Head("predict_joint_log_proba", "softmax", labels_of(estimator)),
         folded=np.abs(prior) + 0.5 * (np.abs(logs) + 1).sum(axis=1) + np.abs(constants).sum(axis=1),
         feature_map=_monomials("GaussianNB", d, [*((i,) for i in range(d)), *((i, i) for i in range(d))]),
         public=(Publication("gaussiannb", f"that squares of {d} inputs count", learned=False),),
@@ -71,9 +70,7 @@ def _quadratic_discriminant_analysis(estimator: Any) -> LinearMap:
     scores = LinearMap(
         weights,
         prior - 0.5 * logs + constants,
-        "decision_function",
-        "softmax",
-        labels,
+        Head("decision_function", "softmax", labels),
         reach=reach,
         folded=folded + np.abs(prior) + 0.5 * (np.abs(logs) + d),
         feature_map=_monomials("QuadraticDiscriminantAnalysis", d, factors),
@@ -87,7 +84,7 @@ def _quadratic_discriminant_analysis(estimator: Any) -> LinearMap:
     if len(labels) > 2:
         return scores
     difference = np.array([[-1.0, 1.0]])
-    return LinearMap(difference, np.zeros(1), "decision_function", "logistic", labels, squeeze=True).after(scores)
+    return LinearMap(difference, np.zeros(1), Head("decision_function", "logistic", labels, squeeze=True)).after(scores)
 
 
 def _forms(axes: list[Reals], offsets: list[Reals]) -> tuple[Reals, Reals]:

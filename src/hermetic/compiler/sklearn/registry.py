@@ -116,8 +116,9 @@ def read_estimator(estimator: Any) -> LinearMap:
             f"PCA or a Pipeline of affine steps and one of them. Got {type(estimator).__name__} instead"
             f"{_nearest(estimator, ESTIMATORS | STEPS)}. {DOCS} lists all.{_way(estimator)}"
         )
-    if linear.method == "predict_joint_log_proba" and not hasattr(estimator, linear.method):
-        linear = replace(linear, method="predict_proba")  # pipelines and searches pass it on alone
+    if linear.head.method == "predict_joint_log_proba" and not hasattr(estimator, linear.head.method):
+        # Pipelines and searches pass probabilities on alone.
+        linear = replace(linear, head=replace(linear.head, method="predict_proba"))
     return with_names(linear, estimator)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...arrays import Reals
+from ...head import Head
 from ..linear import LinearMap, affine
 from .registry import read_estimator, reads
 
@@ -49,23 +50,23 @@ def coefficients(estimator: Any) -> tuple[Reals, Reals]:
 )
 def _regressor(estimator: Any) -> LinearMap:
     weights, bias = coefficients(estimator)
-    return LinearMap(weights, bias, "predict", squeeze=np.ndim(estimator.coef_) == 1)
+    return LinearMap(weights, bias, Head("predict", squeeze=np.ndim(estimator.coef_) == 1))
 
 
 @reads("LinearSVR", "PassiveAggressiveRegressor", "SGDRegressor", gives=GIVES)
 def _one_target(estimator: Any) -> LinearMap:
-    return LinearMap(*coefficients(estimator), "predict", squeeze=True)
+    return LinearMap(*coefficients(estimator), Head("predict", squeeze=True))
 
 
 @reads("GammaRegressor", "PoissonRegressor", gives=GIVES, condition="the client takes the exponential of the score")
 def _log_link(estimator: Any) -> LinearMap:
-    return LinearMap(*coefficients(estimator), "predict", "exp", squeeze=True)
+    return LinearMap(*coefficients(estimator), Head("predict", "exp", squeeze=True))
 
 
 @reads("TweedieRegressor", gives=GIVES, condition="with a log link, the client takes the exponential of the score")
 def _tweedie(estimator: Any) -> LinearMap:
     log = estimator.link == "log" or (estimator.link == "auto" and estimator.power > 0)
-    return LinearMap(*coefficients(estimator), "predict", "exp" if log else None, squeeze=True)
+    return LinearMap(*coefficients(estimator), Head("predict", "exp" if log else None, squeeze=True))
 
 
 @reads("RANSACRegressor", gives=GIVES, condition="of a supported regression")
@@ -78,4 +79,4 @@ def _partial_least_squares(estimator: Any) -> LinearMap:
     """coef_ is that of centred inputs."""
     weights, bias = coefficients(estimator)
     centred = affine(np.eye(weights.shape[1]), -estimator._x_mean)
-    return LinearMap(weights, bias, "predict", squeeze=estimator._predict_1d).after(centred)
+    return LinearMap(weights, bias, Head("predict", squeeze=estimator._predict_1d)).after(centred)

@@ -75,7 +75,7 @@ def standard_scaler(scaler: Any) -> LinearMap:
     )
 
 
-@reads_step("MinMaxScaler", condition="with `clip=True`, scales become public: they need a word")
+@reads_step("MinMaxScaler", condition="with `clip=True`, scales become public: they need `public=`")
 def _min_max_scaler(scaler: Any) -> LinearMap:
     found = _scaler(scaler, factor=scaler.scale_, shift=scaler.min_)
     if found.feature_map is not None:
@@ -84,7 +84,7 @@ def _min_max_scaler(scaler: Any) -> LinearMap:
     return replace(found, origin=of_affine(found.weights, found.bias, found.terms, 0.0, least))
 
 
-@reads_step("MaxAbsScaler", condition="with `clip=True`, scales become public: they need a word")
+@reads_step("MaxAbsScaler", condition="with `clip=True`, scales become public: they need `public=`")
 def _max_abs_scaler(scaler: Any) -> LinearMap:
     return _scaler(scaler, divisor=scaler.scale_)
 

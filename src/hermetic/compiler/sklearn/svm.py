@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...arrays import Reals
+from ...head import Head
 from ..linear import LinearMap, affine
 from .classifiers import SCORES, labels_of
 from .registry import reads, refuse
@@ -20,8 +21,8 @@ LINEAR = "`kernel='linear'`"
 def _regressor(estimator: Any) -> LinearMap:
     check_kernel(estimator)
     if not len(estimator.support_):
-        return LinearMap(np.zeros((1, estimator.n_features_in_)), estimator.intercept_, "predict", squeeze=True)
-    head = LinearMap(dense(estimator.dual_coef_), estimator.intercept_, "predict", squeeze=True)
+        return LinearMap(np.zeros((1, estimator.n_features_in_)), estimator.intercept_, Head("predict", squeeze=True))
+    head = LinearMap(dense(estimator.dual_coef_), estimator.intercept_, Head("predict", squeeze=True))
     return head.after(affine(dense(estimator.support_vectors_)))
 
 
@@ -35,13 +36,15 @@ def _classifier(estimator: Any) -> LinearMap:
     vectors = affine(dense(estimator.support_vectors_))
     if len(labels) == 2:
         dual = dense(estimator.dual_coef_)
-        return LinearMap(dual, estimator.intercept_, "decision_function", labels=labels, squeeze=True).after(vectors)
+        return LinearMap(dual, estimator.intercept_, Head("decision_function", labels=labels, squeeze=True)).after(
+            vectors
+        )
     if estimator.decision_function_shape == "ovo":
         own = np.asarray(estimator.intercept_)
-        return LinearMap(_pairwise(estimator), own, "decision_function", "pairs", labels).after(vectors)
+        return LinearMap(_pairwise(estimator), own, Head("decision_function", "pairs", labels)).after(vectors)
     link = "one_vs_one" if estimator.break_ties else "votes"
     bias = -np.asarray(estimator.intercept_)
-    return LinearMap(-_pairwise(estimator), bias, "decision_function", link, labels).after(vectors)
+    return LinearMap(-_pairwise(estimator), bias, Head("decision_function", link, labels)).after(vectors)
 
 
 def _pairwise(estimator: Any) -> Reals:

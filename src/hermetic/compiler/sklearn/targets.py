@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ...head import Head
 from ..linear import LinearMap
 from .combined import values_of
 from .registry import read_step, reads, refuse
@@ -32,8 +33,8 @@ def _transformed_target(estimator: Any) -> LinearMap:
     for step in reversed(steps if link is None else steps[1:]):
         linear = _undone(step, linear)
     if scale != 1.0:
-        linear = LinearMap(scale * np.eye(len(linear.bias)), np.zeros(len(linear.bias)), "predict").after(linear)
-    return replace(linear, method="predict", link=link, squeeze=estimator._training_dim == 1)
+        linear = LinearMap(scale * np.eye(len(linear.bias)), np.zeros(len(linear.bias)), Head("predict")).after(linear)
+    return replace(linear, head=Head("predict", link, squeeze=estimator._training_dim == 1))
 
 
 def _inverse(step: Any) -> tuple[str | None, float]:
@@ -60,4 +61,4 @@ def _undone(step: Any, linear: LinearMap) -> LinearMap:
         got = type(step).__name__
         refuse("TransformedTargetRegressor", f"have a transformer that scales each target, {_AFFINE}", got, "use one")
     scale = 1 / np.diag(forward)
-    return LinearMap(np.diag(scale), -shift * scale, "predict").after(linear)
+    return LinearMap(np.diag(scale), -shift * scale, Head("predict")).after(linear)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ...head import Head
 from ..linear import LinearMap
 from .classifiers import labels_of
 from .registry import read_estimator, reads, refuse
@@ -41,22 +42,22 @@ def _shifted(estimator: Any, inner: Any, threshold: float, positive: Any) -> Lin
     score = _one_score(name, part, by_probability=by_probability)
     rounding = 0.0
     if by_probability:
-        threshold, rounding = _on_scores(name, part.link, threshold)
+        threshold, rounding = _on_scores(name, part.head.link, threshold)
     shift = threshold if positive is not None and positive == labels[0] else -threshold
-    head = LinearMap(np.eye(1), np.array([shift]), "predict", labels=labels, squeeze=True, own_error=rounding)
+    head = LinearMap(np.eye(1), np.array([shift]), Head("predict", labels=labels, squeeze=True), own_error=rounding)
     return head.after(score)
 
 
 def _one_score(name: str, part: LinearMap, *, by_probability: bool) -> LinearMap:
     """The score of the second class, without the first's."""
-    binary, outputs = part.labels is not None and len(part.labels) == 2, len(part.bias)
-    if binary and outputs == 1 and (by_probability or part.method == "decision_function"):
+    binary, outputs = part.head.labels is not None and len(part.head.labels) == 2, len(part.bias)
+    if binary and outputs == 1 and (by_probability or part.head.method == "decision_function"):
         return part
-    if not (binary and outputs == 2 and by_probability and part.link in ("softmax", "mean_softmax")):
-        got = "several, or none" if part.link is None else f"{outputs} with the link {part.link}"
+    if not (binary and outputs == 2 and by_probability and part.head.link in ("softmax", "mean_softmax")):
+        got = "several, or none" if part.head.link is None else f"{outputs} with the link {part.head.link}"
         instead = "use LogisticRegression, or response_method='decision_function' with LinearSVC"
         refuse(name, "have a classifier of two classes with one linear score", got, instead)
-    return LinearMap(np.array([[-1.0, 1.0]]), np.zeros(1), "transform").after(part)
+    return LinearMap(np.array([[-1.0, 1.0]]), np.zeros(1), Head("transform")).after(part)
 
 
 def _on_scores(name: str, link: str | None, threshold: float) -> tuple[float, float]:

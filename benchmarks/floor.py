@@ -1,0 +1,82 @@
+"""The floor under a server's time: the work that an answer cannot do without, over what one core can do.
+
+Counted: words multiplied modulo a prime, transforms, bytes of weights and of messages. Measured here, on this core: a
+product and a transform in the cache, bytes read from memory, bytes hashed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from hermetic import Query, Signature
+from hermetic.rlwe import native
+from hermetic.rlwe.parameters import Parameters
+
+_ROUNDS = 20
+_MEMORY_WORDS = 1 << 24
+
+
+@dataclass(frozen=True)
+class Core:
+    """Nanoseconds for one product of words, one transform of N words, one byte read, one byte hashed."""
+
+    product: float
+    transform: float
+    byte: float
+    hashed: float
+
+
+@dataclass(frozen=True)
+class Work:
+    """What an answer needs."""
+
+    products: int
+    transforms: int
+    weight_bytes: int
+    message_bytes: int
+
+    def milliseconds(self, core: Core) -> float:
+        """Arithmetic and reading the weights overlap at best; hashing messages does not."""
+        arithmetic = self.products * core.product + self.transforms * core.transform
+        return (max(arithmetic, self.weight_bytes * core.byte) + self.message_bytes * core.hashed) / 1e6
+
+
+def work_of(signature: Signature, query: Query, message_bytes: int) -> Work:
+    """The work of one answer: products with weights and masks, both transforms of each mask and result polynomial."""
+    layout, parameters = query.batch.layout, signature.parameters
+    rows, n = len(parameters.data_primes), parameters.ring_degree
+    results = layout.result_polynomials(signature.circuit.integer_outputs) * layout.chunks(query.samples)
+    pairs = results * layout.query_polynomials(signature.features)
+    weights = 8 * rows * layout.points * pairs // layout.chunks(query.samples)
+    return Work(2 * rows * n * (pairs + results), 3 * rows * results, weights, message_bytes)
+
+
+def measure_core(parameters: Parameters) -> Core:
+    """What this core does, with everything in its cache but the memory that is read."""
+    n, primes = parameters.ring_degree, parameters.data_primes[:1]
+    ring = native.Ring(n, primes, 1)
+    rng = np.random.default_rng(0)
+    words = np.rint(rng.uniform(-0.5, 0.5, size=(1, 2, 1, n)) * primes[0])
+    answer = np.empty_like(words)
+    memory, message = np.zeros(_MEMORY_WORDS), bytes(1 << 20)
+    return Core(
+        _nanoseconds(lambda: ring.products(words, words[:, :1, :, :], answer, False)) / (2 * n),
+        _nanoseconds(lambda: ring.forward(answer[0])) / 2,
+        _nanoseconds(memory.max) / memory.nbytes,
+        _nanoseconds(lambda: hashlib.sha256(message)) / len(message),
+    )
+
+
+def _nanoseconds(step: Callable[[], object]) -> float:
+    times = []
+    for _ in range(_ROUNDS):
+        start = time.perf_counter_ns()
+        step()
+        times.append(time.perf_counter_ns() - start)
+    return statistics.median(times)

@@ -1,0 +1,70 @@
+// Sums of products of query polynomials with weights, and masks.
+#pragma once
+
+#include "transform.hpp"
+
+namespace {
+
+constexpr size_t kWords = 16;    // words whose sums stay in registers
+constexpr size_t kTile = 512;    // words of every block that stay in the cache while the weights pass by
+constexpr size_t kGroups = 4;    // result polynomials that share a loaded word of the query
+constexpr size_t kUnreduced = 8; // products of 5/8 p at most that are added before a reduction: 5.6p
+
+// `Groups` sums of kWords words each: out[g] = sum over b of x[b] · w[g][b]. A weight counts for 2^shift words.
+template <size_t Groups>
+void sums(const double* x, size_t x_stride, const double* w, size_t group_stride, size_t block_stride,
+          size_t word, unsigned shift, size_t blocks, double* out, size_t out_stride, bool add, const Modulus& m) {
+    double total[Groups][kWords] = {};
+    if (add)
+        for (size_t g = 0; g < Groups; g++)
+            for (size_t i = 0; i < kWords; i++) total[g][i] = out[g * out_stride + i];
+    const double p = m.p, inverse = m.inverse;
+    for (size_t b = 0; b < blocks; b++) {
+        const double* words = x + b * x_stride;
+        for (size_t g = 0; g < Groups; g++) {
+            const double* weights = w + g * group_stride + b * block_stride;
+            if (shift == 0) {
+                for (size_t i = 0; i < kWords; i++)
+                    total[g][i] += product(words[i], weights[word + i], weights[word + i] * inverse, p);
+            } else if (shift >= 4) {
+                const double one = weights[word >> shift], ratio = one * inverse;
+                for (size_t i = 0; i < kWords; i++) total[g][i] += product(words[i], one, ratio, p);
+            } else {
+                for (size_t i = 0; i < kWords; i++) {
+                    const double one = weights[(word + i) >> shift];
+                    total[g][i] += product(words[i], one, one * inverse, p);
+                }
+            }
+        }
+        if (b % kUnreduced == kUnreduced - 1)
+            for (size_t g = 0; g < Groups; g++) reduce_row(total[g], kWords, p, inverse);
+    }
+    for (size_t g = 0; g < Groups; g++) {
+        centre_row(total[g], kWords, p, inverse);
+        for (size_t i = 0; i < kWords; i++) out[g * out_stride + i] = total[g][i];
+    }
+}
+
+void products(const double* query, const double* weights, double* out, size_t groups, size_t blocks, size_t n,
+              size_t points, bool add, const Modulus* moduli, size_t primes) {
+    const unsigned shift = static_cast<unsigned>(__builtin_ctzll(n / points));
+    const size_t size = n < kTile ? n : kTile;
+    const size_t block_stride = primes * points, group_stride = blocks * block_stride;
+    for (size_t l = 0; l < primes; l++)
+        for (size_t tile = 0; tile < n; tile += size)
+            for (size_t g = 0; g < groups; g += kGroups)
+                for (size_t c = 0; c < 2; c++)
+                    for (size_t word = tile; word < tile + size; word += kWords) {
+                        const double* x = query + (c * primes + l) * n + word;
+                        const double* w = weights + g * group_stride + l * points;
+                        double* y = out + ((2 * g + c) * primes + l) * n + word;
+                        const size_t x_stride = 2 * primes * n;
+                        const auto sum = groups - g >= 4   ? sums<4>
+                                         : groups - g == 3 ? sums<3>
+                                         : groups - g == 2 ? sums<2>
+                                                           : sums<1>;
+                        sum(x, x_stride, w, group_stride, block_stride, word, shift, blocks, y, x_stride, add, moduli[l]);
+                    }
+}
+
+}  // namespace
