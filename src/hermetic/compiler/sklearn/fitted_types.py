@@ -10,10 +10,7 @@ import numpy as np
 
 from ..sample import in_model_order
 from .precision import answer, dtype_of, learned_in, taking
-from .registry import column_names_of
-
-_INNER = ("best_estimator_", "estimator_", "estimators_", "regressor_", "estimator")
-"""Where estimators keep the one that they pass their inputs on to."""
+from .registry import column_names_of, taking_inputs
 
 
 def example_row(estimator: Any, X_sample: Any) -> Any:
@@ -83,10 +80,8 @@ def _taking_inputs(estimator: Any) -> Sequence[Any]:
     steps = getattr(estimator, "steps", None)
     if steps is not None:
         return [part for _, one in steps if hasattr(one, "fit") for part in _taking_inputs(one)]
-    inner = next((getattr(estimator, name) for name in _INNER if hasattr(estimator, name)), None)
-    while isinstance(inner, list | np.ndarray):
-        inner = inner[0] if len(inner) else None
-    return [estimator, *_taking_inputs(inner)] if hasattr(inner, "fit") else [estimator]
+    inner = taking_inputs(estimator)
+    return [estimator] if inner is None else [estimator, *_taking_inputs(inner)]
 
 
 def _passes_on(step: Any) -> bool:

@@ -31,6 +31,9 @@ DOCS = "docs/supported-models.md"
 _OF_STEPS = {"ColumnTransformer", "FeatureUnion", "FrozenEstimator", "FunctionTransformer", "Pipeline"}
 """Steps that learn nothing but what the steps in them learn."""
 
+_INNER = ("best_estimator_", "estimator_", "estimators_", "regressor_", "estimator")
+"""Where estimators keep the one that they pass their inputs on to."""
+
 _COMPOSED = {"ColumnTransformer", "FeatureUnion", "Pipeline"}
 """What computes nothing but what the steps in it compute."""
 
@@ -129,12 +132,22 @@ def with_names(linear: LinearMap, estimator: Any) -> LinearMap:
 
 
 def column_names_of(estimator: Any) -> tuple[str, ...] | None:
-    """The columns seen in fitting; those of a pipeline may be known to its first step alone."""
+    """The columns seen in fitting, which may be known to the part alone that takes the inputs."""
     names = getattr(estimator, "feature_names_in_", None)
     if names is not None:
         return tuple(map(str, names))
-    steps = [one for _, one in getattr(estimator, "steps", ()) if one is not None and one != "passthrough"]
-    return column_names_of(steps[0]) if steps else None
+    part = taking_inputs(estimator)
+    return None if part is None else column_names_of(part)
+
+
+def taking_inputs(estimator: Any) -> Any:
+    """The part that an estimator passes its inputs on to: the first step of a pipeline, or what it holds; or None."""
+    steps = [one for _, one in getattr(estimator, "steps", ()) if hasattr(one, "fit")]
+    inner = [getattr(estimator, name) for name in _INNER if hasattr(estimator, name)]
+    held: Any = next(iter(steps or inner), None)
+    while isinstance(held, list | np.ndarray):
+        held = held[0] if len(held) else None
+    return held if hasattr(held, "fit") else None
 
 
 def read_step(name: str, step: Any) -> LinearMap | None:
