@@ -19,6 +19,7 @@ HOUSE = """
     room                       may import
     ----------                 ----------------------------------------
     errors                     -
+    arguments                  errors
     files                      -
     arrays                     -
     json_values                errors

@@ -46,6 +46,9 @@ def test_outputs_that_fit() -> None:
     assert outputs_fit("votes", 5, 10)
     assert outputs_fit("mean_logistic", 2, 7)
     assert not outputs_fit("mean_logistic", 3, 7)
+    assert outputs_fit("mean_softmax", 2, 4)
+    assert not outputs_fit("mean_softmax", 2, 3)
+    assert outputs_fit("mean_softmax", 3, 9)
     assert outputs_fit("pairs", 4, 6)
     assert outputs_fit("multilabel", 2, 9)
     assert not outputs_fit("multilabel", 3, 3)
@@ -93,16 +96,25 @@ def test_mean_probabilities_are_the_mean_of_the_parts(classes: int) -> None:
     np.testing.assert_allclose(respond("predict_proba", "mean_logistic", scores, classes), np.mean(each, axis=0))
 
 
+@pytest.mark.parametrize("classes", [2, 3, 5])
+def test_mean_softmax_is_the_mean_of_the_parts(classes: int) -> None:
+    scores = RNG.normal(size=(20, 4 * classes)) * 5
+    each = [probabilities("softmax", scores[:, i : i + classes], classes) for i in range(0, 4 * classes, classes)]
+    np.testing.assert_allclose(respond("predict_proba", "mean_softmax", scores, classes), np.mean(each, axis=0))
+    np.testing.assert_allclose(probabilities("mean_softmax", scores[0], classes), np.mean(each, axis=0)[0])
+
+
 def test_a_response_is_the_scores_unless_the_link_makes_it() -> None:
     scores = RNG.normal(size=(4, 3))
     for link in (None, "softmax", "logistic"):
         assert respond("decision_function", link, scores, 3) is scores
     assert np.array_equal(respond("predict", "exp", scores, 0), np.exp(scores))
+    assert np.array_equal(respond("predict", "expm1", scores, 0), np.expm1(scores))
     assert np.array_equal(respond("predict_proba", "softmax", scores, 3), probabilities("softmax", scores, 3))
 
 
 def test_which_links_have_probabilities() -> None:
-    without = {None, "exp", "one_vs_one", "votes", "pairs", "multilabel"}
+    without = {None, "exp", "expm1", "one_vs_one", "votes", "pairs", "multilabel"}
     assert {link for _, link in LINKED if not has_probabilities(link)} == without
 
 

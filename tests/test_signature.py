@@ -20,7 +20,7 @@ from hermetic.circuits.linear.document import MAX_LAYOUTS
 from hermetic.circuits.linear.public import MAX_FEATURES, MAX_OUTPUTS, Offer
 from hermetic.rlwe.parameters import FAST, PRECISE
 from hermetic.signature.labels import check_labels
-from known_weights import with_circuit
+from known_weights import compiled, with_circuit
 
 SIGNATURE = fitted.petals().signature
 DOCUMENT = json.loads(SIGNATURE.json)
@@ -343,7 +343,7 @@ def test_another_form_of_a_good_signature_is_refused(data: bytes) -> None:
         (("result_bits",), 46, "result_bits must leave room for flooding"),
         (("result_bits",), 62, "result_bits must leave room for flooding"),
         (("method",), "predict_log_proba", "method must be one of"),
-        (("link",), "probit", "link must be one of"),
+        (("link",), "probit", r"link must be one of None, logistic.*Got 'probit': update hermetic"),
         (("squeeze",), 1, "squeeze must be true or false"),
         (("squeeze",), True, "squeeze must go with one output"),
         (("error",), -1.0, "error must not be negative"),
@@ -388,3 +388,14 @@ def test_every_result_size_either_leaves_room_for_flooding_or_is_refused(paramet
         outcomes[result_bits] = is_read(canonical({**document, "result_bits": result_bits}))
     assert outcomes[30]
     assert outcomes[62] == (parameters is PRECISE)
+
+
+def test_its_repr_is_short_whatever_it_holds() -> None:
+    names = tuple(f"feature {i}" for i in range(700))
+    model = compiled(np.eye(500, 700), np.zeros(500), input_range=(0, 1))
+    head = replace(model.signature.head, labels=np.array([f"label {i}" for i in range(500)]))
+    signature = replace(model.signature, feature_names=names, head=head)
+    text = repr(signature)
+    assert len(text) < 200
+    assert "700 inputs -> 500 scores" in text
+    assert signature.digest.hex()[:16] in text

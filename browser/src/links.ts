@@ -14,8 +14,8 @@ export const HEADS = {
     "multilabel",
     "multilabel_logistic",
   ],
-  predict: [null, "exp", "multilabel"],
-  predict_proba: ["softmax", "mean_logistic"],
+  predict: [null, "exp", "expm1", "multilabel"],
+  predict_proba: ["softmax", "mean_logistic", "mean_softmax"],
   predict_joint_log_proba: ["softmax"],
   transform: [null],
 } as const;
@@ -23,7 +23,10 @@ export const HEADS = {
 export type Method = keyof typeof HEADS;
 export type Link = NonNullable<(typeof HEADS)[Method][number]>;
 
-const WITHOUT_PROBABILITIES: readonly (Link | null)[] = [null, "exp", "one_vs_one", "votes", "pairs", "multilabel"];
+/** Links of models without labels. */
+export const VALUES: readonly (Link | null)[] = [null, "exp", "expm1"];
+
+const WITHOUT_PROBABILITIES: readonly (Link | null)[] = [...VALUES, "one_vs_one", "votes", "pairs", "multilabel"];
 
 /** Whether a model with this link has probabilities; the other links make the response, or labels. */
 export function hasProbabilities(link: Link | null): link is Link {
@@ -43,6 +46,7 @@ export function outputsFit(link: Link | null, classes: number, outputs: number):
   }
   if (isMultilabel(link)) return classes === 2 && outputs > 1;
   if (link === "mean_logistic") return outputs % group === 0;
+  if (link === "mean_softmax") return outputs % classes === 0;
   if (link === "logistic" || link === "modified_huber") return outputs === group;
   return outputs === classes || (outputs === 1 && classes === 2 && link === null);
 }
@@ -50,6 +54,7 @@ export function outputsFit(link: Link | null, classes: number, outputs: number):
 /** What the estimator's method gives for one sample of these scores (k,). */
 export function respond(method: Method, link: Link | null, scores: Float64Array, classes: number): Float64Array {
   if (link === "exp") return scores.map(Math.exp);
+  if (link === "expm1") return scores.map(Math.expm1);
   if (link === "one_vs_one" || link === "votes") return oneVersusOne(scores, classes);
   return hasProbabilities(link) && method === "predict_proba" ? probabilities(link, scores, classes) : scores;
 }
@@ -75,19 +80,31 @@ export function chooseLabels(scores: Float64Array, labels: readonly Label[]): La
 
 /** The scores of one sample as the probabilities of the classes, or of each label, by a link that gives them. */
 export function probabilities(link: Link, scores: Float64Array, classes: number): Float64Array {
-  if (link === "softmax") {
-    const highest = largest(scores);
-    return normalised(scores.map((score) => Math.exp(score - highest)));
-  }
+  if (link === "softmax") return softmax(scores);
+  if (link === "mean_softmax") return meanOf(softmax, scores, classes, classes);
   if (link === "multilabel_logistic") return scores.map(logistic);
   if (link !== "mean_logistic") return oneVersusRest(scores.map(link === "modified_huber" ? clipped : logistic));
-  const group = classes === 2 ? 1 : classes;
+  return meanOf((part) => oneVersusRest(part.map(logistic)), scores, classes === 2 ? 1 : classes, classes);
+}
+
+/** The mean of the probabilities that are made of each group of scores. */
+function meanOf(
+  make: (part: Float64Array) => Float64Array,
+  scores: Float64Array,
+  group: number,
+  classes: number,
+): Float64Array {
   const mean = new Float64Array(classes);
   for (let first = 0; first < scores.length; first += group) {
-    const part = oneVersusRest(scores.subarray(first, first + group).map(logistic));
+    const part = make(scores.subarray(first, first + group));
     part.forEach((share, i) => (mean[i]! += (share * group) / scores.length));
   }
   return mean;
+}
+
+function softmax(scores: Float64Array): Float64Array {
+  const highest = largest(scores);
+  return normalised(scores.map((score) => Math.exp(score - highest)));
 }
 
 function largest(values: Float64Array): number {

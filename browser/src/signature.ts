@@ -6,7 +6,7 @@
 import { MIN_LAMBDA_BITS, delta, floodBits, layoutAllowed, resultNoise } from "./bounds.ts";
 import { type Bytes, fromHex, sha256, toHex } from "./bytes.ts";
 import { UnsupportedError, WireError } from "./errors.ts";
-import { HEADS, type Link, type Method, outputsFit } from "./links.ts";
+import { HEADS, type Link, type Method, VALUES, outputsFit } from "./links.ts";
 import { type Layout, layout } from "./packing.ts";
 import { type Parameters, parametersFor } from "./parameters.ts";
 import { cheapest } from "./plan.ts";
@@ -132,7 +132,7 @@ function read(value: unknown, json: Bytes, digest: string): Signature {
   const labels = readLabels(document["labels"]);
   const [method, link] = readHead(text(document["method"], "method"), document["link"]);
   demand(labels === null || outputsFit(link, labels.length, outputs), "labels must match outputs");
-  demand(labels !== null || link === null || link === "exp", "a model with this link must have labels");
+  demand(labels !== null || VALUES.includes(link), "a model with this link must have labels");
   const error = number(document["error"], "error");
   demand(error >= 0, "error must not be negative");
   const squeeze = document["squeeze"];

@@ -20,9 +20,11 @@ from typing import Any
 import numpy as np
 from pandas import DataFrame
 from sklearn.calibration import CalibratedClassifierCV
+from sklearn.compose import TransformedTargetRegressor
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_wine, make_regression
 from sklearn.decomposition import PCA
-from sklearn.linear_model import LinearRegression, LogisticRegression, PoissonRegressor, SGDClassifier
+from sklearn.ensemble import VotingClassifier
+from sklearn.linear_model import LinearRegression, LogisticRegression, PoissonRegressor, Ridge, SGDClassifier
 from sklearn.multiclass import OneVsOneClassifier, OneVsRestClassifier
 from sklearn.naive_bayes import MultinomialNB
 from sklearn.neighbors import NearestCentroid
@@ -85,6 +87,17 @@ def calibrated() -> Fitted:
     return make_pipeline(StandardScaler(), CalibratedClassifierCV(LinearSVC(), cv=3)).fit(X, y), X
 
 
+def soft() -> Fitted:
+    X, y = load_wine(return_X_y=True)
+    parts = [("a", LogisticRegression()), ("b", LogisticRegression(C=0.01))]
+    return make_pipeline(StandardScaler(), VotingClassifier(parts, voting="soft", weights=[2, 1])).fit(X, y), X
+
+
+def logarithms() -> Fitted:
+    X, y = load_diabetes(return_X_y=True)
+    return TransformedTargetRegressor(Ridge(), func=np.log1p, inverse_func=np.expm1).fit(X, y / 100), X
+
+
 def rates() -> Fitted:
     X, y = load_diabetes(return_X_y=True)
     return PoissonRegressor().fit(X, y / 100), X
@@ -130,7 +143,7 @@ KINDS = {
     one.__name__: cache(one)
     for one in (
         *(mnist, tumours, digits, cancer, huber, diabetes, multi),
-        *(pairs, votes, calibrated, rates, bayes, priors, components, ovo, multilabel),
+        *(pairs, votes, calibrated, soft, logarithms, rates, bayes, priors, components, ovo, multilabel),
     )
 }
 

@@ -67,6 +67,8 @@ const MODELS: readonly { kind: string; profile?: string; tolerance?: number }[] 
   { kind: "pairs" },
   { kind: "votes" },
   { kind: "calibrated" },
+  { kind: "soft" },
+  { kind: "logarithms" },
   { kind: "rates" },
   { kind: "bayes" },
   { kind: "priors" },
@@ -150,9 +152,12 @@ test("links give what Python's give", async () => {
     ["modified_huber", 4, 4],
     ["mean_logistic", 2, 3],
     ["mean_logistic", 3, 6],
+    ["mean_softmax", 2, 4],
+    ["mean_softmax", 3, 6],
     ["one_vs_one", 4, 6],
     ["votes", 3, 3],
     ["exp", 0, 2],
+    ["expm1", 0, 2],
     ["multilabel_logistic", 2, 3],
   ] as const) {
     const rows = fc.sample(fc.array(score, { minLength: width, maxLength: width }), 50);
@@ -298,6 +303,17 @@ test("a signature that is not consistent is refused", async () => {
       JSON.stringify(change),
     );
   }
+});
+
+test("a link of a later version is refused with what to do", async () => {
+  const { signature } = await made({ kind: "digits" });
+  const document = JSON.parse(new TextDecoder().decode(signature.json)) as Record<string, unknown>;
+  const json = new TextEncoder().encode(JSON.stringify({ ...document, link: "mean_probit" }));
+  const envelope = await wire.signatureToBytes({ ...signature, json });
+  await assert.rejects(
+    wire.signatureFromBytes(envelope),
+    /decision_function with mean_probit.*update @hermetic\/client/,
+  );
 });
 
 test("a model with public features is refused in words", async () => {

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from .arguments import check_data, check_kind
 from .arrays import Integers, Reals
 from .circuits import client_half
 from .circuits.linear.wire import MAX_SAMPLES, Query, Result
@@ -53,7 +54,8 @@ class Client:
     Raises
     ------
     MismatchError
-        If the secret key has other parameters than the model, or features are passed to a model that takes none.
+        If the secret key has other parameters than the model, features are passed to a model that takes none, or an
+        argument is of another kind.
 
     Notes
     -----
@@ -70,6 +72,8 @@ class Client:
         clip: bool = False,
         round_inputs: bool = False,
     ) -> None:
+        check_kind(signature, Signature, "signature")
+        check_kind(secret_key, (SecretKey, type(None)), "secret_key")
         self.signature = signature
         self.features = features
         check_backbone(signature, features)
@@ -121,7 +125,11 @@ class Client:
         feature map are computed first.
         """
         features, names = self.signature.feature_map, self.signature.feature_names
-        X = in_order(X, names) if self.features is None else computed(self.features, X, self.signature.inputs)
+        if self.features is None:
+            check_data(X, "inputs")
+            X = in_order(X, names)
+        else:
+            X = computed(self.features, X, self.signature.inputs)
         rows, vector = _samples(_as_reals(X, names) if features is None else _as_table(X), self.signature)
         reals = rows if features is None else features.apply(rows, names)
         name = called(names) if features is None else partial(features.name_of, names=names)
@@ -142,7 +150,7 @@ class Client:
         Raises
         ------
         MismatchError
-            If the result answers another key or another model.
+            If the result answers another key or another model, or is none.
         DecryptionError
             If it does not decrypt within the noise bound.
         """
@@ -172,18 +180,21 @@ class Client:
 
     def scores_to_top(self, scores: Reals, count: int) -> tuple[Reals, npt.NDArray[np.intp]]:
         """The largest scores of every sample and the numbers of their outputs, see :meth:`top`."""
+        check_data(scores, "scores")
         return largest(self.signature.head.columns(scores), count)
 
     def scores_to_response(self, scores: Reals) -> Reals:
         """What the estimator's ``signature.method`` gives, from scores: the scores themselves, unless the public link
         makes a regressor's prediction, the votes of pairs, or mean probabilities of them.
         """
+        check_data(scores, "scores")
         return self.signature.head.respond(scores)
 
     def scores_to_labels(self, scores: Reals) -> npt.NDArray[Any]:
         """The estimator's ``predict`` from scores: labels of a classifier, values of a regressor; the ``transform`` of
         a transformer.
         """
+        check_data(scores, "scores")
         return self.signature.head.predict(scores)
 
     def scores_to_probabilities(self, scores: Reals) -> Reals:
@@ -194,6 +205,7 @@ class Client:
         InputError
             If the estimator has no ``predict_proba``.
         """
+        check_data(scores, "scores")
         if not self.signature.head.has_probabilities:
             raise InputError(
                 f"predict_proba must come from a model with probabilities. Model {self.signature.name!r} has none: "

@@ -43,12 +43,21 @@ def peek(data: bytes | bytearray | memoryview, kind: int) -> tuple[bytes, memory
     WireError
         For fewer than :data:`PEEK_BYTES` bytes, another kind of object, or one of a later version.
     """
-    view = memoryview(data)
+    view = view_of(data, kind)
     if len(view) < PEEK_BYTES:
         raise WireError(f"a {KIND_NAMES[kind]} must have at least {PEEK_BYTES} bytes. Got {len(view)} instead.")
     _read_header(view, kind)
     body = view[_HEADER.size :]
     return bytes(body[:_SIGNATURE_BYTES]), body
+
+
+def view_of(data: bytes | bytearray | memoryview, kind: int) -> memoryview:
+    """Raises :class:`WireError` for anything but bytes."""
+    try:
+        return memoryview(data)
+    except TypeError:
+        what = f"a {KIND_NAMES[kind]} must be read from bytes. Got {type(data).__name__} instead: "
+        raise WireError(f"{what}read a file with Path(...).read_bytes().") from None
 
 
 def open_envelope(data: bytes | memoryview, kind: int) -> tuple[Parameters, memoryview]:
@@ -59,7 +68,7 @@ def open_envelope(data: bytes | memoryview, kind: int) -> tuple[Parameters, memo
     WireError
         For anything but a whole envelope of that kind.
     """
-    view = memoryview(data)
+    view = view_of(data, kind)
     if len(view) < OVERHEAD_BYTES:
         raise WireError(f"an envelope must have at least {OVERHEAD_BYTES} bytes. Got {len(view)} instead.")
     length, digest = _read_header(view, kind)

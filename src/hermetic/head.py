@@ -27,9 +27,9 @@ class Head:
         The estimator's method that decrypted scores give, one of :data:`hermetic.links.HEADS`. They equal it, or its
         argument to the link.
     link
-        The public function of scores that makes probabilities of them, or (``exp``, ``one_vs_one``, ``votes``,
-        ``mean_logistic``) what the method gives, or (``pairs``, ``multilabel``) labels; ``None`` when the estimator has
-        none.
+        The public function of scores that makes probabilities of them, or (``exp``, ``expm1``, ``one_vs_one``,
+        ``votes``, ``mean_logistic``, ``mean_softmax``) what the method gives, or (``pairs``, ``multilabel``) labels;
+        ``None`` when the estimator has none.
     labels
         The classes, any dtype; ``None`` for a regression.
     squeeze

@@ -19,14 +19,17 @@ HEADS: dict[str, tuple[str | None, ...]] = {
         *(None, "logistic", "softmax", "modified_huber", "one_vs_one", "votes"),
         *("pairs", "multilabel", "multilabel_logistic"),
     ),
-    "predict": (None, "exp", "multilabel"),
-    "predict_proba": ("softmax", "mean_logistic"),
+    "predict": (None, "exp", "expm1", "multilabel"),
+    "predict_proba": ("softmax", "mean_logistic", "mean_softmax"),
     "predict_joint_log_proba": ("softmax",),
     "transform": (None,),
 }
 """The estimator's method that the response equals, and the links that may go with it."""
 
-_RESPONSES = ("exp", "one_vs_one", "votes")
+VALUES = (None, "exp", "expm1")
+"""Links of models without labels."""
+
+_RESPONSES = ("exp", "expm1", "one_vs_one", "votes")
 """Links that a response is made with."""
 
 _CHOICES = ("pairs", "multilabel")
@@ -39,6 +42,8 @@ def outputs_fit(link: str | None, classes: int, outputs: int) -> bool:
         return classes > 2 and outputs == classes * (classes - 1) // 2
     if link == "mean_logistic":
         return outputs % _group(classes) == 0
+    if link == "mean_softmax":
+        return outputs % classes == 0
     if link in ("logistic", "modified_huber"):
         return outputs == _group(classes)
     if is_multilabel(link):
@@ -50,7 +55,7 @@ def respond(method: str, link: str | None, scores: Reals, classes: int) -> Reals
     """The response from scores (..., k), or (...) of one output: what the estimator's ``method`` gives."""
     if link is None or not (link in _RESPONSES or method == "predict_proba"):
         return scores
-    return _apply(link, scores, classes)
+    return _values(link, scores, classes) if link in _RESPONSES else probabilities(link, scores, classes)
 
 
 def response_error(method: str, link: str | None, scores: Reals, classes: int, error: float) -> Reals:
@@ -61,8 +66,8 @@ def response_error(method: str, link: str | None, scores: Reals, classes: int, e
     normalised one moves by at most 2·(1-p)·error. Votes may change wherever a score is within the error of 0: infinite.
     """
     response = respond(method, link, scores, classes)
-    if link == "exp":
-        return np.asarray(response * np.expm1(error))
+    if link in ("exp", "expm1"):
+        return np.asarray(_values("exp", scores, classes) * np.expm1(error))
     if link in ("one_vs_one", "votes"):
         open_vote = (np.abs(scores) <= error).any(axis=-1, keepdims=True)
         return np.where(open_vote, np.inf, np.full_like(response, (classes - 1) * error / 3))
@@ -72,8 +77,24 @@ def response_error(method: str, link: str | None, scores: Reals, classes: int, e
 def probabilities(link: str, scores: Reals, classes: int) -> Reals:
     """Scores to probabilities (..., classes), by a link that gives them; of every label (..., k) where each score is
     one's.
+
+    ``softmax`` is the multinomial link; ``logistic`` and ``modified_huber`` (Zhang, ICML 2004) are binary links,
+    normalised over one-versus-rest scores, and uniform where all of them are 0. ``mean_logistic`` is the mean over
+    several such groups of scores, ``mean_softmax`` that over several groups of one score for each class.
     """
-    return _apply(link, scores, classes)
+    if link == "softmax":
+        return _softmax(scores)
+    if link == "mean_softmax":
+        return np.asarray(_softmax(scores.reshape(*scores.shape[:-1], -1, classes)).mean(axis=-2))
+    if link == "multilabel_logistic":
+        return _logistic(scores)
+    if link == "mean_logistic":
+        group = _group(classes)
+        grouped = scores.reshape(*scores.shape[:-1], -1, group)
+        positive = _logistic(grouped[..., 0] if group == 1 else grouped)
+        return np.asarray(_normalised(positive, binary=group == 1).mean(axis=-2))
+    positive = _logistic(scores) if link == "logistic" else 0.5 * (1.0 + np.clip(scores, -1.0, 1.0))
+    return _normalised(positive, binary=classes == 2)
 
 
 def has_probabilities(link: str | None) -> bool:
@@ -103,33 +124,22 @@ def choose_labels(link: str | None, response: Reals, labels: npt.NDArray[Any], *
     return np.asarray(labels[chosen], dtype=labels.dtype)
 
 
-def _apply(link: str, scores: Reals, classes: int) -> Reals:
-    """``softmax`` is the multinomial link; ``logistic`` and ``modified_huber`` (Zhang, ICML 2004) are binary links,
-    normalised over one-versus-rest scores, and uniform where all of them are 0. ``mean_logistic`` is the mean over
-    several such groups of scores.
-    """
-    if link == "exp":
+def _values(link: str, scores: Reals, classes: int) -> Reals:
+    """The exponential of scores, that less 1, or the votes of pairs."""
+    if link in ("exp", "expm1"):
         with np.errstate(over="ignore"):
-            return np.asarray(np.exp(scores))
-    if link in ("one_vs_one", "votes"):
-        return _one_vs_one(scores, classes)
-    if link == "softmax":
-        shifted = np.exp(scores - scores.max(axis=-1, keepdims=True))
-        return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True))
-    if link == "multilabel_logistic":
-        return _logistic(scores)
-    if link == "mean_logistic":
-        group = _group(classes)
-        grouped = scores.reshape(*scores.shape[:-1], -1, group)
-        positive = _logistic(grouped[..., 0] if group == 1 else grouped)
-        return np.asarray(_normalised(positive, binary=group == 1).mean(axis=-2))
-    positive = _logistic(scores) if link == "logistic" else 0.5 * (1.0 + np.clip(scores, -1.0, 1.0))
-    return _normalised(positive, binary=classes == 2)
+            return np.asarray(np.exp(scores) if link == "exp" else np.expm1(scores))
+    return _one_vs_one(scores, classes)
 
 
 def _group(classes: int) -> int:
     """Scores of one one-versus-rest classifier."""
     return 1 if classes == 2 else classes
+
+
+def _softmax(scores: Reals) -> Reals:
+    shifted = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True))
 
 
 def _normalised(positive: Reals, *, binary: bool) -> Reals:

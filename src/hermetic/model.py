@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from .arguments import check_kind, check_path
 from .circuits import server_half
 from .circuits.linear.evaluate import MaskingKey
 from .circuits.linear.integers import IntegerMap
@@ -31,6 +32,14 @@ class EncryptedModel:
 
     The weights are *not* encrypted: this object and its file belong to the model's owner. What is encrypted are the
     queries it answers.
+
+    Attributes
+    ----------
+    signature
+        What is public.
+    spread
+        How far apart scores were on the sample, which makes an error small or large; None is not known, as in a model
+        that was loaded. Private.
     """
 
     def __init__(self, integers: IntegerMap, signature: Signature) -> None:
@@ -41,13 +50,22 @@ class EncryptedModel:
         ModelFileError
             If weights and signature do not fit together, or a bound does not hold.
         """
+        check_kind(signature, Signature, "signature")
         self._half: ServerHalf = server_half(signature.circuit.kind)(integers, signature)
         self.signature = signature
+        self.spread: float | None = None
 
     @property
     def integers(self) -> IntegerMap:
         """The private integer weights and biases."""
         return self._half.integers
+
+    @property
+    def spread_over_range(self) -> float:
+        """The standard deviation of scores of inputs that are uniform in range, of most outputs; where labels are
+        chosen by several scores, also that of their differences from the mean: the smaller.
+        """
+        return self._half.spread_over_range
 
     def evaluate(self, query: Query, public_key: PublicKey | MaskingKey, *, threads: int | None = None) -> Result:
         """Answer a query: what the server does. Exact and sanitised, see :mod:`hermetic.circuits.linear.evaluate`.
@@ -64,7 +82,7 @@ class EncryptedModel:
         Raises
         ------
         MismatchError
-            If the query belongs to another model or key.
+            If the query belongs to another model or key, or an argument is of another kind.
 
         Notes
         -----
@@ -100,6 +118,7 @@ class EncryptedModel:
         ModelFileError
             If it cannot be written.
         """
+        check_path(path, "path", ModelFileError)
         data = save(dict(self._half.tensors()), metadata={"format": FORMAT, "signature": self.signature.json.decode()})
         try:
             write_private(Path(path), data)
@@ -116,6 +135,7 @@ class EncryptedModel:
         ModelFileError
             If it cannot be read, is damaged, is no Hermetic model, or its bounds do not hold.
         """
+        check_path(path, "path", ModelFileError)
         if not Path(path).is_file():
             raise ModelFileError(f"{path} must be a Hermetic model file. There is no such file.")
         try:

@@ -8,9 +8,11 @@ from enum import Enum
 from pathlib import Path
 
 import joblib
+import lightgbm
 import numpy as np
 import pytest
 import skops.io
+import xgboost
 from command_line import Invoke, Project, Shell
 from skl2onnx import to_onnx
 from sklearn.calibration import CalibratedClassifierCV
@@ -241,3 +243,29 @@ class _Pickled:
 
     def __reduce__(self) -> tuple[object, ...]:
         return object.__new__, (self.kind,), self.state
+
+
+@pytest.mark.parametrize("ending", [".json", ".ubj", ".txt"])
+def test_a_booster_is_compiled_from_its_file_without_a_word_of_trust(
+    ending: str, invoke: Invoke, tmp_path: Path
+) -> None:
+    data = load_iris()
+    if ending == ".txt":
+        booster = lightgbm.train({"max_depth": 1, "verbosity": -1}, lightgbm.Dataset(data.data, data.target), 3)
+    else:
+        booster = xgboost.train({"max_depth": 1}, xgboost.DMatrix(data.data, data.target), 3)
+    source, target = tmp_path / f"stumps{ending}", tmp_path / "m.hermetic"
+    booster.save_model(source)
+    done = invoke("compile", str(source), "-o", str(target), "--range", "0", "8", "--public", "booster")
+    assert done.exit_code == 0, done.output
+    assert EncryptedModel.load(target).signature.inputs == 4
+
+
+@pytest.mark.parametrize("ending", [".json", ".ubj", ".txt"])
+def test_a_file_of_a_booster_that_is_none_is_no_pickle(ending: str, invoke: Invoke, tmp_path: Path) -> None:
+    source, sprung = tmp_path / f"trap{ending}", tmp_path / "sprung"
+    source.write_bytes(pickle.dumps(Trap(sprung)))
+    done = invoke("compile", str(source), "-o", str(tmp_path / "m"), "--range", "0", "8", "--trust-pickle")
+    assert done.exit_code != 0
+    assert "save_model wrote" in done.output
+    assert not sprung.exists()

@@ -137,13 +137,14 @@ CHANGES: dict[str, Callable[[Any, Any], tuple[Any, Any]]] = {
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """An estimator to fit, and the options that it is compiled with."""
+    """An estimator to fit, with further ``arguments`` of fit, and the options that it is compiled with."""
 
     name: str
     estimator: Any
     data: str
     options: dict[str, Any] = field(default_factory=dict)
     after: Callable[[Any], Any] = lambda fitted: fitted
+    arguments: dict[str, Any] = field(default_factory=dict)
 
     @property
     def kinds(self) -> set[str]:
@@ -151,7 +152,7 @@ class Case:
         return _names(self.estimator)
 
     def fit(self) -> Any:
-        return self.after(self.estimator.fit(*data(self.data)))
+        return self.after(self.estimator.fit(*data(self.data), **self.arguments))
 
 
 def _names(value: Any) -> set[str]:

@@ -11,6 +11,7 @@ from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_diabetes
 from sklearn.decomposition import PCA
 from sklearn.ensemble import StackingRegressor, VotingRegressor
+from sklearn.feature_extraction.text import TfidfTransformer
 from sklearn.feature_selection import SelectKBest
 from sklearn.impute import MissingIndicator, SimpleImputer
 from sklearn.linear_model import LogisticRegression, Ridge
@@ -24,9 +25,11 @@ from sklearn.preprocessing import (
     KBinsDiscretizer,
     MaxAbsScaler,
     MinMaxScaler,
+    Normalizer,
     OneHotEncoder,
     OrdinalEncoder,
     PolynomialFeatures,
+    PowerTransformer,
     RobustScaler,
     StandardScaler,
     TargetEncoder,
@@ -168,6 +171,18 @@ ON_NUMBERS = [
             make_pipeline(SimpleImputer(missing_values=0), OneHotEncoder()),
             "diabetes/classes",
         ),
+        ("powers", PowerTransformer(), "wine", "powertransformer"),
+        ("powers alone", PowerTransformer(standardize=False), "iris/named", "PowerTransformer"),
+        ("samples of one size", Normalizer(), "wine"),
+        (
+            "samples of one sum",
+            make_pipeline(MaxAbsScaler(), Normalizer("l1")),
+            "wine",
+            "maxabsscaler",
+        ),
+        ("terms", TfidfTransformer(), "digits", "tfidftransformer"),
+        ("terms, as they are", TfidfTransformer(norm=None), "digits"),
+        ("terms, without frequencies", TfidfTransformer(norm="l1", use_idf=False), "digits/few"),
         ("tanh", FunctionTransformer(np.tanh), "diabetes"),
         ("logarithms", make_pipeline(FunctionTransformer(np.log1p), StandardScaler()), "wine"),
         ("squares beside values", FeatureUnion([("a", FunctionTransformer(np.square)), ("b", "passthrough")]), "wine"),
@@ -194,4 +209,13 @@ ON_PARTS = [
     )
 ]
 
-TABLES = [*ON_TABLES, *ON_NUMBERS, *ON_PARTS]
+POSITIVE = [
+    Case(
+        "powers of what is positive",
+        make_pipeline(PowerTransformer("box-cox"), Ridge()),
+        "iris",
+        {"public": ["powertransformer"], "input_range": (0.05, 10)},
+    )
+]
+
+TABLES = [*POSITIVE, *ON_TABLES, *ON_NUMBERS, *ON_PARTS]

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 from sklearn.calibration import CalibratedClassifierCV
-from sklearn.cluster import KMeans
+from sklearn.cluster import DBSCAN
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.datasets import load_breast_cancer, load_iris
 from sklearn.decomposition import PCA, KernelPCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor, VotingRegressor
+from sklearn.impute import KNNImputer
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.linear_model import (
     LinearRegression,
@@ -28,7 +29,7 @@ from sklearn.multioutput import MultiOutputClassifier
 from sklearn.naive_bayes import GaussianNB, MultinomialNB
 from sklearn.neighbors import KNeighborsClassifier, NearestCentroid
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
-from sklearn.preprocessing import FunctionTransformer, Normalizer, PowerTransformer, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, PowerTransformer, StandardScaler
 from sklearn.svm import SVC, SVR, LinearSVC
 
 import hermetic
@@ -52,12 +53,12 @@ def fitted(estimator: Any) -> Any:
 @pytest.mark.parametrize(
     ("estimator", "nearest"),
     [
-        (RandomForestClassifier(2), "HistGradientBoostingClassifier"),
-        (RandomForestRegressor(2), "HistGradientBoostingRegressor"),
+        (RandomForestClassifier(2), r"HistGradientBoostingClassifier\(max_depth=1\)"),
+        (RandomForestRegressor(2), r"HistGradientBoostingRegressor\(max_depth=1\)"),
         (KernelRidge(), "Ridge"),
-        (KNeighborsClassifier(), "LogisticRegression"),
+        (KNeighborsClassifier(), "NearestCentroid"),
         (KernelPCA(), "PCA"),
-        (Normalizer(), "StandardScaler"),
+        (KNNImputer(), "SimpleImputer"),
     ],
 )
 def test_an_estimator_names_the_nearest_that_is_supported(estimator: Any, nearest: str) -> None:
@@ -67,7 +68,7 @@ def test_an_estimator_names_the_nearest_that_is_supported(estimator: Any, neares
         hermetic.compile(fitted(estimator), X)
 
 
-@pytest.mark.parametrize("thing", [KMeans(2), None, ONE.coef_])
+@pytest.mark.parametrize("thing", [DBSCAN(), None, ONE.coef_])
 def test_what_is_near_nothing_names_what_is_supported(thing: Any) -> None:
     with pytest.raises(UnsupportedModelError, match=rf"Got {type(thing).__name__} instead\. docs/supported-models.md"):
         hermetic.compile(thing, X)
@@ -89,8 +90,8 @@ TWO, TABLE, ONE_COLUMN = Y > 0, np.stack([Y == 0, 2 * (Y == 1)], axis=1), (Y > 0
 @pytest.mark.parametrize(
     ("estimator", "target", "message"),
     [
-        (make_pipeline(Normalizer(), Ridge()), Y, r"must be affine, .* Step 'normalizer' is a Normalizer instead"),
-        (make_pipeline(KernelPCA(2), Ridge()), Y, "Step 'kernelpca' is a KernelPCA instead.* PCA: apply it before"),
+        (make_pipeline(KNNImputer(), Ridge()), Y, r"must be affine, .* Step 'knnimputer' is a KNNImputer instead"),
+        (make_pipeline(KernelPCA(2), Ridge()), Y, "Step 'kernelpca' is a KernelPCA instead.* PCA. Take one"),
         (make_pipeline(StandardScaler(), RandomForestRegressor(2)), Y, "Got RandomForestRegressor instead"),
         (Pipeline([("scaler", StandardScaler()), ("nothing", "passthrough")]), Y, "Got 'passthrough' as step"),
         (make_pipeline(FunctionTransformer(np.sin), Ridge()), Y, "func=None or one of NumPy's .* Got func=sin instead"),
@@ -106,11 +107,10 @@ TWO, TABLE, ONE_COLUMN = Y > 0, np.stack([Y == 0, 2 * (Y == 1)], axis=1), (Y > 0
         (OneVsRestClassifier(MultinomialNB()), Y, "have parts with a decision_function. Got MultinomialNB instead"),
         (OneVsRestClassifier(SGDClassifier(loss="modified_huber")), Y, "parts with logistic probabilities, or none"),
         (OneVsOneClassifier(LinearSVC()), TWO, "must have 3 classes or more. Got 2 instead"),
-        (CalibratedClassifierCV(LinearSVC(), method="isotonic", cv=2), Y, "must have method='sigmoid'. Got method="),
+        (CalibratedClassifierCV(LinearSVC(), method="isotonic", cv=2), Y, "method='sigmoid' or 'temperature'. "),
         (CalibratedClassifierCV(MultinomialNB(), cv=2), Y, "must have estimators with linear scores of all classes"),
         (VotingRegressor([("a", PoissonRegressor())]), Y, "have parts whose predict is linear. Got PoissonRegressor"),
-        (TransformedTargetRegressor(Ridge(), func=np.log1p, inverse_func=np.expm1), Y, "must have func=None"),
-        (TransformedTargetRegressor(Ridge(), transformer=PowerTransformer()), Y + 1, "is a PowerTransformer instead"),
+        (TransformedTargetRegressor(Ridge(), transformer=PowerTransformer()), Y + 1, "scales each target.*Got PowerT"),
         (LinearDiscriminantAnalysis(solver="lsqr"), None, "solver='svd' or 'eigen' to transform. Got 'lsqr'"),
     ],
 )  # fmt: skip
@@ -128,11 +128,13 @@ def test_an_option_that_is_not_supported(estimator: Any, target: Any, message: s
 def test_an_estimator_whose_own_method_fails_is_of_another_version() -> None:
     estimator = LogisticRegression(max_iter=1000).fit(X, Y)
     del estimator.solver
-    with pytest.raises(CompileError, match=r"must (work on inputs in range|have the attributes) .* (\w+ )*version"):
+    with pytest.raises(CompileError, match=r"(must work\. It fails on every input|have the attributes) .* version"):
         hermetic.compile(estimator, X)
     scaler = make_pipeline(StandardScaler(), Ridge()).fit(X, Y)
     del scaler[0].copy
-    with pytest.raises(CompileError, match=r"own predict must work .* fails \('StandardScaler' object has no .*copy"):
+    with pytest.raises(
+        CompileError, match=r"own predict must work.* fails on every input \('StandardScaler' object has no .*copy"
+    ):
         hermetic.compile(scaler, X)
 
 
@@ -140,7 +142,9 @@ def test_weights_that_are_not_finite() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         counts = MultinomialNB(alpha=0).fit(np.eye(3), [0, 1, 2])
-    with pytest.raises(CompileError, match=r"coefficients must be finite\. 6 of them are NaN or infinite"):
+    with pytest.raises(
+        CompileError, match=r"finite log probabilities\. Got 6 that are infinite or NaN .* with alpha=1"
+    ):
         hermetic.compile(counts, input_range=(0, 1))
 
 
@@ -253,7 +257,10 @@ def changed(change: Callable[[Any], None]) -> Any:
     [
         (fitted(SecretlyDoubled()), "must equal predict within .* It differs by"),
         (fitted(SecretlyCertain(loss="log_loss")), "predict_proba must be the logistic function of the scores"),
-        (changed(lambda one: setattr(one, "intercept_", one.intercept_[:2])), "outputs, with an intercept each"),
+        (
+            changed(lambda one: setattr(one, "intercept_", one.intercept_[:2])),
+            "must have an intercept for each of its 3 outputs",
+        ),
     ],
 )
 def test_an_estimator_that_computes_otherwise_is_found_out(estimator: Any, message: str, known: Any) -> None:

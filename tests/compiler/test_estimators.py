@@ -25,6 +25,7 @@ from .boosted import BOOSTED
 from .estimators import CASES, Case, data
 from .expanded import EXPANDED
 from .tables import TABLES
+from .wrapped import WRAPPED
 
 ROWS = 8
 """How many samples of the data are encrypted, beside those where the bounds are tightest."""
@@ -143,13 +144,19 @@ def rounding(own: np.ndarray) -> np.ndarray:
     return (1e-6 if own.dtype == np.float32 else 1e-12) * np.maximum(1.0, np.abs(own))
 
 
-@pytest.fixture(params=[*CASES, *BOOSTED, *EXPANDED, *TABLES], ids=lambda case: case.name)
+EVERY = [*CASES, *BOOSTED, *EXPANDED, *TABLES, *WRAPPED]
+
+
+@pytest.fixture(params=EVERY, ids=lambda case: case.name)
 def one(request: pytest.FixtureRequest) -> Run:
     return run(request.param)
 
 
 def test_every_supported_class_is_here() -> None:
-    assert set().union(*(case.kinds for case in [*CASES, *BOOSTED, *EXPANDED, *TABLES])) >= {*ESTIMATORS, *STEPS}
+    assert set().union(*(case.kinds for case in EVERY)) >= {
+        *ESTIMATORS,
+        *STEPS,
+    }
 
 
 def test_integers_equal_the_reference_bit_for_bit(one: Run) -> None:

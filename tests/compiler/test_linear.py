@@ -70,7 +70,9 @@ def test_values_must_be_finite(value: float) -> None:
         LinearMap(broken, BIAS, Head("predict"))
     with pytest.raises(CompileError, match=r"intercepts must be finite\. 1 of them"):
         LinearMap(WEIGHTS, np.array([0, value]), Head("predict"))
-    with pytest.raises(CompileError, match=r"coefficients must be finite\. 1 of them .* scalers included"):
+    with pytest.raises(
+        CompileError, match=r"coefficients must be finite\. 1 of them .* steps before the model included"
+    ):
         LinearMap(WEIGHTS, BIAS, Head("predict")).after(scaled([1, 1, value], np.zeros(3)))
 
 
@@ -80,19 +82,18 @@ def test_overflow_in_folding_is_not_finite() -> None:
 
 
 @pytest.mark.parametrize(
-    ("weights", "bias"),
+    ("weights", "bias", "words"),
     [
-        (np.zeros((2, 3)), np.zeros(3)),
-        (np.zeros((2, 0)), np.zeros(2)),
-        (np.zeros((0, 3)), np.zeros(0)),
-        (np.zeros((1, MAX_FEATURES + 1)), np.zeros(1)),
-        (np.zeros((MAX_OUTPUTS + 1, 1)), np.zeros(MAX_OUTPUTS + 1)),
+        (np.zeros((2, 3)), np.zeros(3), r"an intercept for each of its 2 outputs\. Got intercepts of shape \(3,\)"),
+        (np.zeros((2, 0)), np.zeros(2), "Got one that takes 0 and gives 2: leave it out"),
+        (np.zeros((0, 3)), np.zeros(0), "Got one that takes 3 and gives 0: leave it out"),
+        (np.zeros((1, MAX_FEATURES + 1)), np.zeros(1), "at most 1,048,576 features .* Got 1,048,577 features"),
+        (np.zeros((MAX_OUTPUTS + 1, 1)), np.zeros(MAX_OUTPUTS + 1), "1,048,576 outputs. Got .* 1,048,577 outputs"),
     ],
 )
-def test_shapes_must_fit(weights: np.ndarray, bias: np.ndarray) -> None:
-    with pytest.raises(CompileError, match="must have 1 to 1048576 features") as refusal:
+def test_shapes_must_fit(weights: np.ndarray, bias: np.ndarray, words: str) -> None:
+    with pytest.raises(CompileError, match=words):
         LinearMap(weights, bias, Head("predict"))
-    assert f"coefficients of shape {weights.shape}" in str(refusal.value)
 
 
 def test_a_step_must_give_what_the_model_takes() -> None:

@@ -23,7 +23,22 @@ def answered(index: Any, asked: np.ndarray, count: int, **options: Any) -> tuple
     return client, *client.top(model.evaluate(client.encrypt(asked), client.public_key), count)
 
 
-@pytest.mark.parametrize("options", [{}, {"algorithm": "brute"}, {"metric": "cosine"}, {"metric": "minkowski", "p": 2}])
+SQUARED = {"metric": "sqeuclidean"}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"algorithm": "brute"},
+        {"metric": "cosine"},
+        {"metric": "minkowski", "p": 2},
+        {"metric": "l2"},
+        {"metric": "l2", "algorithm": "brute"},
+        {"metric": "p"},
+        SQUARED,
+    ],
+)
 @pytest.mark.parametrize("samples", [1, 20])
 def test_the_nearest_are_those_of_the_index(options: dict[str, Any], samples: int) -> None:
     index = NearestNeighbors(**options).fit(STORED)
@@ -32,7 +47,7 @@ def test_the_nearest_are_those_of_the_index(options: dict[str, Any], samples: in
     distances, expected = index.kneighbors(asked, n_neighbors=11)
     norms = np.linalg.norm(asked, axis=1, keepdims=True)
     cosine = options.get("metric") == "cosine"
-    own = norms * (1 - distances) if cosine else (norms**2 - distances**2) / 2
+    own = norms * (1 - distances) if cosine else (norms**2 - (distances if options is SQUARED else distances**2)) / 2
     assert np.abs(scores - own[:, :10]).max() <= client.signature.error + 1e-9
     apart = -np.diff(own, axis=1) > 2 * client.signature.error
     certain = apart & np.hstack([np.ones((samples, 1), dtype=bool), apart[:, :-1]])
@@ -63,8 +78,14 @@ def test_there_are_as_many_nearest_as_vectors() -> None:
 
 
 def test_other_metrics_are_refused() -> None:
-    with pytest.raises(UnsupportedModelError, match=r"must measure euclidean or cosine distances\. Got metric='manhat"):
+    with pytest.raises(UnsupportedModelError, match=r"must measure euclidean or cosine distances\. Got 'manhat"):
         hermetic.compile(NearestNeighbors(metric="manhattan").fit(STORED), X)
+
+
+def test_weights_of_features_are_refused() -> None:
+    weighted = NearestNeighbors(metric="minkowski", metric_params={"w": np.arange(1, 65)}).fit(STORED)
+    with pytest.raises(UnsupportedModelError, match=r"Got 'minkowski' with \['p', 'w'\] instead"):
+        hermetic.compile(weighted, X)
 
 
 def test_an_index_must_be_fitted() -> None:

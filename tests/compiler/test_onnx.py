@@ -222,6 +222,7 @@ def made(
     constants: dict[str, Array] | None = None,
     kind: int = TensorProto.FLOAT,
     rank: int = 2,
+    opset: int = 18,
 ) -> ModelProto:
     """A model of nodes that end with y."""
     graph = helper.make_graph(
@@ -231,7 +232,7 @@ def made(
         [helper.make_tensor_value_info("y", kind, ["n", "k"][:rank])],
         [numpy_helper.from_array(np.asarray(one), name) for name, one in (constants or {}).items()],
     )
-    domains = [helper.make_opsetid("", 18), helper.make_opsetid("ai.onnx.ml", 3)]
+    domains = [helper.make_opsetid("", opset), helper.make_opsetid("ai.onnx.ml", 3 if opset > 14 else 2)]
     return helper.make_model(graph, opset_imports=domains, ir_version=9)
 
 
@@ -333,6 +334,12 @@ BY_HAND: dict[str, ModelProto] = {
         X4,
         W,
     ),
+    "sums": made(
+        [node("Reshape", "x s", "a"), node("ReduceSum", "a o", "z", keepdims=0), node("MatMul", "z v")],
+        X4,
+        {"s": np.array([-1, 2, 2]), "o": np.array([-1]), "v": drawn(2, 3)},
+    ),
+    "means": made([node("MatMul", "x w", "z"), node("ReduceMean", "z o")], X4, {"o": np.array([1]), **W}),
     "expanded": made([node("Expand", "x s", "z"), LAST], {"x": ["n", 1]}, {"s": np.array([1, 4]), **W}),
     "double": made([node("MatMul", "x w")], X4, {"w": drawn(4, 2).astype(np.float64)}, kind=TensorProto.DOUBLE),
     "sigmoid": made([node("MatMul", "x w", "z"), node("Sigmoid", "z")], X4, {"w": drawn(4, 1)}),
@@ -452,7 +459,35 @@ REFUSED: dict[str, tuple[ModelProto, str]] = {
         made([node("Dropout", "x r t", "z"), LAST], X4, {"r": np.float32(0.5), "t": np.array(True), **W}),
         "inference mode",
     ),
+    "half precision": (
+        made([node("MatMul", "x h")], X4, {"h": drawn(4, 3).astype(np.float16)}, TensorProto.FLOAT16),
+        r"Node 'matmul_y' \(MatMul\) gives float16, .*export the model in float32",
+    ),
+    "half precision inside": (
+        made(
+            [
+                node("Cast", "x", "a", to=TensorProto.BFLOAT16),
+                node("Cast", "a", "z", to=TensorProto.FLOAT),
+                LAST,
+            ],
+            X4,
+            W,
+        ),
+        r"Node 'cast_a' \(Cast\) gives bfloat16",
+    ),
+    "whole numbers": (
+        made([node("MatMul", "x i")], X4, {"i": np.arange(12).reshape(4, 3)}, TensorProto.INT64),
+        "scores must be reals. Tensor 'y' holds int64: end the model with a Cast",
+    ),
+    "sum of samples": (
+        made([node("ReduceSum", "x o", "z"), LAST], X4, {"o": np.array([0]), **W}),
+        "keep samples apart|treat every sample alike",
+    ),
     "no inputs": (made([node("MatMul", "w b")], X4, W), "do not depend on them"),
+    "not a number": (
+        made([node("MatMul", "x w", "z"), node("Add", "z n")], X4, {"n": np.full(3, np.nan, np.float32), **W}),
+        "intercepts must be finite",
+    ),
     "not finite": (made([node("Div", "x o", "z"), LAST], X4, {"o": np.zeros(4, np.float32), **W}), "must be finite"),
 }
 

@@ -22,6 +22,7 @@ from sklearn.preprocessing import (
     MinMaxScaler,
     OneHotEncoder,
     OrdinalEncoder,
+    PowerTransformer,
     QuantileTransformer,
     StandardScaler,
 )
@@ -71,7 +72,7 @@ class TestTheWord:
 
     def test_may_be_the_name_in_the_pipeline(self) -> None:
         estimator = Pipeline([("coarse", KBinsDiscretizer(4)), ("model", Ridge())]).fit(X, Y)
-        with pytest.raises(CompileError, match=r"of 'coarse'.*public=\['bins', 'coarse'\]"):
+        with pytest.raises(CompileError, match=r"of 'coarse'.* is called 'bins'\. Pass public=\['coarse'\]"):
             hermetic.compile(estimator, X, public=["bins"])
         for word in ("coarse", "kbinsdiscretizer"):
             hermetic.compile(estimator, X, public=[word])
@@ -96,6 +97,7 @@ class TestTheWord:
             (MinMaxScaler(clip=True), "scales and shifts of 10 inputs"),
             (SimpleImputer(), "what stands for missing values of 10 inputs"),
             (MissingIndicator(), "which 10 of 10 inputs were missing"),
+            (PowerTransformer(), "exponents of 10 inputs"),
             (OrdinalEncoder(), "categories of 10 inputs"),
             (
                 make_pipeline(SelectKBest(k=3), KBinsDiscretizer(3)),
@@ -192,7 +194,6 @@ class TestRefusals:
                 OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=np.nan),
                 "unknown_value that is a number",
             ),
-            (KBinsDiscretizer(3, dtype=np.float32), "must compute in float64"),
             (QuantileTransformer(n_quantiles=10), "is a QuantileTransformer instead"),
             (KMeans(3, n_init=1), "is a KMeans instead"),
         ],
@@ -200,6 +201,14 @@ class TestRefusals:
     def test_what_has_no_public_form(self, step: Any, message: str) -> None:
         with pytest.raises(UnsupportedModelError, match=message):
             hermetic.compile(fitted(step), X, public=["x"])
+
+    @pytest.mark.parametrize("step", [FunctionTransformer(np.log), PowerTransformer("box-cox", standardize=False)])
+    def test_bins_of_what_is_not_defined_in_range(self, step: Any) -> None:
+        positive = np.abs(X) + 0.01
+        estimator = fitted(step, KBinsDiscretizer(3), x=positive)
+        words = ["kbinsdiscretizer", "powertransformer"]
+        with pytest.raises(CompileError, match=r"must be defined for every input in range.*Pass another input_range"):
+            hermetic.compile(estimator, positive, public=words, input_range=(-1, 5))
 
     def test_a_logarithm_of_what_may_be_below_zero(self) -> None:
         estimator = fitted(FunctionTransformer(np.log), x=np.abs(X) + 1)

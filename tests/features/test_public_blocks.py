@@ -25,6 +25,8 @@ from hermetic.features import (
     Identity,
     Impute,
     Missing,
+    Normalise,
+    Power,
     Scale,
 )
 from hermetic.features.elementwise import FUNCTIONS
@@ -42,6 +44,11 @@ BLOCKS: list[Block] = [
     Missing(3, marker=0.0),
     Clip([-1.0, 0.0, 0.0], [1.0, 0.0, 7.5]),
     *(Elementwise(3, name) for name in FUNCTIONS),
+    Power([-0.5, 0.0, 2.5], "box-cox"),
+    Power([-0.5, 0.0, 2.5], "yeo-johnson"),
+    Normalise(3, "l1"),
+    Normalise(3, "l2", 0.5),
+    Normalise(3, "max"),
     Columns(Bins([[0.0], [1.0, 2.0]]), [2, 0], 3),
     Columns(SCALE, [1, 1, 0], 3),
     Chain(SCALE, AFFINE, Bins([[0.0], [1.0]])),
@@ -57,7 +64,7 @@ def again(block: Block) -> Block:
 
 def some_inputs(draw: Any, block: Block) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """A range, and inputs in it; from 0.125 on where a function has no smaller values."""
-    least = 0.125 if isinstance(block, Elementwise) else -1e3
+    least = 0.125 if isinstance(block, Elementwise | Power) else -1e3
     numbers = st.floats(least, 100.0)
     ends = np.array([sorted(draw(st.tuples(numbers, numbers))) for _ in range(3)]).T
     shares = np.array([[draw(st.floats(0, 1)) for _ in range(3)] for _ in range(4)])
@@ -158,6 +165,10 @@ HOSTILE = [
     {"kind": "missing", "inputs": 1, "marker": 1e999},
     {"kind": "clip", "low": [2.0], "high": [1.0]},
     {"kind": "clip", "low": [0.0], "high": [1.0, 2.0]},
+    {"kind": "power", "exponents": [1.0], "method": "sqrt"},
+    {"kind": "power", "exponents": [1e9], "method": "box-cox"},
+    {"kind": "normalise", "inputs": 1, "norm": "l3", "least": 0.0},
+    {"kind": "normalise", "inputs": 1, "norm": "l2", "least": -1.0},
     {"kind": "elementwise", "inputs": 1, "function": "__import__"},
     {"kind": "elementwise", "inputs": 1, "function": ["exp"]},
     {"kind": "columns", "block": {"kind": "identity", "inputs": 1}, "columns": [1], "inputs": 1},

@@ -1,4 +1,4 @@
-"""``hermetic compile``: a fitted estimator, or an ONNX model, becomes a model file."""
+"""``hermetic compile``: a fitted estimator, a booster or an ONNX model becomes a model file."""
 
 from __future__ import annotations
 
@@ -26,7 +26,10 @@ class Profile(StrEnum):
 def compile_estimator(  # noqa: PLR0913, PLR0917
     estimator: Annotated[
         Path,
-        typer.Argument(metavar="ESTIMATOR", help="A fitted estimator or model: .skops or .onnx, or joblib or pickle."),
+        typer.Argument(
+            metavar="ESTIMATOR",
+            help="A fitted estimator or model: .skops, .onnx, a booster's .json, .ubj or .txt, or joblib or pickle.",
+        ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="The model file to write.")],
     trust_pickle: Annotated[

@@ -1,4 +1,6 @@
-"""Fitted models from files: skops and ONNX files, which hold data alone, and pickles, which run code."""
+"""Fitted models from files: those of skops, ONNX, XGBoost and LightGBM, which hold data alone, and pickles, which run
+code.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from ..compiler.reading import BOOSTERS, load_booster
 from ..errors import CompileError
 from .console import warn
 
@@ -30,13 +33,14 @@ _PLAIN_TYPES = [
 
 
 def load_estimator(path: Path, *, trust_pickle: bool) -> Any:
-    """Load what ``skops.io.dump`` wrote; with ``trust_pickle``, also what ``joblib.dump`` or ``pickle.dump`` wrote. An
-    ONNX model is its file, which :func:`hermetic.compile` reads.
+    """Load what ``skops.io.dump`` wrote, or ``save_model`` of XGBoost or LightGBM; with ``trust_pickle``, also what
+    ``joblib.dump`` or ``pickle.dump`` wrote. An ONNX model is its file, which :func:`hermetic.compile` reads.
 
     Parameters
     ----------
     path
-        The file; ``.skops`` files are read by skops, ``.onnx`` files later, all others are pickles.
+        The file; ``.skops`` files are read by skops, ``.onnx`` files later, ``.json``, ``.ubj`` and ``.txt`` are those
+        of boosters, all others are pickles.
     trust_pickle
         The caller's word that the file may run code.
 
@@ -49,6 +53,8 @@ def load_estimator(path: Path, *, trust_pickle: bool) -> Any:
         raise CompileError(f"{path} must be the file of a fitted estimator. There is no such file.")
     if path.suffix == ".onnx":
         return path
+    if path.suffix.lower() in BOOSTERS:
+        return load_booster(path)
     if path.suffix == ".hermetic":
         raise CompileError(f"{path} must be a fitted estimator. It is a compiled model already: see hermetic inspect.")
     if path.suffix == ".skops":
@@ -56,8 +62,8 @@ def load_estimator(path: Path, *, trust_pickle: bool) -> Any:
     if not trust_pickle:
         raise CompileError(
             f"{path} is read as a pickle, and loading a pickle runs any code that is in it. Save the estimator with "
-            "skops.io.dump to a .skops file, or convert it to .onnx: these run none. Pass --trust-pickle if you "
-            "made this file yourself or trust whoever did."
+            "skops.io.dump to a .skops file, a booster with save_model to .json, .ubj or .txt, or convert it to .onnx: "
+            "these run none. Pass --trust-pickle if you made this file yourself or trust whoever did."
         )
     warn(f"loading {path} runs any code that is in it (--trust-pickle).")
     return _loaded(path, _read_pickle)

@@ -30,7 +30,7 @@ def show_report(console: Console, signature: Signature, model: EncryptedModel | 
         section(console, "Public too: what clients compute before they encrypt", facts(rows))
     if model is not None:
         section(console, "Private: stays with the owner", facts(_private(model, file_bytes)))
-    section(console, "Guaranteed, for every input in range", facts(_guaranteed(signature)))
+    section(console, "Guaranteed, for every input in range", facts(_guaranteed(signature, model)))
     section(console, "Bytes", facts(_bytes(signature)))
 
 
@@ -49,6 +49,7 @@ def as_json(signature: Signature, model: EncryptedModel | None, file_bytes: int)
         "public": json.loads(signature.json),
         "private": None if model is None else {"weights": model.integers.weights.shape},
         "guaranteed_error": signature.error,
+        "error_over_spread": None if model is None else _over_spread(model),
         "lambda_bits": signature.lambda_bits,
         "security_bits": SECURITY_BITS,
         "estimated_security_bits": one.estimated_bits,
@@ -107,15 +108,27 @@ def _private(model: EncryptedModel, file_bytes: int) -> dict[str, str]:
     }
 
 
-def _guaranteed(signature: Signature) -> dict[str, str]:
+def _guaranteed(signature: Signature, model: EncryptedModel | None) -> dict[str, str]:
     one = signature.parameters
     modulus = "+".join(str(p.bit_length()) for p in one.data_primes)
+    share = None if model is None else _over_spread(model)
+    beside = "" if share is None else f", {_share(share)} of the spread of scores"
     return {
-        "error of a score": f"<= {signature.error:g}",
+        "error of a score": f"<= {signature.error:g}{beside}",
         "flooding of answers": f"lambda >= {signature.lambda_bits:g} bits",
         "security": one.security,
         "parameters": f"profile {one.profile}, N = {one.ring_degree:,}, q = {modulus} bits",
     }
+
+
+def _over_spread(model: EncryptedModel) -> float | None:
+    """The error beside the spread of scores: on the sample, where that is known, else over the range."""
+    spread = model.spread_over_range if model.spread is None else model.spread
+    return model.signature.error / spread if spread else None
+
+
+def _share(value: float) -> str:
+    return f"{value:.1%}" if value >= 0.001 else "less than 0.1%"
 
 
 def _bytes(signature: Signature) -> dict[str, str]:

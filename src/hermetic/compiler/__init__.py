@@ -5,26 +5,32 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from numbers import Real
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from ..arguments import check_data, shown
 from ..errors import CompileError, InputError, WireError
 from ..features import Backbone, FeatureMap, backbone_name, computed
 from ..model import EncryptedModel
 from ..rlwe.parameters import PROFILES
 from ..signature import Signature
-from .inputs import Limits
+from .inputs import InputRange, Limits
 from .linear import LinearMap, affine
 from .planner import Choice, choose
 from .published import check_published
 from .reading import read_model
 from .sample import in_model_order
 from .source import Source
+from .spread import MAX_PRODUCTS, spread_of, warn_of_error
 from .unused import without_unused_texts
 from .verify import rows_to_verify, verify
+
+_SAMPLED = 200
+"""Rows of the sample that tell the spread of scores."""
 
 
 def compile_model(  # noqa: PLR0913
@@ -47,10 +53,11 @@ def compile_model(  # noqa: PLR0913
     ----------
     estimator
         A fitted scikit-learn estimator whose private part is linear, such as LogisticRegression, Ridge, SVC with a
-        linear kernel, PCA, or a Pipeline of affine steps and one of them; boosted trees of one split, of scikit-learn,
-        XGBoost or LightGBM; or an explainable boosting machine. docs/supported-models.md lists all. A subclass is
-        refused if it overrides the methods that give scores, labels or probabilities. Or a PyTorch module in eval mode,
-        of Linear layers, or an ONNX model or the name of its file, affine up to its scores.
+        linear kernel, PCA, or a Pipeline of affine steps and one of them; boosted trees of one input each, of
+        scikit-learn, XGBoost or LightGBM; or an explainable boosting machine. docs/supported-models.md lists all. A
+        subclass is refused if it overrides the methods that give scores, labels or probabilities. Or a PyTorch module
+        in eval mode, of Linear layers, or an ONNX model or the name of its file, affine up to its scores; or the name
+        of the file that ``save_model`` of XGBoost (.json, .ubj) or LightGBM (.txt) wrote.
     X_sample
         Inputs as clients will send them: an array (n, d) or (d,), a DataFrame or a sparse matrix; a few thousand rows
         suffice. Columns with the names of fitting may be in any order, others among them. Their range, widened and
@@ -73,13 +80,13 @@ def compile_model(  # noqa: PLR0913
         as PolynomialFeatures, needs no word.
     input_range
         (smallest, largest) of every input, instead of the sample's: numbers, arrays (inputs,), or Series and mappings
-        by the names of columns; or (smallest, largest) under each name.
+        by the names of columns; or (smallest, largest) under each name. Names decide, not the order.
     input_step
-        The step of exact inputs, a number or an array (d,), where every input is smallest + a multiple of it; 0 if
-        inputs are any real numbers, although those of the sample are not.
+        The step of exact inputs, a number, an array (d,), or a Series or mapping by the names of columns, where every
+        input is smallest + a multiple of it; 0 if inputs are any real numbers, although those of the sample are not.
     profile
-        ``"fast"`` (N=4096) or ``"precise"`` (N=8192). By default ``fast``; with a tolerance, the cheapest that meets
-        it.
+        ``"fast"`` (N=4096) or ``"precise"`` (N=8192). By default ``fast``, or the cheapest whose error is at most a
+        fiftieth of the spread of scores on the sample; with a tolerance, the cheapest that meets it.
     tolerance
         Largest acceptable |score - estimator's score|, in units of the score, for every input in range.
     flooding
@@ -87,11 +94,17 @@ def compile_model(  # noqa: PLR0913
         :mod:`hermetic.circuits.linear.bounds`); by default 28 for ``fast`` and 40 for ``precise``, never below 10. More
         flooding costs one bit of weight precision for every two bits.
 
+    Warns
+    -----
+    PrecisionWarning
+        If the error is more than a fiftieth of the spread of scores on the sample, and no tolerance was asked for.
+
     Returns
     -------
     EncryptedModel
         Integer weights and the public signature, whose ``error`` bounds |decrypted score - estimator's score| for every
-        input in range, the rounding of the estimator's own arithmetic included.
+        input in range, the rounding of the estimator's own arithmetic included. That of an estimator fitted in float32
+        or float16 is the estimator asked in that type.
 
     Raises
     ------
@@ -109,30 +122,59 @@ def compile_model(  # noqa: PLR0913
     the model: the weights, intercepts and all steps before them.
     """
     _check_options(name, profile, tolerance, flooding)
+    if X_sample is not None and (features is None or isinstance(features, FeatureMap)):
+        check_data(X_sample, "X_sample", CompileError)
     # 1. The estimator as an affine map over reals, scalers folded in, of public features where it has non-linear steps.
-    read = read_model(estimator, labels)
+    ranges = partial(_range_of, features, X_sample, input_range, input_step)
+    read = read_model(estimator, labels, X_sample if features is None else None, ranges)
     if features is None:
         X_sample = in_model_order(X_sample, read.linear.feature_names, "X_sample")
     own = without_unused_texts(read.linear, X_sample)
     features, backbone, X_sample = _public_part(features, own, X_sample)
-    linear = own if features is None else _on(features, own)
+    linear = own if features is None else _on(features, own, read.cast)
     # 2. What becomes public, and that nothing learned does so without a word.
     check_published(linear.public, public)
     # 3. The public range and step of every value that is encrypted: inputs, or features.
-    source = Source(linear, X_sample, input_range, input_step, centre=features is None, share=backbone is not None)
+    cast = read.cast if features is None or own.feature_map is None else ()
+    options = input_range, input_step, cast
+    source = Source(linear, X_sample, *options, centre=features is None, share=backbone is not None)
     linear = source.linear
     # 4. Parameters, result bits, limbs and layouts; integer weights with proven bounds.
-    choice = choose(linear, source.encrypted, profile=profile, tolerance=tolerance, flooding=flooding)
+    spread = spread_of(linear, source.sampled(max(1, min(_SAMPLED, MAX_PRODUCTS // linear.weights.size))))
+    choice = choose(linear, source.encrypted, profile=profile, tolerance=tolerance, flooding=flooding, spread=spread)
     # 5. The model and its public signature.
     model = EncryptedModel(choice.integers, _signature(linear, choice, name or read.name, backbone))
+    model.spread = spread
     # 6. The integer reference against the estimator itself.
     if own.feature_map is None:
         values = asked = source.encrypted_values(rows_to_verify(model), model.signature.grid)
     else:
         asked, values = source.probes(rows_to_verify(model))
         asked = asked if features is None else features.apply(asked)
-    verify(model, read.estimator, asked, values, linear.raw_scores)
+    if tolerance is None:
+        warn_of_error(choice.error, float(np.max(choice.own_rounding)), spread)
+    verify(model, read.estimator, asked, values, linear.raw_scores, read.types)
     return model
+
+
+def _range_of(
+    features: FeatureMap | Backbone | None,
+    X_sample: Any,
+    limits: Limits | None,
+    step: Any,
+    inputs: int,
+    names: tuple[str, ...] | None,
+) -> InputRange:
+    """The range of so many inputs of an estimator: what clients encrypt where it is a plain affine map."""
+    from scipy import sparse  # type: ignore[import-untyped]
+
+    plain = affine(sparse.eye_array(inputs, format="csr"))
+    if features is None:
+        X_sample = in_model_order(X_sample, names, "X_sample")
+        plain = replace(plain, feature_names=names)
+    own, backbone, X_sample = _public_part(features, plain, X_sample)
+    linear = replace(plain, feature_map=own)
+    return Source(linear, X_sample, limits, step, centre=False, share=backbone is not None).encrypted
 
 
 def _public_part(
@@ -148,8 +190,8 @@ def _public_part(
     return None, backbone_name(features), sample
 
 
-def _on(features: FeatureMap, linear: LinearMap) -> LinearMap:
-    """A map of the features, as one of the inputs."""
+def _on(features: FeatureMap, linear: LinearMap, cast: Sequence[str]) -> LinearMap:
+    """A map of the features, each of which is ``cast`` to its type of float, as one of the inputs."""
     if features.outputs != linear.inputs:
         raise CompileError(
             f"the estimator must be fitted on the {features.outputs} features of the feature map. Got one of "
@@ -157,17 +199,26 @@ def _on(features: FeatureMap, linear: LinearMap) -> LinearMap:
         )
     if linear.feature_map is None:
         return replace(linear, feature_map=features, feature_names=None)
-    return linear.after(replace(affine(np.eye(linear.inputs)), feature_map=features))
+    linear = replace(linear, feature_map=linear.feature_map.cast_first(cast))
+    # The estimator takes what the client computes.
+    own = replace(affine(np.eye(linear.inputs)), feature_map=features, exact=np.ones(linear.inputs, dtype=np.bool_))
+    return linear.after(own)
 
 
 def _check_options(name: str | None, profile: str | None, tolerance: float | None, flooding: float | None) -> None:
-    if name == "":
-        raise CompileError("name must not be empty. Leave it out to use the estimator's class.")
+    if name is not None and not _is_text(name):
+        raise CompileError(
+            f"name must not be empty, and a text. Got {shown(name)} instead: leave it out to use the estimator's class."
+        )
     if profile is not None and profile not in PROFILES:
-        raise CompileError(f"profile must be one of {', '.join(PROFILES)}. Got {profile!r} instead.")
+        raise CompileError(f"profile must be one of {', '.join(PROFILES)}. Got {shown(profile)} instead.")
     for option, value in (("tolerance", tolerance), ("flooding", flooding)):
         if value is not None and not _is_positive(value):
-            raise CompileError(f"{option} must be a positive number. Got {value!r} instead.")
+            raise CompileError(f"{option} must be a positive number. Got {shown(value)} instead.")
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and bool(value)
 
 
 def _is_positive(value: Any) -> bool:

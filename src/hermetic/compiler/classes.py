@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..arguments import shown
 from ..arrays import Reals
 from ..errors import CompileError, WireError
 from ..head import Labels
@@ -30,7 +31,7 @@ def named_classes(labels: Any, outputs: int, *, numbered: bool) -> Labels | None
     try:
         check_labels(found)
     except WireError as error:
-        raise CompileError(f"labels must be numbers, booleans or strings. Got {labels!r} instead.") from error
+        raise CompileError(f"labels must be numbers, booleans or strings. Got {shown(labels)} instead.") from error
     if len(set(found.tolist())) != len(found) or len(found) != classes:
         raise CompileError(
             f"labels must be {classes} different ones, in the order of the scores. Got {found.tolist()[:10]} instead."

@@ -2,11 +2,13 @@
 
 What is published is each feature's range and step. A range found in a sample is widened by a tenth and rounded
 outwards to two digits of its width, so that no extreme value of the sample is published; 8-bit pixels and small counts
-get the range of their type. Pass ``input_range`` to publish nothing that was learned from data.
+get the range of their type, and what never varies that from 0 to its value. Pass ``input_range`` to publish nothing
+that was learned from data.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,11 +16,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..arguments import shown
 from ..arrays import Reals
 from ..errors import CompileError
 from ..inputs.grid import ON_GRID, Grid
 from ..named_inputs import called
 from .sample import Sample, in_model_order
+
+_LOG = logging.getLogger("hermetic")
 
 _MARGIN = 0.1
 _BYTE = 255
@@ -59,6 +64,10 @@ class InputRange:
         # What is 0 or 1 stays so: then features that exclude each other are 0 but for one.
         below = np.where(steps == 1, 0, (steps + 1) // 2)
         return Grid(self.lower + below * self.step, self.step, -below, steps - below, exact=True, groups=self.groups)
+
+
+RangeOf = Callable[[int, tuple[str, ...] | None], InputRange | None]
+"""The range of so many inputs, and their names if they have any; None where it is not known yet."""
 
 
 def input_range(
@@ -115,7 +124,7 @@ def limits_of(limits: Limits, features: int, names: Sequence[str] | None = None)
     try:
         smallest, largest = _pair(limits)
     except (LookupError, TypeError, ValueError) as error:
-        raise CompileError(f"input_range must be a pair (smallest, largest). Got {limits!r} instead.") from error
+        raise CompileError(f"input_range must be a pair (smallest, largest). Got {shown(limits)} instead.") from error
     return per_input(smallest, features, "input_range", names), per_input(largest, features, "input_range", names)
 
 
@@ -165,8 +174,7 @@ def _from_sample(sample: Sample) -> tuple[Reals, Reals, Reals | None]:
 
 def _widened(sample: Sample) -> tuple[Reals, Reals]:
     """The sample's extremes, moved outwards by a tenth of the width and to two decimal digits of it."""
-    low, high = sample.low, sample.high
-    _check_varies(sample)
+    low, high = _with_width(sample)
     width = high - low
     digits = np.floor(np.log10(width)) - 1
     return (
@@ -181,7 +189,10 @@ def _rounded(towards: np.ufunc, values: Reals, digits: Reals) -> Reals:
     return np.asarray(towards(values * small / large) * large / small)
 
 
-def _check_varies(sample: Sample) -> None:
+def _with_width(sample: Sample) -> tuple[Reals, Reals]:
+    """The extremes of every feature. One that never varies has no width of its own: it reaches from its value to 0, or
+    from 0 to 1.
+    """
     low, high = sample.low, sample.high
     largest = np.maximum(np.abs(low), np.abs(high))
     if largest.max() > _LARGEST:
@@ -189,13 +200,16 @@ def _check_varies(sample: Sample) -> None:
             f"inputs must be between {-_LARGEST:g} and {_LARGEST:g}. {sample.heading(largest.argmax())} of X_sample "
             f"reaches {largest.max():g}: check its units."
         )
-    constant = np.flatnonzero(high - low <= np.maximum(largest * _LEAST_WIDTH, 1 / _LARGEST))
-    if len(constant):
-        raise CompileError(
-            f"every feature of X_sample must vary, to tell its range. {sample.heading(constant[0])} is always "
-            f"{low[constant[0]]:g} ({len(constant)} such features): pass a larger sample, or input_range=(smallest, "
-            "largest) with a number or an array of all features each."
+    constant = high - low <= np.maximum(largest * _LEAST_WIDTH, 1 / _LARGEST)
+    if constant.any():
+        _LOG.warning(
+            "%s never varies in X_sample (%d such features): its range is taken from 0 to its value. Pass "
+            "input_range if clients have others.",
+            sample.heading(constant.argmax()),
+            np.count_nonzero(constant),
         )
+    low, high = np.where(constant, np.minimum(low, 0), low), np.where(constant, np.maximum(high, 0), high)
+    return low, np.where(high - low <= 1 / _LARGEST, 1.0, high)
 
 
 def _on_steps(sample: Sample, step: Reals) -> tuple[Reals, Reals]:

@@ -25,6 +25,7 @@ from ..inputs.grid import Grid
 from ..rlwe.parameters import FAST, PROFILES, Parameters
 from .inputs import InputRange
 from .linear import LinearMap
+from .spread import SMALL
 
 DEFAULT_LAMBDA = {"fast": 28.0, "precise": 40.0}
 """The least flooding, in bits, unless the caller asks for another."""
@@ -86,7 +87,8 @@ class Choice:
     @property
     def own_rounding(self) -> Reals | float:
         """What the model's own method rounds beyond float64, for every score."""
-        return self.linear.own_rounding(np.maximum(np.abs(self.grid.lower), np.abs(self.grid.upper)))
+        grid, terms = self.grid, self.linear.terms
+        return self.linear.rounding_of(lambda: grid.largest_sum(terms * grid.step) + terms @ np.abs(grid.offset))
 
 
 def choose(
@@ -96,9 +98,11 @@ def choose(
     profile: str | None = None,
     tolerance: float | None = None,
     flooding: float | None = None,
+    spread: float | None = None,
 ) -> Choice:
     """The cheapest choice that meets ``tolerance``, flooded as much as the tolerance allows; without a tolerance, the
-    most precise of one limb in the profile.
+    most precise of one limb in the profile. Without either, the cheapest whose error is small beside the ``spread`` of
+    scores, where one is.
 
     Raises
     ------
@@ -113,7 +117,7 @@ def choose(
         found = _most_precise(linear, inputs, parameters, 1, flooding)
         if found is None:
             raise PrecisionError(_what_floods(linear, inputs, parameters, flooding))
-        return found
+        return found if profile is not None or spread is None else _small_beside(spread, found, inputs, flooding)
     profiles = PROFILES.values() if profile is None else [PROFILES[profile]]
     tried: list[Choice] = []
     for parameters, limbs in _by_cost(profiles, *linear.weights.shape):
@@ -123,7 +127,21 @@ def choose(
         tried += [] if choice is None else [choice]
     if not tried:
         raise PrecisionError(_what_floods(linear, inputs, list(profiles)[-1], flooding))
-    raise PrecisionError(_what_fits(tried, tolerance))
+    raise PrecisionError(_what_fits(tried, tolerance, less=_floods_less(linear, inputs, tried, tolerance)))
+
+
+def _small_beside(spread: float, first: Choice, inputs: InputRange, flooding: float | None) -> Choice:
+    """The first choice, or the cheapest whose error is small beside a spread; none that is no better."""
+    wanted, linear = SMALL * spread, first.linear
+    if first.error <= wanted or float(np.max(first.own_rounding)) > wanted:
+        return first
+    found = [first]
+    for parameters, limbs in _by_cost(PROFILES.values(), *linear.weights.shape):
+        choice = _most_precise(linear, inputs, parameters, limbs, flooding)
+        found += [] if choice is None else [choice]
+        if found[-1].error <= wanted:
+            return found[-1]
+    return min(found, key=lambda one: one.error)
 
 
 def _check_scores(linear: LinearMap, inputs: InputRange) -> None:
@@ -157,19 +175,31 @@ def _what_floods(linear: LinearMap, inputs: InputRange, parameters: Parameters, 
     wanted = _wanted_lambda(parameters, flooding)
     coarsest = _at(linear, inputs, parameters, _RESULT_BITS[0], 1)
     most = "no flooding" if coarsest is None else f"flooding={coarsest.lambda_bits:g}"
-    other = "pass a narrower input_range or a coarser input_step" if parameters != FAST else "pass profile='precise'"
+    ways = ["ask for that or less"] if coarsest is not None else ["compile fewer features in one model"]
+    ways += ["pass profile='precise'"] if parameters == FAST else []
     return (
-        f"{wanted:g} bits of flooding must fit profile {parameters.profile!r}. The most that fits is {most}: ask for "
-        f"less, or {other}."
+        f"{wanted:g} bits of flooding must fit profile {parameters.profile!r}. The most that fits is {most}: "
+        f"{', or '.join(ways)}."
     )
 
 
-def _what_fits(tried: list[Choice], tolerance: float) -> str:
+def _floods_less(linear: LinearMap, inputs: InputRange, tried: list[Choice], tolerance: float) -> bool:
+    """Whether the least flooding that is allowed would meet the tolerance, in one of the ways that were tried."""
+    choices = (
+        _most_precise(linear, inputs, one.parameters, one.integers.limbs, bounds.MIN_LAMBDA_BITS) for one in tried
+    )
+    return any(one is not None and one.error <= tolerance for one in choices)
+
+
+def _what_fits(tried: list[Choice], tolerance: float, *, less: bool) -> str:
+    """What meets a tolerance, or might: where the model itself rounds by more than that, no other option does."""
     best = min(tried, key=lambda one: one.error)
-    ways = [f"tolerance={best.error!r} or more", "less flooding", "a narrower input_range"]
-    ways += [] if best.grid.exact else ["the input_step that inputs are multiples of"]
-    ways += [] if any(one.parameters != FAST for one in tried) else ["profile='precise'"]
     own = float(np.max(best.own_rounding))
+    ways = [f"tolerance={best.error!r} or more"]
+    ways += [f"less flooding, such as flooding={bounds.MIN_LAMBDA_BITS:g}"] if less else []
+    ways += [] if own > tolerance else ["a narrower input_range"]
+    ways += [] if own > tolerance or best.grid.exact else ["the input_step that inputs are multiples of"]
+    ways += [] if own > tolerance or any(one.parameters != FAST for one in tried) else ["profile='precise'"]
     ways += [f"a model in float64 (this one rounds by up to {own:.2g} itself)"] if own > tolerance / 2 else []
     return (
         f"tolerance={tolerance:g} must be guaranteed for every input in range. The least error that can be is "

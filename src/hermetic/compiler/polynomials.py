@@ -14,6 +14,7 @@ from ..features import Beside, Block, Columns, FeatureMap, Identity, Monomials
 
 _MAX_TERMS = 1 << 21
 _MAX_FEATURES = 1 << 12
+_SHARE = 2.0**-20
 
 Factors = tuple[int, ...]
 Polynomial = dict[Factors, float]
@@ -34,9 +35,12 @@ class Substitution:
 
 
 def substitute(
-    features: FeatureMap, weights: Any, bias: Reals, reach: Any, folded: Reals | float
+    features: FeatureMap, weights: Any, constant: Reals, reach: Any, magnitude: Reals, relative: float = 0.0
 ) -> Substitution | None:
-    """Put y = weights (k, d) · x + bias (k,) into monomials of y.
+    """Put y = weights (k, d) · x + constant (k,) into monomials of y.
+
+    The reach of what comes out covers the rounding of y, whose absolute terms are ``reach`` · |x| + |constant| and
+    constants of size ``magnitude`` (k,) that cancel, each with a relative error of up to ``relative`` or 2^-20.
 
     None where the features are no monomials, or there would be more than 4096 and than twice as many, or it would take
     more than 2^21 products.
@@ -45,12 +49,16 @@ def substitute(
     if own is None:
         return None
     factors, centre = own
-    plain = _rows(weights, bias - centre)
+    plain = _rows(weights, constant - centre)
     if sum(prod(len(plain[i]) for i in one) for one in factors) > _MAX_TERMS:
         return None
-    largest = _rows(reach, np.abs(bias) + np.abs(centre) + folded)
-    found, bounds = ([_expanded(one, rows) for one in factors] for rows in (plain, largest))
-    terms = sorted({term for one in bounds for term in one} - {()}, key=lambda term: (len(term), term))
+    largest = _rows(reach, np.abs(constant - centre))
+    # How much products grow where every term may, by a share of itself: convex, so no smaller share grows faster.
+    share = max(_SHARE, 2 * relative)
+    grown = _rows(reach * (1 + share), np.abs(constant - centre) * (1 + share) + (magnitude + np.abs(centre)) * share)
+    found, sizes, larger = ([_expanded(one, rows) for one in factors] for rows in (plain, largest, grown))
+    bounds = [{term: (b[term] - a.get(term, 0.0)) / share for term in b} for a, b in zip(sizes, larger, strict=True)]
+    terms = sorted({term for one in (*found, *bounds) for term in one} - {()}, key=lambda term: (len(term), term))
     if not 1 <= len(terms) <= max(_MAX_FEATURES, 2 * len(factors)):
         return None
     places = {term: column for column, term in enumerate(terms)}
@@ -59,18 +67,22 @@ def substitute(
     return Substitution(monomials, matrix, shift, matrix_reach, np.maximum(shift_reach - np.abs(shift), 0.0))
 
 
-def centred(features: FeatureMap, centre: Reals) -> Substitution | None:
-    """Monomials of x as an affine map of those of x - centre (inputs,), whose values are smaller and cancel less."""
+def moved(features: FeatureMap, by: Reals) -> Substitution | None:
+    """Monomials of x + by (inputs,) as an affine map of those of x."""
     from scipy import sparse  # type: ignore[import-untyped]
 
-    n = features.inputs
-    one = sparse.eye_array(n, format="csr")
-    found = substitute(features, one, centre, one, 0.0)
+    one = sparse.eye_array(features.inputs, format="csr")
+    return substitute(features, one, by, one, np.zeros(features.inputs))
+
+
+def centred(features: FeatureMap, centre: Reals, private: Reals | float = 0.0) -> Substitution | None:
+    """Monomials of x - private (inputs,) as an affine map of those of x - centre, whose values are smaller."""
+    found = moved(features, centre - private)
     if found is None:
         return None
     (block,) = found.features.blocks
-    moved = FeatureMap(Monomials(n, block.factors, centre))  # type: ignore[attr-defined]
-    return Substitution(moved, found.weights, found.bias, found.reach, found.folded)
+    around = FeatureMap(Monomials(features.inputs, block.factors, centre))  # type: ignore[attr-defined]
+    return Substitution(around, found.weights, found.bias, found.reach, found.folded)
 
 
 def _monomials(block: Block) -> tuple[list[Factors], Reals] | None:

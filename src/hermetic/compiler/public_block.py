@@ -38,6 +38,14 @@ def affine_block(weights: Any, bias: Reals) -> Block | None:
     return scale if same else Columns(scale, columns, d)
 
 
+def chosen_columns(weights: Any) -> Block | None:
+    """A sparse matrix that chooses values as a block; None if it does not."""
+    if (weights.data != 1).any() or (np.diff(weights.tocsr().indptr) != 1).any():
+        return None
+    k, d = weights.shape
+    return Columns(Identity(k), weights.tocsr().indices, d)
+
+
 def joined(first: Sequence[Block], features: FeatureMap, passes: Passes) -> Sequence[Block]:
     """Blocks side by side that apply ``first`` to inputs, one after the other, and then a feature map.
 

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ..errors import CompileError
+from ..features.precision import NARROW
+from .inputs import RangeOf
 from .linear import LinearMap
 from .torch_modules import is_torch_module, read_torch_module
+
+BOOSTERS = {".json": "xgboost_files", ".ubj": "xgboost_files", ".txt": "lightgbm_files"}
+"""The endings of the files of boosters, and what reads them."""
 
 _NO_SKLEARN = "compiling needs scikit-learn. Install it with: pip install 'hermetic[sklearn]'"
 
@@ -26,15 +34,26 @@ class Read:
         What has the model's own methods, as a scikit-learn estimator.
     name
         What to call it.
+    types
+        The types of its inputs, as it was fitted on them; None where it takes float64.
     """
 
     linear: LinearMap
     estimator: Any
     name: str
+    types: Sequence[np.dtype[Any]] | None = None
+
+    @property
+    def cast(self) -> list[str]:
+        """The type of float that every input is rounded to."""
+        return [one.name if one.name in NARROW else "float64" for one in self.types or ()]
 
 
-def read_model(model: Any, labels: Any = None) -> Read:
-    """Read a fitted scikit-learn estimator, a booster, a PyTorch module, or an ONNX model or its file.
+def read_model(model: Any, labels: Any = None, X_sample: Any = None, range_of: RangeOf = lambda *_: None) -> Read:
+    """Read a fitted scikit-learn estimator, a booster or its file, a PyTorch module, or an ONNX model or its file.
+
+    ``X_sample`` are inputs as an estimator was fitted on them, whose types it may compute in; ``range_of`` tells the
+    range of so many inputs with such names, None where that follows later.
 
     Raises
     ------
@@ -43,27 +62,43 @@ def read_model(model: Any, labels: Any = None) -> Read:
     CompileError
         For a model that is not fitted or broken, labels that do not fit, or a library that is not there.
     """
-    if isinstance(model, str | Path) or type(model).__name__ == "ModelProto":
+    if isinstance(model, str | Path):
+        return replace(_read_file(Path(model), labels), name=Path(model).stem)
+    if type(model).__name__ == "ModelProto":
         return _read_onnx(model, labels)
     if is_torch_module(model):
         return Read(*read_torch_module(model, labels), type(model).__name__.lower())
     if type(model).__name__ == "Booster":
         return Read(*_read_booster(model, labels), "booster")
     if type(model).__name__ == "NearestNeighbors" and labels is None:
-        return Read(*_read_neighbors(model), "nearestneighbors")
+        return _read_neighbors(model, X_sample, range_of)
     if labels is not None:
         raise CompileError("labels must be left out: an estimator names its classes itself.")
-    return Read(_read_estimator(model), model, type(model).__name__.lower())
+    return _read_estimator(model, X_sample)
+
+
+def _read_file(path: Path, labels: Any) -> Read:
+    if path.suffix.lower() == ".onnx":
+        return _read_onnx(path, labels)
+    if path.suffix.lower() in BOOSTERS:
+        return read_model(load_booster(path), labels)
+    if path.suffix == ".hermetic":
+        raise CompileError(f"{path} must not be compiled yet. It is: hermetic.EncryptedModel.load reads it.")
+    raise CompileError(
+        f"a model must be an estimator, a PyTorch module, the name of a booster's file ({', '.join(BOOSTERS)}) or the "
+        f"name of an .onnx file. Got {str(path)!r}: load a .skops file with skops.io.load, or compile it by hermetic "
+        "compile."
+    )
+
+
+def load_booster(path: Path) -> Any:
+    """The booster in a file of XGBoost or LightGBM, told by its name's ending. Raises :class:`CompileError`."""
+    return import_module(f".additive.{BOOSTERS[path.suffix.lower()]}", __package__).load(path)
 
 
 def _read_onnx(model: Any, labels: Any) -> Read:
-    if isinstance(model, str | Path) and Path(model).suffix != ".onnx":
-        raise CompileError(
-            f"a model must be an estimator, a PyTorch module, or the name of an .onnx file. Got {str(model)!r}: "
-            "load a .skops file with skops.io.load, or compile it by hermetic compile."
-        )
     linear, own = _onnx().read_onnx(model, labels)
-    return Read(linear, own, Path(model).stem if isinstance(model, str | Path) else type(own).__name__.lower())
+    return Read(linear, own, type(own).__name__.lower())
 
 
 def _onnx() -> Any:
@@ -81,17 +116,23 @@ def _read_booster(booster: Any, labels: Any) -> tuple[LinearMap, Any]:
     return read_booster(booster, labels)
 
 
-def _read_neighbors(index: Any) -> tuple[LinearMap, Any]:
+def _read_neighbors(index: Any, X_sample: Any, range_of: RangeOf) -> Read:
+    from .sklearn.fitted_types import example_row, input_types
     from .sklearn.neighbors import read_neighbors
     from .sklearn.registry import with_names
 
-    linear, nearness = read_neighbors(index)
-    return with_names(linear, index), nearness
+    linear, nearness = read_neighbors(index, range_of)
+    types = input_types(example_row(index, X_sample))
+    return Read(with_names(linear, index), nearness, "nearestneighbors", types)
 
 
-def _read_estimator(estimator: Any) -> LinearMap:
+def _read_estimator(estimator: Any, X_sample: Any) -> Read:
     try:
         from .sklearn import read_estimator
+        from .sklearn.fitted_types import example_row, input_types
+        from .sklearn.precision import taking
     except ImportError as error:
         raise CompileError(_NO_SKLEARN) from error
-    return read_estimator(estimator)
+    row = example_row(estimator, X_sample)
+    with taking(row):
+        return Read(read_estimator(estimator), estimator, type(estimator).__name__.lower(), input_types(row))

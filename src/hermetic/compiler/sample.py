@@ -97,6 +97,12 @@ def in_model_order(X: Any, names: Sequence[str] | None, what: str) -> Any:
         raise CompileError(f"{what} must fit the model: {error}") from error
 
 
+def column_names(X: Any) -> tuple[str, ...] | None:
+    """The names of a table's columns, if all are texts."""
+    names = tuple(getattr(X, "columns", ()))
+    return names if names and all(isinstance(one, str) for one in names) else None
+
+
 def _dense(X: Any) -> Any:
     try:
         raw = np.asarray(X)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +16,8 @@ from ..inputs.grid import Grid
 from .inputs import Limits, input_range
 from .linear import LinearMap
 from .mapped import as_values, range_of_features, range_of_inputs
-from .sample import Sample
+from .rounding import cast_error
+from .sample import Sample, column_names
 
 _RANDOM_PROBES = 14
 _PROBE_BITS = 20
@@ -33,6 +35,8 @@ class Source:
         The model, with the rounding of its features in the estimator's own; where ``centre`` is set and these are
         polynomials, they are centred on the inputs' range.
 
+    ``dtypes`` are the types of float that the estimator rounds what it takes to.
+
     Raises
     ------
     CompileError
@@ -45,26 +49,32 @@ class Source:
         X_sample: Any,
         limits: Limits | None,
         step: Any,
+        dtypes: Sequence[str] = (),
         *,
         centre: bool = True,
         share: bool = False,
     ) -> None:
-        self.linear = linear
+        self.linear, names = linear, linear.feature_names or column_names(X_sample)
         self._map, self._rows, self._sample = linear.feature_map, None, None
         if self._map is None:
             if X_sample is not None:
-                self._sample = Sample(X_sample, linear.inputs, linear.feature_names)
+                self._sample = Sample(X_sample, linear.inputs, names)
                 if share:
                     self._sample.share_range()
-            self.encrypted = self._inputs = input_range(linear.inputs, self._sample, limits, step, linear.feature_names)
+            self.encrypted = self._inputs = input_range(linear.inputs, self._sample, limits, step, names)
+            self.linear = cast_error(linear, self._inputs.lower, self._inputs.upper, dtypes)
             return
         if X_sample is not None:
             self._rows = _read(self._map, X_sample, linear.feature_names)
-        self._inputs = range_of_inputs(self._map, self._rows, limits, step, linear.feature_names)
+        self._inputs = range_of_inputs(self._map, self._rows, limits, step, names)
         if centre:
             self.linear = linear.centred(self._inputs.middle)
             self._map = self.linear.feature_map or self._map
+            self._map = self._map.cast_first(dtypes)
+            self.linear = replace(self.linear, feature_map=self._map)
         self.encrypted = range_of_features(self._map, self._inputs)
+        if not centre:
+            self.linear = cast_error(self.linear, self.encrypted.lower, self.encrypted.upper, dtypes)
         moved = self._map.rounding(self._inputs.lower, self._inputs.upper)
         self.linear = replace(self.linear, own_error=self.linear.own_error + self.linear.terms @ moved)
 
@@ -92,17 +102,24 @@ class Source:
         """Values that may be encrypted (n, d): the grid's smallest and largest, random ones, and those of up to
         ``count`` inputs of the sample.
         """
-        found = [_on_grid(grid)]
+        sampled = self.sampled(count)
+        return np.concatenate([_on_grid(grid), *([] if sampled is None else [sampled])])
+
+    def sampled(self, count: int) -> Reals | None:
+        """What is encrypted of up to ``count`` inputs of the sample (n, d); None without one."""
         if self._sample is not None:
-            found.append(self._sample.rows(count))
-        elif self._rows is not None:
-            found.append(self._features(self._rows[_spread(len(self._rows), count)]))
-        return np.concatenate(found)
+            return self._sample.rows(count)
+        return None if self._rows is None else self._features(self._rows[_spread(len(self._rows), count)])
 
     def _features(self, rows: npt.NDArray[Any]) -> Reals:
         """Of rows that were read: categories are numbers in them."""
         reals = rows.astype(np.float64)
-        return reals if self._map is None else self._map.block.apply(reals)
+        try:
+            return reals if self._map is None else self._map.block.apply(reals)
+        except InputError as error:
+            raise CompileError(
+                f"every feature must be defined for every input in range: {error} Pass another input_range."
+            ) from error
 
 
 def _spread(n: int, count: int) -> npt.NDArray[np.intp]:

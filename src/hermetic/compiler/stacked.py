@@ -8,10 +8,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..arrays import Reals
 from ..errors import CompileError
-from ..features import Block, Categories, Columns, FeatureMap, Identity
+from ..features import Beside, Block, Categories, Columns, FeatureMap, Identity
+from ..features.block import Flags
 from ..head import Head
 from .linear import LinearMap
+from .origin import Origin
 from .passed import Passes, merged
 
 Numbers = npt.NDArray[np.intp]
@@ -23,8 +26,12 @@ def stacked(maps: Sequence[LinearMap]) -> LinearMap:
     Where one of them has a feature map, all inputs that the others take pass through it; a block that several have is
     computed once.
     """
+    centre = None if any(one.centre is None for one in maps) else maps[0].centre
+    point = np.zeros(maps[0].inputs) if centre is None else centre
+    maps = [one if one.centre is None else one.around(point) for one in maps]
     weights, reach = [one.weights for one in maps], [one.terms for one in maps]
-    features = None
+    features, total = None, maps[0].inputs
+    places = [np.arange(total)] * len(maps)
     if any(one.feature_map is not None for one in maps):
         blocks, places, total = _features(maps)
         categories = merged(*(one.feature_map.categories for one in maps if one.feature_map is not None))
@@ -39,12 +46,58 @@ def stacked(maps: Sequence[LinearMap]) -> LinearMap:
         reach=_rows(reach),
         folded=np.concatenate([np.broadcast_to(one.folded, one.bias.shape) for one in maps]),
         own_error=np.concatenate([np.broadcast_to(one.own_error, one.bias.shape) for one in maps]),
+        relative=np.concatenate([np.broadcast_to(one.relative, one.bias.shape) for one in maps]),
+        block=_block(maps, places, total),
+        origin=_origin(maps) if features is None else None,
         feature_map=features,
+        exact=None if features is None else _exact(maps, places, total),
+        centre=centre,
         public=tuple(public for one in maps for public in one.public),
         hidden=tuple(hidden for one in maps for hidden in one.hidden),
         uses=np.logical_or.reduce([one.taken for one in maps]),
         passes=_passes(maps) if features is not None or any(one.passes is not None for one in maps) else None,
     )
+
+
+def _exact(maps: Sequence[LinearMap], places: Sequence[Numbers], total: int) -> Flags:
+    """Which of all features are exact for every map that has them."""
+    found = np.ones(total, dtype=np.bool_)
+    for one, place in zip(maps, places, strict=True):
+        found[place] &= one.exact_features()
+    return found
+
+
+def _origin(maps: Sequence[LinearMap]) -> Origin | None:
+    """The point of the first map that takes an input, for each; other maps of that input are moved there."""
+    if all(one.origin is None for one in maps):
+        return None
+    found = [one.origin_for(np.zeros(len(one.bias))) for one in maps]
+    point, free = np.zeros(maps[0].inputs), np.ones(maps[0].inputs, dtype=np.bool_)
+    for one, at in zip(maps, found, strict=True):
+        own = np.asarray(one.terms.sum(axis=0)).ravel() != 0
+        point[own & free], free = at.point[own & free], free & ~own
+    whole = [_moved(one, at, point) for one, at in zip(maps, found, strict=True)]
+    return Origin(point, *(np.concatenate([getattr(one, name) for one in whole]) for name in ("level", "magnitude")))
+
+
+def _moved(one: LinearMap, at: Origin, point: Reals) -> Origin:
+    moved = point - at.point
+    return Origin(point, at.level + one.weights @ moved, at.magnitude + one.terms @ np.abs(moved))
+
+
+def _block(maps: Sequence[LinearMap], places: Sequence[Numbers], total: int) -> Block | None:
+    """The blocks of all maps, of the features that each takes, where all have one and some round."""
+    if not any(one.block is not None for one in maps):
+        return None
+    found = []
+    for one, place in zip(maps, places, strict=True):
+        block = one.exact_block()
+        taken = place[list(block.columns)] if isinstance(block, Columns) else place
+        if block is None or (taken < 0).any():
+            return None
+        inner = block.block if isinstance(block, Columns) else block
+        found.append(Columns(inner, taken, total))
+    return Beside(*found)
 
 
 def _passes(maps: Sequence[LinearMap]) -> Passes:

@@ -29,5 +29,7 @@ def without_unused_texts(linear: LinearMap, X_sample: Any) -> LinearMap:
         weights=linear.weights[:, kept],
         reach=None if linear.reach is None else linear.reach[:, kept],
         feature_map=FeatureMap(Columns(Identity(len(kept)), kept, linear.inputs)),
+        origin=None,
+        block=None,
         public=(*linear.public, Publication("columns", f"which {len(kept)} are taken", learned=False)),
     )

@@ -22,7 +22,10 @@ from .impute import Impute, Missing
 from .landmarks import Landmarks
 from .local_filters import LocalFilters
 from .monomials import Monomials
+from .normalise import Normalise
 from .pair_bins import PairBins
+from .power import Power
+from .precision import Cast, Rounded
 from .splines import Splines
 from .structure import Beside, Chain
 
@@ -34,6 +37,7 @@ __all__ = [
     "Bins",
     "Block",
     "BlockDefaults",
+    "Cast",
     "Categories",
     "Chain",
     "Clip",
@@ -49,7 +53,10 @@ __all__ = [
     "Logarithms",
     "Missing",
     "Monomials",
+    "Normalise",
     "PairBins",
+    "Power",
+    "Rounded",
     "Scale",
     "Splines",
     "backbone_name",

@@ -33,6 +33,7 @@ class Scale(BlockDefaults):
     divisor: Reals
     factor: Reals
     shift: Reals
+    elementwise: ClassVar[bool] = True
     kind: ClassVar[str] = "scale"
     whole: ClassVar[bool] = False
 
@@ -66,11 +67,15 @@ class Scale(BlockDefaults):
         return np.minimum(first, second), np.maximum(first, second)
 
     def _at(self, values: Reals) -> Reals:
-        moved = (values - self.centre) / self.divisor
-        return np.asarray(np.where(self.factor == 0, 0.0, moved) * self.factor + self.shift)
+        with np.errstate(invalid="ignore"):
+            return np.asarray(np.where(self.factor == 0, self.shift, self.apply(values)), dtype=values.dtype)
 
     def apply(self, values: Reals) -> Reals:
-        return (values - self.centre) / self.divisor * self.factor + self.shift
+        found, dtype = values, values.dtype
+        steps = (np.subtract, self.centre), (np.divide, self.divisor), (np.multiply, self.factor), (np.add, self.shift)
+        for operation, numbers in steps:
+            found = operation(found, numbers).astype(dtype, copy=False)
+        return found
 
     def document(self) -> dict[str, Any]:
         names = ("centre", "divisor", "factor", "shift")

@@ -30,6 +30,10 @@ class Block(Protocol):
     kind: ClassVar[str]
 
     @property
+    def elementwise(self) -> bool:
+        """Whether every feature is of the input in its place alone."""
+
+    @property
     def inputs(self) -> int:
         """Values of one sample."""
 
@@ -84,6 +88,8 @@ class Block(Protocol):
 
 class BlockDefaults:
     """Every input must be there, and is used; features have a step where all are whole numbers."""
+
+    elementwise: ClassVar[bool] = False
 
     @property
     def groups(self: Block) -> Numbers:

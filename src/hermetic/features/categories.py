@@ -38,6 +38,8 @@ class Categories:
     nan
         What NaN is read as: a number; NaN itself, where the features give it a meaning; or ``None`` if it is one of
         the other values.
+    dtype
+        "float16" or "float32", to which real values are rounded before they are looked up; None rounds nothing.
 
     Raises
     ------
@@ -49,6 +51,7 @@ class Categories:
     numbers: tuple[float, ...]
     unknown: float | None = None
     nan: float | None = None
+    dtype: str | None = None
 
     def __init__(
         self,
@@ -57,11 +60,15 @@ class Categories:
         *,
         unknown: float | None = None,
         nan: float | None = None,
+        dtype: str | None = None,
     ) -> None:
         known, found = tuple(map(_value, values)), tuple(range(len(values)) if numbers is None else numbers)
         whole_number(len(known), 0, MAX_VALUES, "the number of categories")
         if len(found) != len(known) or len(set(known)) != len(known):
             raise ParameterError("categories must be different, and have a number each.")
+        if dtype not in (None, "float16", "float32"):
+            raise ParameterError(f"categories must be rounded to float16 or float32, if at all. Got {dtype!r} instead.")
+        object.__setattr__(self, "dtype", dtype)
         object.__setattr__(self, "values", known)
         object.__setattr__(self, "numbers", tuple(_finite(one) for one in found))
         object.__setattr__(self, "unknown", None if unknown is None else _finite(unknown))
@@ -110,12 +117,16 @@ class Categories:
         if is_nan(value) and self.nan is not None:
             return self.nan
         try:
-            found = self._number_of.get(value, self.unknown)
+            found = self._number_of.get(self._rounded(value), self.unknown)
         except TypeError:
             found = self.unknown
         if found is None:
             raise InputError(f"{name} must be {self}. Got {value!r} (sample {row}) instead.")
         return found
+
+    def _rounded(self, value: Any) -> Any:
+        real = self.dtype is not None and isinstance(value, float)
+        return np.dtype(self.dtype).type(value).item() if real else value
 
     def values_of(self, numbers: Reals) -> list[Any]:
         """A value that is read as each number (n,)."""
@@ -130,12 +141,12 @@ class Categories:
         values, numbers = list(self.values), list(self.numbers)
         code = self._number_of.get(value, self.unknown)
         if is_nan(missing):
-            return Categories(values, numbers, unknown=self.unknown, nan=code)
+            return Categories(values, numbers, unknown=self.unknown, nan=code, dtype=self.dtype)
         if missing in values:
             del numbers[values.index(missing)], values[values.index(missing)]
         if code is not None:
             values, numbers = [*values, missing], [*numbers, code]
-        return Categories(values, numbers, unknown=self.unknown, nan=self.nan)
+        return Categories(values, numbers, unknown=self.unknown, nan=self.nan, dtype=self.dtype)
 
     def __str__(self) -> str:
         shown = ", ".join(map(repr, self.values[:_SHOWN]))
@@ -145,7 +156,9 @@ class Categories:
     def document(self) -> dict[str, Any]:
         """The values and numbers, as JSON; NaN is ``"missing"``."""
         nan = "missing" if self.nan is not None and math.isnan(self.nan) else self.nan
-        return {"values": list(self.values), "numbers": list(self.numbers), "unknown": self.unknown, "nan": nan}
+        dtype = {} if self.dtype is None else {"dtype": self.dtype}
+        numbers = list(self.numbers)
+        return {"values": list(self.values), "numbers": numbers, "unknown": self.unknown, "nan": nan, **dtype}
 
     @classmethod
     def from_document(cls, document: dict[str, Any]) -> Categories:
@@ -154,7 +167,7 @@ class Categories:
         if not all(isinstance(one, list) and len(one) <= MAX_VALUES for one in (values, numbers)):
             raise ParameterError(f"categories must be a list of at most {MAX_VALUES} values, and one of their numbers.")
         nan = math.nan if document["nan"] == "missing" else document["nan"]
-        return cls(values, numbers, unknown=document["unknown"], nan=nan)
+        return cls(values, numbers, unknown=document["unknown"], nan=nan, dtype=document.get("dtype"))
 
 
 def is_nan(value: Any) -> bool:

@@ -24,6 +24,7 @@ class Identity(BlockDefaults):
     """The inputs themselves. Public: how many."""
 
     inputs: int
+    elementwise: ClassVar[bool] = True
     kind: ClassVar[str] = "identity"
     whole: ClassVar[bool] = False
 
@@ -69,6 +70,7 @@ class Columns:
     columns: tuple[int, ...]
     inputs: int
     kind: ClassVar[str] = "columns"
+    elementwise: ClassVar[bool] = False
 
     def __init__(self, block: Block, columns: Sequence[int] | npt.NDArray[Any], inputs: int) -> None:
         whole_number(inputs, 1, MAX_WIDTH, "inputs")

@@ -53,6 +53,7 @@ class Elementwise(BlockDefaults):
 
     inputs: int
     function: str
+    elementwise: ClassVar[bool] = True
     kind: ClassVar[str] = "elementwise"
 
     def __post_init__(self) -> None:
@@ -119,6 +120,7 @@ class Clip(BlockDefaults):
 
     low: Reals
     high: Reals
+    elementwise: ClassVar[bool] = True
     kind: ClassVar[str] = "clip"
     whole: ClassVar[bool] = False
 
@@ -139,10 +141,10 @@ class Clip(BlockDefaults):
         return len(self.low)
 
     def limits(self, lower: Reals, upper: Reals) -> tuple[Reals, Reals]:
-        return np.clip(lower, self.low, self.high), np.clip(upper, self.low, self.high)
+        return self.apply(lower), self.apply(upper)
 
     def apply(self, values: Reals) -> Reals:
-        return np.clip(values, self.low, self.high)
+        return np.clip(values, self.low.astype(values.dtype), self.high.astype(values.dtype))
 
     def document(self) -> dict[str, Any]:
         return {"kind": self.kind, "low": self.low.tolist(), "high": self.high.tolist()}

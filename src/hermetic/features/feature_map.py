@@ -15,6 +15,7 @@ from .block import Block, Flags, Numbers, Reals, whole_number
 from .categories import Categories
 from .columns import MAX_WIDTH
 from .kinds import read_block
+from .precision import cast_first
 from .structure import MAX_BLOCKS, Beside
 from .table import read_columns, read_reals
 from .words import name_of, origin_of, parameters_of
@@ -124,6 +125,12 @@ class FeatureMap:
             name = f"feature {column}" if names is None else repr(names[column])
             raise InputError(f"inputs must be finite. Got {values[row, column]} (sample {row}, {name}) instead.")
         return values
+
+    def cast_first(self, dtypes: Sequence[str]) -> FeatureMap:
+        """The same of inputs that are first rounded, each to its own type of float (inputs,); none rounds nothing."""
+        if not dtypes:
+            return self
+        return FeatureMap(*(cast_first(one, dtypes) for one in self.blocks), categories=self.categories)
 
     def __str__(self) -> str:
         words = [f"{one.outputs} {name_of(one)}" for one in self.blocks]

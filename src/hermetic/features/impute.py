@@ -33,6 +33,7 @@ class Impute(BlockDefaults):
 
     values: Reals
     marker: float
+    elementwise: ClassVar[bool] = True
     kind: ClassVar[str] = "impute"
     whole: ClassVar[bool] = False
 
@@ -61,10 +62,11 @@ class Impute(BlockDefaults):
         return np.where(divides, steps, 0.0)
 
     def limits(self, lower: Reals, upper: Reals) -> tuple[Reals, Reals]:
-        return np.minimum(lower, self.values), np.maximum(upper, self.values)
+        values = self.values.astype(lower.dtype)
+        return np.minimum(lower, values), np.maximum(upper, values)
 
     def apply(self, values: Reals) -> Reals:
-        return np.where(_is(values, self.marker), self.values, values)
+        return np.where(_is(values, self.marker), self.values.astype(values.dtype), values)
 
     def document(self) -> dict[str, Any]:
         return {"kind": self.kind, "values": self.values.tolist(), "marker": _to_json(self.marker)}

@@ -18,17 +18,22 @@ from .impute import Impute, Missing
 from .landmarks import Landmarks
 from .local_filters import LocalFilters
 from .monomials import Monomials
+from .normalise import Normalise
 from .pair_bins import PairBins
+from .power import Power
+from .precision import Cast, Rounded
 from .splines import Splines
 from .structure import Beside, Chain
 
 MAX_DEPTH = 8
 """How deep blocks may be put into blocks."""
 
-_BLOCKS: tuple[Any, ...] = (Affine, Bins, Clip, Elementwise, Identity, Impute, LocalFilters, Missing, PairBins, Scale)
+_NUMBERS: tuple[Any, ...] = (Affine, Cast, Clip, Elementwise, Identity, Impute, Scale)
+_BLOCKS: tuple[Any, ...] = (*_NUMBERS, Bins, LocalFilters, Missing, PairBins)
 _EXPANSIONS: tuple[Any, ...] = (AdditiveChi2, CountSketch, Fourier, Landmarks, Logarithms, Monomials, Splines)
-_KINDS: dict[str, Any] = {one.kind: one for one in (*_BLOCKS, *_EXPANSIONS)}
-_STRUCTURES: dict[str, Any] = {one.kind: one for one in (Beside, Chain, Columns)}
+_SIZES: tuple[Any, ...] = (Normalise, Power)
+_KINDS: dict[str, Any] = {one.kind: one for one in (*_BLOCKS, *_EXPANSIONS, *_SIZES)}
+_STRUCTURES: dict[str, Any] = {one.kind: one for one in (Beside, Chain, Columns, Rounded)}
 
 
 def read_block(document: Any, depth: int = 0) -> Block:

@@ -28,6 +28,7 @@ class Beside:
 
     blocks: tuple[Block, ...]
     kind: ClassVar[str] = "beside"
+    elementwise: ClassVar[bool] = False
 
     def __init__(self, *blocks: Block) -> None:
         if not 1 <= len(blocks) <= MAX_BLOCKS:
@@ -129,8 +130,13 @@ class Chain:
         return self.blocks[-1].whole
 
     @property
+    def elementwise(self) -> bool:
+        return all(one.elementwise for one in self.blocks)
+
+    @property
     def used(self) -> Flags:
-        return self.blocks[0].used
+        """Those of the first block that does not take each value by itself."""
+        return next((one for one in self.blocks if not one.elementwise), self.blocks[-1]).used
 
     @property
     def missing(self) -> Flags:

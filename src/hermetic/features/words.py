@@ -12,12 +12,14 @@ from .block import Block
 from .columns import Columns, Identity
 from .elementwise import Clip, Elementwise
 from .impute import Impute
+from .power import Power
+from .precision import Cast, Rounded
 from .structure import Beside, Chain
 
 
 def name_of(block: Block) -> str:
     """What a block computes last: "bins"."""
-    if isinstance(block, Columns):
+    if isinstance(block, Columns | Rounded):
         return name_of(block.block)
     if isinstance(block, Chain):
         return name_of(block.blocks[-1])
@@ -31,6 +33,8 @@ def origin_of(block: Block, feature: int) -> int | None:
     if isinstance(block, Columns):
         inner = origin_of(block.block, feature)
         return None if inner is None else block.columns[inner]
+    if isinstance(block, Rounded):
+        return origin_of(block.block, feature)
     if isinstance(block, Beside):
         for one in block.blocks:
             if feature < one.outputs:
@@ -41,7 +45,7 @@ def origin_of(block: Block, feature: int) -> int | None:
         for one in reversed(block.blocks):
             origin = None if origin is None else origin_of(one, origin)
         return origin
-    return feature if isinstance(block, Identity | Scale | Impute | Clip | Elementwise) else None
+    return feature if isinstance(block, Cast | Identity | Scale | Impute | Clip | Elementwise | Power) else None
 
 
 def parameters_of(block: Block) -> Iterator[str]:
@@ -50,6 +54,8 @@ def parameters_of(block: Block) -> Iterator[str]:
         (first, *rest) = parameters_of(block.block)
         yield f"of {int(np.count_nonzero(block.used))} inputs, {first}"
         yield from rest
+    elif isinstance(block, Rounded):
+        yield from (f"{one}, in {block.dtype}" for one in parameters_of(block.block))
     elif isinstance(block, Chain | Beside):
         for one in block.blocks:
             yield from parameters_of(one)
@@ -59,6 +65,8 @@ def parameters_of(block: Block) -> Iterator[str]:
 
 
 def _shown(value: Any) -> str:
+    if isinstance(value, list) and all(isinstance(one, str) for one in value):
+        return ", ".join(sorted(set(value)))
     return f"({_count(value):,} numbers)" if isinstance(value, list) else "NaN" if value is None else f"{value}"
 
 

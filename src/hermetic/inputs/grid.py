@@ -57,6 +57,14 @@ class Grid:
         """Largest absolute integer of each feature."""
         return np.maximum(np.abs(self.low), np.abs(self.high))
 
+    @property
+    def centre(self) -> Reals:
+        """The point that scores of nearest neighbours count from (d,): ``offset`` of features far from 0, 0 of others.
+
+        Far is where the middle of the range is more than twice its width away from 0.
+        """
+        return np.where(np.abs(self.offset) > 4 * self.step * self.magnitude, self.offset, 0.0)
+
     @cached_property
     def starts(self) -> npt.NDArray[np.intp] | None:
         """Where each group begins; a feature whose integers are not 0 and 1 is one of its own. None if all are."""

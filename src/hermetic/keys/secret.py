@@ -26,6 +26,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
+from ..arguments import check_kind, check_path
 from ..arrays import Residues
 from ..errors import HermeticError, KeyFileError
 from ..files import write_private
@@ -52,6 +53,7 @@ class SecretKey:
         self, parameters: Parameters = FAST, *, _stored: tuple[Residues, PublicKey | None] | None = None
     ) -> None:
         """Make a fresh key with SEAL's key generator."""
+        check_kind(parameters, Parameters, "parameters")
         rows, public_key = _stored or (None, None)
         self.parameters = parameters
         self.ring_key = RingSecretKey(Ring.of(parameters), rows)
@@ -71,6 +73,8 @@ class SecretKey:
         KeyFileError
             If the passphrase is empty, the file exists and ``overwrite`` is false, or it cannot be written.
         """
+        check_path(path, "path", KeyFileError)
+        _check_passphrase(passphrase)
         if not passphrase:
             raise KeyFileError("the passphrase must not be empty.")
         target = Path(path)
@@ -93,6 +97,8 @@ class SecretKey:
         KeyFileError
             If the file cannot be read, is not a key file, is damaged, or the passphrase is wrong.
         """
+        check_path(path, "path", KeyFileError)
+        _check_passphrase(passphrase)
         try:
             data = Path(path).read_bytes()
         except OSError as error:
@@ -162,6 +168,11 @@ class SecretKey:
 def _plaintext_bytes(parameters: Parameters) -> int:
     secret = packed_bytes(parameters.ring_degree, _TERNARY_BITS)
     return _DIGEST_BYTES + secret + PublicKey.size(parameters)
+
+
+def _check_passphrase(passphrase: object) -> None:
+    if not isinstance(passphrase, str):
+        raise KeyFileError(f"the passphrase must be a text. Got {type(passphrase).__name__} instead.")
 
 
 def _derive(passphrase: str, salt: bytes, log2_n: int, r: int, p: int) -> bytes:

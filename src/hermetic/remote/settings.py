@@ -9,6 +9,7 @@ from urllib.parse import SplitResult, urlsplit
 
 import httpx
 
+from ..arguments import shown
 from ..errors import SettingsError
 from ..features import Backbone
 from ..keys.secret import SecretKey
@@ -59,8 +60,8 @@ class Settings:
 
     def __post_init__(self) -> None:
         parts = _check_url(self.url)
-        if not self.model:
-            raise SettingsError(f"model must be the name of a model. Got {self.model!r} instead.")
+        if not _is_text(self.model):
+            raise SettingsError(f"model must be the name of a model. Got {shown(self.model)} instead.")
         for name, least in (("batch_size", 1), ("in_flight", 1), ("retries", 0)):
             value = getattr(self, name)
             fits = isinstance(value, int) and not isinstance(value, bool) and value >= least
@@ -68,7 +69,7 @@ class Settings:
                 raise SettingsError(f"{name} must be a whole number, {least} or more. Got {value!r} instead.")
         if not (math.isfinite(self.timeout) and self.timeout > 0):
             raise SettingsError(f"timeout must be a positive number of seconds. Got {self.timeout!r} instead.")
-        if isinstance(self.token, str):
+        if self.token is not None and not callable(self.token):
             _check_token(self.token)
         if (
             self.token is not None
@@ -99,12 +100,16 @@ def _check_url(url: str) -> SplitResult:
     except (AttributeError, TypeError, ValueError, httpx.InvalidURL):
         usable = False
     if not usable:
-        raise SettingsError(f"url must be like https://host:port. Got {url!r} instead.")
+        raise SettingsError(f"url must be like https://host:port. Got {shown(url)} instead.")
     if parts.username is not None or parts.password is not None:
         raise SettingsError("url must not hold a user or password. Pass token= instead.")
     if "?" in url or "#" in url:
         raise SettingsError("url must be the service's address alone, without ? or #.")
     return parts
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and bool(value)
 
 
 def _check_token(token: object) -> None:

@@ -13,7 +13,7 @@ from functools import cached_property
 from ..circuits.linear.packing import Layout
 from ..circuits.linear.plan import Cost
 from ..circuits.linear.public import LinearCircuit, Offer
-from ..envelope import SIGNATURE, open_envelope, seal
+from ..envelope import SIGNATURE, open_envelope, seal, view_of
 from ..errors import WireError
 from ..features import FeatureMap
 from ..head import Head, Labels
@@ -170,13 +170,23 @@ class Signature:
         WireError
             For anything but the envelope of a valid signature.
         """
-        if len(data) > MAX_SIGNATURE_BYTES:
+        if len(view_of(data, SIGNATURE)) > MAX_SIGNATURE_BYTES:
             raise WireError(f"a signature must have at most {MAX_SIGNATURE_BYTES} bytes. Got {len(data)} instead.")
         parameters, body = open_envelope(data, SIGNATURE)
         signature = Signature.from_json(bytes(body))
         if signature.parameters != parameters:
             raise WireError("the signature's header and body must name the same parameters.")
         return signature
+
+    def __repr__(self) -> str:
+        inputs = (
+            f"{self.inputs} inputs" if self.feature_map is None else f"{self.inputs} inputs, {self.features} features"
+        )
+        link = "" if self.link is None else f", {self.link}"
+        return (
+            f"Signature({self.name!r}, {inputs} -> {self.outputs} scores, {self.method}{link}, "
+            f"{self.parameters.profile}, error {self.error:.2g}, {self.digest.hex()[:16]}…)"
+        )
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Signature) and other.json == self.json

@@ -14,7 +14,7 @@ from ..errors import ParameterError, WireError
 from ..features import FeatureMap
 from ..head import Head
 from ..json_values import number, require, string
-from ..links import HEADS, outputs_fit
+from ..links import HEADS, VALUES, outputs_fit
 from .labels import labels_from_json, labels_to_json
 
 FORMAT = 1
@@ -53,7 +53,7 @@ def read(data: bytes) -> dict[str, Any]:
     """
     try:
         document = json.loads(data)
-    except (ValueError, RecursionError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise WireError("a signature must be JSON. It does not parse.") from error
     try:
         require(isinstance(document, dict), "a signature must be a JSON object")
@@ -97,13 +97,16 @@ def _read(document: Mapping[str, Any]) -> dict[str, Any]:
 
 def _head(document: Mapping[str, Any], outputs: int) -> Head:
     method, link, squeeze = document["method"], document["link"], document["squeeze"]
-    require(isinstance(method, str) and method in HEADS, f"method must be one of {', '.join(HEADS)}")
-    require(link in HEADS[method], f"link must be one of {HEADS[method]} with {method}")
+    require(isinstance(method, str) and method in HEADS, f"method must be one of {', '.join(HEADS)}: update hermetic")
+    known = ", ".join(str(one) for one in HEADS[method])
+    require(
+        link in HEADS[method], f"link must be one of {known} with {method}. Got {str(link)[:40]!r}: update hermetic"
+    )
     require(isinstance(squeeze, bool), "squeeze must be true or false")
     require(not squeeze or outputs == 1, "squeeze must go with one output")
     labels = labels_from_json(document["labels"])
     require(labels is None or outputs_fit(link, len(labels), outputs), "labels must match outputs")
-    require(labels is not None or link in (None, "exp"), "a model with this link must have labels")
+    require(labels is not None or link in VALUES, "a model with this link must have labels")
     return Head(method, link, labels, squeeze)
 
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
 
 import numpy as np
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from hermetic import UnsupportedModelError
 from hermetic.compiler.additive.assembly import FLOAT64, additive_map
 from hermetic.compiler.additive.pairs import PairFunction
 from hermetic.compiler.additive.step_functions import StepFunction, after, joined, rounding_to, step
+from hermetic.compiler.additive.trees import LEFT, RIGHT, leaf, tree
 from hermetic.head import Head
 
 numbers = st.integers(-3, 3).map(float)
@@ -43,6 +47,37 @@ def test_a_sum_of_functions_is_a_map_of_bins(drawn: list[StepFunction]) -> None:
         expected = [one + (row[0] >= 0) for one, row in zip(expected, X, strict=True)]
     found = additive_map(drawn, np.zeros(1), 3, Head("predict"), step="sum")
     assert np.array_equal(found.feature_map.apply(X) @ found.weights[0] + found.bias[0], expected)
+
+
+@st.composite
+def trees(draw: st.DrawFn, depth: int = 3) -> tuple[StepFunction, Callable[[float], float]]:
+    """A tree of one input, and what it gives for a value."""
+    if not depth or draw(st.booleans()):
+        constant = draw(numbers)
+        return leaf(np.array([constant])), lambda x: constant
+    edge, missing_left = draw(numbers), draw(st.booleans())
+    (left, to_left), (right, to_right) = draw(trees(depth=depth - 1)), draw(trees(depth=depth - 1))
+    split = step(1, edge, LEFT, RIGHT, LEFT if missing_left else RIGHT)
+
+    def descend(x: float) -> float:
+        return (to_left if (missing_left if np.isnan(x) else x < edge) else to_right)(x)
+
+    return tree("it", split, left, right), descend
+
+
+@given(trees())
+@settings(max_examples=200)
+def test_a_tree_of_one_input_is_a_step_function(drawn: tuple[StepFunction, Callable[[float], float]]) -> None:
+    one, descend = drawn
+    for x in (*np.arange(-4.5, 4.5, 0.5), *([] if one.missing is None else [np.nan])):
+        assert value(one, x) == descend(x)
+
+
+def test_a_tree_of_two_inputs_is_refused() -> None:
+    low, high = step(2, 0.0, LEFT, RIGHT), leaf(RIGHT)
+    for children in ((low, high), (high, low)):
+        with pytest.raises(UnsupportedModelError, match=r"it must have .*splits on inputs 1 and 2 instead"):
+            tree("it", step(1, 0.0, LEFT, RIGHT), *children)
 
 
 @given(st.lists(functions(), min_size=1, max_size=6))

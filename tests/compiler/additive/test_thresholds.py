@@ -19,6 +19,7 @@ from sklearn.ensemble import (
     HistGradientBoostingClassifier,
     HistGradientBoostingRegressor,
 )
+from sklearn.tree import DecisionTreeClassifier
 from xgboost import XGBClassifier, XGBRegressor
 
 from hermetic.compiler.linear import LinearMap
@@ -38,6 +39,8 @@ def with_holes(X: np.ndarray) -> np.ndarray:
 HOLES = with_holes(CANCER[0]), CANCER[1]
 TINY = DIABETES[0] * 1e-33, DIABETES[1]
 WHOLE = np.round(CANCER[0]).astype(np.float32), CANCER[1]
+FIRST = DIABETES[0][:, 2:3], DIABETES[1]
+EACH = [[i] for i in range(30)]
 
 MODELS = [
     (HistGradientBoostingClassifier(max_depth=1, max_iter=30), HOLES),
@@ -47,6 +50,13 @@ MODELS = [
     (GradientBoostingClassifier(**STUMPS), WHOLE),
     (GradientBoostingRegressor(**STUMPS), DIABETES),
     (AdaBoostClassifier(n_estimators=30), CANCER),
+    (HistGradientBoostingClassifier(max_depth=4, max_iter=30, interaction_cst="no_interactions"), HOLES),
+    (GradientBoostingRegressor(n_estimators=9, max_depth=4), FIRST),
+    (AdaBoostClassifier(DecisionTreeClassifier(max_depth=3), n_estimators=9), (CANCER[0][:, :1], CANCER[1])),
+    (XGBClassifier(n_estimators=9, max_depth=4, n_jobs=1, interaction_constraints=str(EACH)), HOLES),
+    (LGBMClassifier(n_estimators=9, verbose=-1, n_jobs=1, interaction_constraints=EACH), HOLES),
+    (LGBMClassifier(n_estimators=9, verbose=-1, n_jobs=1, interaction_constraints=EACH, zero_as_missing=True), HOLES),
+    (LGBMRegressor(n_estimators=9, verbose=-1, n_jobs=1, interaction_constraints=EACH[:10]), TINY),
     (XGBClassifier(**ALONE), CANCER),
     (XGBClassifier(**ALONE), HOLES),
     (XGBClassifier(**ALONE), WHOLE),

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ...arguments import check_kind
 from ...arrays import Integers, Reals, Residues
 from ...errors import DecryptionError, MismatchError
 from ...keys.secret import SecretKey
@@ -104,6 +105,7 @@ class ClientHalf:
         return nearest.astype(np.int64)
 
     def _check_belongs(self, result: Result) -> None:
+        check_kind(result, Result, "result")
         if result.batch.signature != self._signature.digest:
             raise MismatchError(f"the result must come from model {self._signature.name!r}. It comes from another.")
         if result.batch.key.hex() != self._key_id:

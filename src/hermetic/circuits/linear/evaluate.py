@@ -26,6 +26,7 @@ from typing import Any
 
 import numpy as np
 
+from ...arguments import check_kind
 from ...arrays import Residues
 from ...errors import MismatchError
 from ...keys.public import PublicKey
@@ -57,6 +58,7 @@ class MaskingKey:
     """
 
     def __init__(self, public_key: PublicKey) -> None:
+        check_kind(public_key, PublicKey, "public_key")
         parameters = public_key.parameters
         a = expand(PUBLIC_KEY_DOMAIN, public_key.seed, 0, parameters, parameters.data_primes)
         b = public_key.b[: len(parameters.data_primes)]

@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
 
+import numpy as np
+
 from ...envelope import OVERHEAD_BYTES
+from ...errors import InputError
 from ...inputs.grid import Grid
 from ...rlwe.parameters import Parameters
 from . import bounds, plan
@@ -119,6 +122,10 @@ class LinearCircuit:
         """The layouts in which a batch of that many samples is answered; some are for large batches alone, see
         :func:`hermetic.circuits.linear.bounds.layout_allowed`.
         """
+        if not isinstance(samples, int | np.integer):
+            raise InputError(
+                f"samples must be how many there are, a whole number. Got {type(samples).__name__} instead."
+            )
         return tuple(one for one, least in self._least_samples if samples >= least)
 
     @cached_property

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...arguments import check_kind
 from ...arrays import Residues
 from ...envelope import KIND_NAMES, OVERHEAD_BYTES, QUERY, RESULT, open_envelope, peek, seal
 from ...errors import MismatchError, WireError
@@ -199,6 +200,7 @@ class Result:
 
 
 def _open_for(data: bytes | memoryview, kind: int, signature: Signature) -> memoryview:
+    check_kind(signature, Signature, "signature")
     parameters, body = open_envelope(data, kind)
     if parameters != signature.parameters:
         raise MismatchError(

@@ -103,7 +103,8 @@ def _constant(one: StepFunction) -> bool:
 def _check_size(step: str, bins: int) -> None:
     if not bins:
         raise UnsupportedModelError(
-            f"the score must depend on an input. That of the {step} is a constant: fit it again."
+            f"the score must depend on an input. No tree of the {step} splits, so its answer is always the same: fit "
+            "it on inputs and targets that vary, with options that let trees split (fewer samples in a leaf, no gamma)."
         )
     if bins > MAX_BINS:
         raise UnsupportedModelError(

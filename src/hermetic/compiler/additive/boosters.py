@@ -64,7 +64,7 @@ def read_booster(booster: Any, labels: Any) -> tuple[LinearMap, BoosterEstimator
     Raises
     ------
     UnsupportedModelError
-        For a booster that is no sum of trees of one split with a link.
+        For a booster that is no sum of trees of one input each with a link.
     CompileError
         For labels that do not fit.
     """

@@ -1,4 +1,4 @@
-"""Boosted stumps of LightGBM"""
+"""Boosted stumps of LightGBM, and trees of one input each"""
 
 from __future__ import annotations
 
@@ -13,15 +13,17 @@ from ..sklearn.classifiers import PROBABILITIES, labels_of
 from ..sklearn.registry import reads, refuse
 from ..sklearn.regressors import GIVES
 from .assembly import additive_map, classifier_head
-from .sklearn_boosting import check_depth
+from .sklearn_boosting import RANKED, refuse_categories
 from .step_functions import StepFunction, after, step
+from .trees import LEFT, RIGHT, leaf, tree
 
-STUMPS = "trees of one split, `max_depth=1` or `num_leaves=2`; thresholds become public"
+STUMPS = "trees that split on one input each, as with `max_depth=1` or `num_leaves=2`; thresholds become public"
 
 RAW_SCORE = {"raw_score": True}
 """What makes ``predict`` give raw scores."""
 
 IDENTITY = ("fair", "huber", "mape", "quantile", "regression", "regression_l1")
+RANKS = ("lambdarank", "rank_xendcg")
 LOG = ("gamma", "poisson", "tweedie")
 CLASSES = ("binary", "multiclass")
 ZERO = float(np.float32(1e-35))
@@ -43,6 +45,11 @@ def _regressor(estimator: Any) -> LinearMap:
     return read_dump("LGBMRegressor", estimator.booster_.dump_model(), None)
 
 
+@reads("LGBMRanker", gives=RANKED, condition=STUMPS, library="lightgbm")
+def _ranker(estimator: Any) -> LinearMap:
+    return read_dump("LGBMRanker", estimator.booster_.dump_model(), None)
+
+
 def read_dump(name: str, model: dict[str, Any], labels: Labels | None) -> LinearMap:
     """LightGBM compares x <= threshold and adds in float64. Its dump has the trees up to the best iteration.
 
@@ -56,29 +63,30 @@ def read_dump(name: str, model: dict[str, Any], labels: Labels | None) -> Linear
     Raises
     ------
     UnsupportedModelError
-        For another objective, deeper or linear trees, or splits by categories.
+        For another objective, trees of several inputs, linear ones, or splits by categories.
     """
+    if model["pandas_categorical"]:
+        refuse_categories(name, None, model["feature_names"])
+    if model["average_output"] and labels is not None:
+        instead = (
+            "fit it with boosting='gbdt': the raw scores of a random forest here are no argument of its probabilities"
+        )
+        refuse(name, "be boosted where it is a classifier", "boosting='rf'", instead)
     head = _head(name, model, labels)
     trees, outputs = model["tree_info"], 1 if head.squeeze else head.classes
     share = outputs / len(trees) if model["average_output"] else 1.0
     functions = [
-        _step(name, tree["tree_structure"], share * np.eye(outputs)[number % outputs])
-        for number, tree in enumerate(trees)
+        _grown(name, one["tree_structure"], share * np.eye(outputs)[number % outputs])
+        for number, one in enumerate(trees)
     ]
-    return additive_map(
-        functions,
-        np.zeros(outputs),
-        model["max_feature_idx"] + 1,
-        head,
-        step=name.lower(),
-        raw_scores=RAW_SCORE if labels is not None else None,
-    )
+    bias, inputs, raw_scores = np.zeros(outputs), model["max_feature_idx"] + 1, None if labels is None else RAW_SCORE
+    return additive_map(functions, bias, inputs, head, step=name.lower(), raw_scores=raw_scores)
 
 
 def _head(name: str, model: dict[str, Any], labels: Labels | None) -> Head:
     objective, *options = model.get("objective", "").split() or [""]
     plain = "sigmoid:1" in options if objective == "binary" else "sqrt" not in options
-    allowed = IDENTITY + LOG if labels is None else CLASSES
+    allowed = IDENTITY + RANKS + LOG if labels is None else CLASSES
     if objective not in allowed or not plain:
         got = " ".join([objective, *options]) or "a function"
         must = f"have one of the objectives {', '.join(allowed)}, without reg_sqrt and with sigmoid=1"
@@ -88,29 +96,28 @@ def _head(name: str, model: dict[str, Any], labels: Labels | None) -> Head:
     return classifier_head(1 if objective == "binary" else len(labels), labels)
 
 
-def _step(name: str, root: dict[str, Any], place: Reals) -> StepFunction:
+def _grown(name: str, root: dict[str, Any], place: Reals) -> StepFunction:
     if "split_feature" not in root:
-        return StepFunction(0, np.zeros(0), (root["leaf_value"] * place)[None])
+        if "leaf_coeff" in root:
+            refuse(name, "have linear_tree=False", "linear trees", "fit it with that")
+        return leaf(root["leaf_value"] * place)
     if root["decision_type"] != "<=":
-        refuse(name, "have inputs that are numbers", "a split by categories", "encode them, as OneHotEncoder does")
-    leaves = root["left_child"], root["right_child"]
-    check_depth(name, 1 if all("split_feature" not in one for one in leaves) else 2)
-    if any("leaf_coeff" in one for one in leaves):
-        refuse(name, "have linear_tree=False", "linear trees", "fit it with that")
-    left, right = (one["leaf_value"] * place for one in leaves)
-    return _split(root, left, right, left if root["default_left"] else right)
+        refuse_categories(name, root["split_feature"], [])
+    left, right = (_grown(name, root[side], place) for side in ("left_child", "right_child"))
+    return tree(name, _split(root), left, right)
 
 
-def _split(root: dict[str, Any], left: Reals, right: Reals, default: Reals) -> StepFunction:
+def _split(root: dict[str, Any]) -> StepFunction:
     """NaN goes the default way if it was seen in fitting, else as 0 does; with zero_as_missing, both go that way."""
     column, threshold = root["split_feature"], root["threshold"]
-    as_zero = left if threshold >= 0 else right
-    plain = step(column, _edge(threshold), left, right, default if root["missing_type"] == "NaN" else as_zero)
+    default = LEFT if root["default_left"] else RIGHT
+    as_zero = LEFT if threshold >= 0 else RIGHT
+    plain = step(column, _edge(threshold), LEFT, RIGHT, default if root["missing_type"] == "NaN" else as_zero)
     if root["missing_type"] != "Zero":
         return plain
     edges = np.unique(np.concatenate([plain.edges, [-ZERO, after(ZERO)]]))
     starts = np.append(-np.inf, edges)
-    values = plain.values[np.searchsorted(plain.edges, starts, side="right")]
+    values = plain.at(starts)
     values[(starts >= -ZERO) & (starts <= ZERO)] = default
     return StepFunction(column, edges, values, default)
 

@@ -1,10 +1,10 @@
-"""Boosted stumps"""
+"""Boosted stumps, and trees of one input each"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -20,8 +20,10 @@ from ..sklearn.registry import reads, refuse
 from ..sklearn.regressors import GIVES
 from .assembly import additive_map, classifier_head
 from .step_functions import StepFunction, after, rounding_to, step
+from .trees import LEFT, RIGHT, leaf, tree
 
-STUMPS = "trees of one split, `max_depth=1`; thresholds become public"
+STUMPS = "trees that split on one input each, as with `max_depth=1`; thresholds become public"
+RANKED = "`predict`: scores to rank by"
 EXPONENTIAL = ("poisson", "gamma")
 
 
@@ -63,13 +65,13 @@ def _adaptive(estimator: Any) -> LinearMap:
         refuse(name, "have two classes", len(labels), "use GradientBoostingClassifier(max_depth=1)")
     share = estimator.estimator_weights_ / estimator.estimator_weights_.sum()
     functions = []
-    for tree, weight in zip(estimator.estimators_, share, strict=False):
-        if not hasattr(tree, "tree_"):
-            refuse(name, "boost trees", type(tree).__name__, "use DecisionTreeClassifier(max_depth=1)")
+    for one, weight in zip(estimator.estimators_, share, strict=False):
+        if not hasattr(one, "tree_"):
+            refuse(name, "boost trees", type(one).__name__, "use DecisionTreeClassifier(max_depth=1)")
         votes = np.where(
-            tree.tree_.value[:, 0, :].argmax(axis=1) == np.flatnonzero(tree.classes_ == labels[1])[0], 2.0, -2.0
+            one.tree_.value[:, 0, :].argmax(axis=1) == np.flatnonzero(one.classes_ == labels[1])[0], 2.0, -2.0
         )
-        functions.append(_split(name, tree.tree_, weight * votes[:, None]))
+        functions.append(_grown(name, one.tree_, weight * votes[:, None]))
     return additive_map(functions, np.zeros(1), estimator.n_features_in_, classifier_head(1, labels), step=name.lower())
 
 
@@ -82,35 +84,33 @@ def _exact(estimator: Any, head: Head) -> LinearMap:
     k, inputs = estimator.estimators_.shape[1], estimator.n_features_in_
     start = estimator._raw_predict_init(np.zeros((1, inputs), dtype=np.float32))[0]
     functions = [
-        _split(name, tree.tree_, estimator.learning_rate * tree.tree_.value[:, 0, :] * np.eye(k)[output])
+        _grown(name, one.tree_, estimator.learning_rate * one.tree_.value[:, 0, :] * np.eye(k)[output])
         for row in estimator.estimators_
-        for output, tree in enumerate(row)
+        for output, one in enumerate(row)
     ]
     return additive_map(functions, np.asarray(start, dtype=np.float64), inputs, head, step=name.lower())
 
 
-def _split(name: str, tree: Any, values: Reals) -> StepFunction:
-    """A tree of one split or none, with the values (nodes, k) of its nodes."""
-    if tree.node_count == 1:
-        return StepFunction(0, np.zeros(0), values)
-    check_depth(name, tree.max_depth)
-    threshold = float(tree.threshold[0])
+def _grown(name: str, one: Any, values: Reals, node: int = 0) -> StepFunction:
+    """A tree with the values (nodes, k) of its nodes."""
+    left, right = one.children_left[node], one.children_right[node]
+    if left == right:
+        return leaf(values[node])
+    threshold = float(one.threshold[node])
     nearest = np.float32(threshold)
     above = nearest if float(nearest) > threshold else np.nextafter(nearest, np.float32(np.inf))
-    left, right = tree.children_left[0], tree.children_right[0]
-    return step(int(tree.feature[0]), rounding_to(above), values[left], values[right])
+    split = step(int(one.feature[node]), rounding_to(above), LEFT, RIGHT)
+    return tree(name, split, _grown(name, one, values, left), _grown(name, one, values, right))
 
 
-def check_depth(name: str, depth: int) -> None:
-    """Refuse a tree of more than one split."""
-    if depth > 1:
-        refuse(
-            name,
-            "have trees of one split, so that its score is a sum of functions of single inputs",
-            f"a tree of depth {depth}",
-            "fit it with max_depth=1 and more trees, or fit an ExplainableBoostingClassifier or -Regressor, which has "
-            "pairs of inputs too",
-        )
+def refuse_categories(name: str, column: int | None, names: Sequence[str]) -> NoReturn:
+    """Refuse a booster of another library that takes categories; ``column`` is the number of one, where it is known."""
+    which = "" if column is None else f" as input {names[column]!r}" if names else f" as input {column}"
+    instead = (
+        "put a OneHotEncoder(sparse_output=False) before it in a pipeline, or fit a HistGradientBoostingClassifier or "
+        "-Regressor with categorical_features='from_dtype', which has categories"
+    )
+    refuse(name, "have inputs that are numbers", f"categories{which}", instead)
 
 
 def _histogram(estimator: Any, head: Head) -> LinearMap:
@@ -138,25 +138,27 @@ def _categories(estimator: Any, columns: npt.NDArray[np.intp]) -> dict[int, Cate
 
 
 def _histogram_steps(name: str, estimator: Any) -> Iterator[StepFunction]:
-    """Trees that compare x <= threshold in float64, and send NaN to one side."""
     for row in estimator._predictors:
-        for output, tree in enumerate(row):
-            nodes, place = tree.nodes, np.eye(len(row))[output]
-            check_depth(name, int(nodes["depth"].max()))
-            root = nodes[0]
-            if root["is_leaf"]:
-                yield StepFunction(0, np.zeros(0), (root["value"] * place)[None])
-                continue
-            left, right = (nodes[root[side]]["value"] * place for side in ("left", "right"))
-            missing = left if root["missing_go_to_left"] else right
-            column = int(root["feature_idx"])
-            if root["is_categorical"]:
-                goes_left = _members(tree.raw_left_cat_bitsets[root["bitset_idx"]])
-                known = len(estimator._preprocessor.named_transformers_["encoder"].categories_[column])
-                values = [missing, *(left if number in goes_left else right for number in range(known))]
-                yield StepFunction(column, np.arange(float(known)), np.stack(values))
-            else:
-                yield step(column, after(root["num_threshold"]), left, right, missing)
+        for output, one in enumerate(row):
+            yield _histogram_tree(name, estimator, one, np.eye(len(row))[output])
+
+
+def _histogram_tree(name: str, estimator: Any, one: Any, place: Reals, number: int = 0) -> StepFunction:
+    """A tree that compares x <= threshold in float64, and sends NaN to one side."""
+    node = one.nodes[number]
+    if node["is_leaf"]:
+        return leaf(node["value"] * place)
+    missing = LEFT if node["missing_go_to_left"] else RIGHT
+    column = int(node["feature_idx"])
+    if node["is_categorical"]:
+        goes_left = _members(one.raw_left_cat_bitsets[node["bitset_idx"]])
+        known = len(estimator._preprocessor.named_transformers_["encoder"].categories_[column])
+        sides = [missing, *(LEFT if category in goes_left else RIGHT for category in range(known))]
+        split = StepFunction(column, np.arange(float(known)), np.stack(sides))
+    else:
+        split = step(column, after(node["num_threshold"]), LEFT, RIGHT, missing)
+    left, right = (_histogram_tree(name, estimator, one, place, int(node[side])) for side in ("left", "right"))
+    return tree(name, split, left, right)
 
 
 def _members(words: npt.NDArray[np.uint32]) -> set[int]:

@@ -1,6 +1,6 @@
 """Step functions of single inputs, and what their sum is made of: public edges, private values.
 
-A tree with one split is a step function of one input. So a sum of such trees is a *generalised additive model*
+A tree that splits on one input is a step function of it. So a sum of such trees is a *generalised additive model*
 (T. Hastie, R. Tibshirani: *Generalized additive models*, Statistical Science 1986), score = bias + sum of f_i(x_i), in
 which each f_i is a step function, and as such linear in the indicators of its intervals. This holds for every x:
 nothing is approximated.
@@ -46,6 +46,10 @@ class StepFunction:
         rows = self.values if self.missing is None else np.vstack([self.values, self.missing])
         return np.asarray(np.abs(rows).max(axis=0))
 
+    def at(self, starts: Reals) -> Reals:
+        """The values (n, k) of numbers (n,)."""
+        return np.asarray(self.values[np.searchsorted(self.edges, starts, side="right")])
+
     @property
     def rows(self) -> Reals:
         """The values of all intervals, then that of NaN, if it has a meaning: (m + 1 or m + 2, k)."""
@@ -87,7 +91,7 @@ def joined(functions: Iterable[StepFunction]) -> list[StepFunction]:
 def _sum(functions: Sequence[StepFunction]) -> StepFunction:
     edges = np.unique(np.concatenate([one.edges for one in functions]))
     starts = np.append(-np.inf, edges)
-    values = sum(one.values[np.searchsorted(one.edges, starts, side="right")] for one in functions)
+    values = sum(one.at(starts) for one in functions)
     known = any(one.missing is not None for one in functions)
     missing = sum(one.values[0] if one.missing is None else one.missing for one in functions)
     return StepFunction(functions[0].column, edges, np.asarray(values), np.asarray(missing) if known else None)

@@ -1,10 +1,10 @@
-"""Boosted stumps of XGBoost"""
+"""Boosted stumps of XGBoost, trees of one input each, and linear boosters"""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -17,11 +17,14 @@ from ..sklearn.classifiers import PROBABILITIES, labels_of
 from ..sklearn.registry import reads, refuse
 from ..sklearn.regressors import GIVES
 from .assembly import FLOAT32, additive_map, classifier_head
-from .sklearn_boosting import STUMPS, check_depth
+from .sklearn_boosting import RANKED, STUMPS, refuse_categories
 from .step_functions import StepFunction, rounding_to, step
+from .trees import LEFT, RIGHT, leaf, tree
 
 MARGIN = {"output_margin": True}
 """What makes ``predict`` give raw scores."""
+
+LINEAR_TOO = f"{STUMPS}; or `booster='gblinear'`, of which nothing does"
 
 IDENTITY = (
     "reg:absoluteerror",
@@ -30,11 +33,12 @@ IDENTITY = (
     "reg:squarederror",
     "reg:squaredlogerror",
 )
+RANKS = ("rank:map", "rank:ndcg", "rank:pairwise")
 LOG = ("count:poisson", "reg:gamma", "reg:tweedie")
 CLASSES = ("binary:logistic", "multi:softprob", "multi:softmax")
 
 
-@reads("XGBClassifier", gives=PROBABILITIES, condition=STUMPS, library="xgboost")
+@reads("XGBClassifier", gives=PROBABILITIES, condition=LINEAR_TOO, library="xgboost")
 def _classifier(estimator: Any) -> LinearMap:
     return _of_estimator(estimator, labels_of(estimator))
 
@@ -42,10 +46,15 @@ def _classifier(estimator: Any) -> LinearMap:
 @reads(
     "XGBRegressor",
     gives=GIVES,
-    condition=f"{STUMPS}; the client takes the exponential for Poisson, gamma and Tweedie",
+    condition=f"{LINEAR_TOO}; the client takes the exponential for Poisson, gamma and Tweedie",
     library="xgboost",
 )
 def _regressor(estimator: Any) -> LinearMap:
+    return _of_estimator(estimator, None)
+
+
+@reads("XGBRanker", gives=RANKED, condition=STUMPS, library="xgboost")
+def _ranker(estimator: Any) -> LinearMap:
     return _of_estimator(estimator, None)
 
 
@@ -78,31 +87,51 @@ def read_learner(name: str, model: dict[str, Any], labels: Labels | None, iterat
     Raises
     ------
     UnsupportedModelError
-        For another objective, another booster, deeper trees, or splits by categories.
+        For another objective, trees of several inputs, or splits by categories.
     """
+    _check_inputs(name, model)
     (outputs, head), booster = _head(name, model, labels), model["gradient_booster"]
+    raw_scores = None if labels is None else MARGIN
+    if booster["name"] == "gblinear":
+        return _linear(model, outputs, head, raw_scores)
     if booster["name"] not in ("gbtree", "dart"):
-        refuse(name, "boost trees", f"booster={booster['name']!r}", "fit it with gbtree, or a linear model elsewhere")
+        refuse(name, "boost trees or a linear model", f"booster={booster['name']!r}", "fit it with gbtree")
     trees = booster["gbtree"]["model"] if booster["name"] == "dart" else booster["model"]
     weights = booster.get("weight_drop", [1.0] * len(trees["trees"]))
     count = trees["iteration_indptr"][-1 if iterations is None else iterations]
     functions = list(_steps(name, trees, weights, count, outputs))
     inputs = int(model["learner_model_param"]["num_feature"])
     bias = _base_margin(model, outputs)
-    return additive_map(
-        functions,
-        bias,
-        inputs,
-        head,
-        step=name.lower(),
-        unit=FLOAT32,
-        raw_scores=MARGIN if labels is not None else None,
+    return additive_map(functions, bias, inputs, head, step=name.lower(), unit=FLOAT32, raw_scores=raw_scores)
+
+
+def _linear(model: dict[str, Any], outputs: int, head: Head, raw_scores: Mapping[str, bool] | None) -> LinearMap:
+    """A linear booster, which casts inputs to float32 and adds in float32, and starts all scores from the first base
+    score.
+    """
+    inputs = int(model["learner_model_param"]["num_feature"])
+    stored = np.array(model["gradient_booster"]["model"]["weights"], dtype=np.float32).astype(np.float64)
+    *weights, bias = stored.reshape(inputs + 1, outputs)
+    start = _base_margin(model, outputs)[0]
+    # Each product is of two rounded numbers; sums are of all products, the bias and the start.
+    return LinearMap(
+        np.array(weights).T, bias + start, head, raw_scores=raw_scores, precision=FLOAT32, roundings=inputs + 4
     )
+
+
+def _check_inputs(name: str, model: dict[str, Any]) -> None:
+    """Refuse inputs of categories, whether trees split by them or not: they are no numbers."""
+    kinds = model["feature_types"]
+    if "c" in kinds:
+        refuse_categories(name, kinds.index("c"), model["feature_names"])
 
 
 def _head(name: str, model: dict[str, Any], labels: Labels | None) -> tuple[int, Head]:
     objective = model["objective"]["name"]
-    allowed = IDENTITY + LOG if labels is None else CLASSES
+    allowed = IDENTITY + RANKS + LOG if labels is None else CLASSES
+    targets = int(model["learner_model_param"].get("num_target", "1"))
+    if labels is not None and targets > 1:
+        refuse(name, "have one label for every sample", f"{targets}", "fit one for each label, and compile each")
     if objective not in allowed:
         refuse(name, f"have one of the objectives {', '.join(allowed)}", objective, "fit it with one")
     if labels is None:
@@ -113,24 +142,22 @@ def _head(name: str, model: dict[str, Any], labels: Labels | None) -> tuple[int,
 
 
 def _steps(name: str, trees: dict[str, Any], weights: list[float], count: int, outputs: int) -> Iterator[StepFunction]:
-    for tree, output, weight in zip(trees["trees"][:count], trees["tree_info"], weights, strict=False):
-        if int(tree["tree_param"]["size_leaf_vector"]) > 1:
+    for one, output, weight in zip(trees["trees"][:count], trees["tree_info"], weights, strict=False):
+        if int(one["tree_param"]["size_leaf_vector"]) > 1:
             refuse(name, "have multi_strategy='one_output_per_tree'", "trees of several outputs", "fit it with that")
-        if tree["categories"] or any(tree["split_type"]):
-            refuse(name, "have inputs that are numbers", "a split by categories", "encode them, as OneHotEncoder does")
-        yield _step(name, tree, weight * np.eye(outputs)[output])
+        if one["categories"] or any(one["split_type"]):
+            refuse_categories(name, None, [])
+        yield _grown(name, one, weight * np.eye(outputs)[output])
 
 
-def _step(name: str, tree: dict[str, Any], place: Reals) -> StepFunction:
-    left, right = tree["left_children"][0], tree["right_children"][0]
-    numbers = np.array(tree["split_conditions"], dtype=np.float32)
-    values = numbers.astype(np.float64)[:, None] * place
+def _grown(name: str, one: dict[str, Any], place: Reals, node: int = 0) -> StepFunction:
+    left, right = one["left_children"][node], one["right_children"][node]
+    number = np.float32(one["split_conditions"][node])
     if left < 0:
-        return StepFunction(0, np.zeros(0), values[:1])
-    check_depth(name, 1 if tree["left_children"][left] < 0 and tree["left_children"][right] < 0 else 2)
-    edge = rounding_to(numbers[0])
-    missing = values[left if tree["default_left"][0] else right]
-    return step(tree["split_indices"][0], edge, values[left], values[right], missing)
+        return leaf(float(number) * place)
+    missing = LEFT if one["default_left"][node] else RIGHT
+    split = step(one["split_indices"][node], rounding_to(number), LEFT, RIGHT, missing)
+    return tree(name, split, _grown(name, one, place, left), _grown(name, one, place, right))
 
 
 def _base_scores(model: dict[str, Any]) -> npt.NDArray[np.float32]:

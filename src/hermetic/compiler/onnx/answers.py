@@ -38,7 +38,7 @@ class OnnxModel:
     def decision_function(self, X: Any) -> Reals:
         """The scores (n, k), or (n,) of one."""
         values = [one.astype(np.float64) for one in self._run(X, self._graph.scores)]
-        scores = self._head.sign * np.concatenate([one.reshape(len(one), -1) for one in values], axis=1)[:, self._kept]
+        scores = self._head.scale * np.concatenate([one.reshape(len(one), -1) for one in values], axis=1)[:, self._kept]
         return np.asarray(scores[:, 0] if self._head.squeeze else scores)
 
     def predict(self, X: Any) -> npt.NDArray[Any]:
@@ -67,7 +67,9 @@ class OnnxModel:
         rows = np.asarray(X)
         for one in self._graph.inputs:
             if one.dtype.kind in "biu" and (rows[:, one.start : one.start + one.columns] % 1 != 0).any():
-                raise CompileError(f"input {one.name!r} takes whole numbers: pass input_step=1")
+                raise CompileError(
+                    f"input {one.name!r} takes whole numbers: pass input_step=1, or an X_sample of whole numbers."
+                )
         feeds = {one.name: one.taken(rows) for one in self._graph.inputs}
         with np.errstate(all="ignore"):
             return list(self._evaluator.run(names, feeds))

@@ -17,10 +17,16 @@ from onnx.reference import ReferenceEvaluator
 
 from ...circuits.linear.public import MAX_FEATURES
 from ...errors import CompileError, UnsupportedModelError
-from .files import attributes
+from .files import attributes, first_line
+
+CONVERTED = "where a fitted estimator was converted, compile that"
+"""Advice that holds for whatever a converter wrote."""
 
 ROWS = 13
 """Samples that nodes are run on: a prime that a model's own sizes will hardly be mistaken for."""
+
+_NAMING = {"ArrayFeatureExtractor", "Cast", "Flatten", "Gather", "Identity", "Reshape", "Slice", "Squeeze", "Unsqueeze"}
+"""Operators with which models give their values to outputs, by another name or column by column."""
 
 Array = npt.NDArray[Any]
 Kind = Literal["moves", "affine", "public"] | None
@@ -121,11 +127,17 @@ def read_inputs(graph: GraphProto) -> tuple[Input, ...]:
 def run(node: NodeProto, opsets: dict[str, int], arrays: Sequence[Array | None]) -> list[Array]:
     """What a node gives for its inputs, by the reference implementation that is part of onnx."""
     feeds = {name: array for name, array in zip(node.input, arrays, strict=True) if name}
+    inputs, outputs = (
+        [helper.make_empty_tensor_value_info(name) for name in names if name] for names in (feeds, node.output)
+    )
+    # A node alone would be run as its latest version.
+    graph = helper.make_graph([node], node.op_type, inputs, outputs)
     try:
         with np.errstate(all="ignore"):
-            return list(ReferenceEvaluator(node, opsets=opsets).run(None, feeds))
+            return list(ReferenceEvaluator(graph, opsets=opsets).run(None, feeds))
     except Exception as error:  # whatever an operator raises on what a broken model gives it
-        raise CompileError(f"node {node.name!r} ({node.op_type}) must run. It fails: {error}") from error
+        why = first_line(error)
+        raise CompileError(f"node {node.name!r} ({node.op_type}) must run. It fails: {why}") from error
 
 
 class Graph:
@@ -159,6 +171,7 @@ class Graph:
         self.head: list[NodeProto] = []
         self.values.update((one.name, one.blank()) for one in self.inputs)
         self._raw = {one.name for one in self.inputs}
+        self._used = _used(model.graph)
         self._kind_of, self._shape_of = kind_of, shape_of
         for node in _needed(model.graph):
             self._place(node)
@@ -178,7 +191,7 @@ class Graph:
             result = self._shape_of(node, arrays[0])
             self._keep(node, [result])
             self.public.append(Step(node, self.opsets, arrays, static, result))
-        elif kind in ("moves", "affine"):
+        elif kind in ("moves", "affine") and not self._only_names(node):
             found = run(node, self.opsets, arrays)
             self._keep(node, found)
             self._raw.update(node.output if kind == "moves" and raw else ())
@@ -186,8 +199,22 @@ class Graph:
         else:
             self.head.append(node)
 
+    def _only_names(self, node: NodeProto) -> bool:
+        """Whether a node only gives values to the outputs, of a tensor that other nodes compute with."""
+        shared = node.op_type in _NAMING and node.input[0] in self._used - self._raw
+        return shared and self._used.isdisjoint(node.output)
+
     def _keep(self, node: NodeProto, arrays: Iterable[Array]) -> None:
         self.values.update((name, array) for name, array in zip(node.output, arrays, strict=False) if name)
+
+
+def _used(graph: GraphProto) -> set[str]:
+    """The tensors that some node computes with: it does more than to give their values to the outputs."""
+    found: set[str] = set()
+    for node in reversed(graph.node):
+        if node.op_type not in _NAMING or not found.isdisjoint(node.output):
+            found.update(node.input)
+    return found
 
 
 def _is_static(node: NodeProto, static: Sequence[bool]) -> bool:
@@ -197,9 +224,11 @@ def _is_static(node: NodeProto, static: Sequence[bool]) -> bool:
 
 def _samples_first(node: NodeProto, result: Array) -> Array:
     if result.ndim == 0 or len(result) != ROWS:
+        moved = ROWS in result.shape
+        instead = f"let them stay along it; {CONVERTED}" if moved else "export the model with a dynamic first axis"
         raise UnsupportedModelError(
             f"node {node.name!r} ({node.op_type}) must keep samples apart, along the first axis. It gives shape "
-            f"{result.shape} for {ROWS} samples: export the model with a dynamic first axis."
+            f"{result.shape} for {ROWS} samples: {instead}."
         )
     return result
 

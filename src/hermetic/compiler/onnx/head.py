@@ -13,13 +13,15 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from onnx import NodeProto, helper
 
 from ...arrays import Reals
 from ...errors import CompileError, UnsupportedModelError
 from ...head import Labels
 from ...links import probabilities
 from ..classes import chosen, named_classes
-from .graph import ROWS, Array, Graph, run
+from .files import attributes
+from .graph import CONVERTED, ROWS, Array, Graph, run
 from .operators import DOCS, DOMAINS, HEAD
 
 _SIZES = (0.1, 1.0, 4.0, 12.0)
@@ -71,8 +73,9 @@ class Head:
         The name of what the model's output of numbers is, or ``None`` if it gives labels alone.
     own_labels
         The labels that the model itself gives, in the order of ``labels``; ``None`` if it gives none.
-    sign
-        -1 if the model makes the link of the scores' negatives.
+    scale
+        The model makes the link of so many times the scores: 1 or -1; or 2 or -2, where it takes softmax of a score and
+        its negative.
     """
 
     link: str | None
@@ -80,7 +83,7 @@ class Head:
     squeeze: bool
     form: str | None
     own_labels: Labels | None
-    sign: float = 1.0
+    scale: float = 1.0
 
     def probabilities(self, numbers: Array) -> Array:
         """predict_proba from the model's own numbers, in their precision."""
@@ -123,17 +126,55 @@ def check_head(graph: Graph) -> None:
     UnsupportedModelError
         Naming the node, and what to do.
     """
+    _check_precision(graph)
     unread = [node for node in graph.head if node.op_type not in HEAD | set(_LAYERS) or node.domain not in DOMAINS]
     layers = [node for node in graph.head if node.op_type in _LAYERS]
     if not unread and not layers:
+        _check_reals(graph)
         return
     culprit = (unread or [node for node in graph.head if node.op_type not in _LAYERS] or layers)[0]
     place = f", before node {layers[-1].name!r} ({layers[-1].op_type})" if layers and culprit is not layers[-1] else ""
     raise UnsupportedModelError(
         f"the model must be affine in its inputs up to its scores, and make no more than a link such as softmax of "
-        f"them. Node {culprit.name!r} ({culprit.op_type}){place} is not affine: keep the layers up to it as public "
-        f"features (features=), and compile what comes after. {DOCS} lists the operators that are read."
+        f"them. Node {culprit.name!r} ({culprit.op_type}){place} is not affine: {_instead_of(culprit)}; {CONVERTED}. "
+        f"{DOCS} lists the operators that are read."
     )
+
+
+def _instead_of(node: NodeProto) -> str:
+    if node.op_type == "Cast" and _cast_to(node).kind in "iu":
+        return "it cuts off what follows the point, as converters write it for whole inputs: convert to take float32"
+    return "keep the layers up to it as public features (features=), and compile what comes after"
+
+
+def _check_precision(graph: Graph) -> None:
+    """Refuse a model that computes with fewer bits than float32 has."""
+    halves = [(step.node, step.result.dtype) for step in graph.steps if _is_half(step.result.dtype)]
+    halves += [(node, _cast_to(node)) for node in graph.head if node.op_type == "Cast" and _is_half(_cast_to(node))]
+    if halves:
+        node, kind = halves[0]
+        raise UnsupportedModelError(
+            f"the model must compute in float32 or float64. Node {node.name!r} ({node.op_type}) gives {kind}, which "
+            "rounds more than encryption does: export the model in float32."
+        )
+
+
+def _check_reals(graph: Graph) -> None:
+    for name in graph.scores:
+        kind = graph.values[name].dtype
+        if kind.kind in "biu":
+            raise UnsupportedModelError(
+                f"scores must be reals. Tensor {name!r} holds {kind}: end the model with a Cast to float32."
+            )
+
+
+def _is_half(kind: np.dtype[Any]) -> bool:
+    """Whether it is float16, or one of the types that NumPy does not have, such as bfloat16."""
+    return kind == np.float16 or kind.kind == "V"
+
+
+def _cast_to(node: NodeProto) -> np.dtype[Any]:
+    return np.dtype(helper.tensor_dtype_to_np_dtype(attributes(node)["to"]))
 
 
 def recognise(graph: Graph, independent: Independent) -> Head:
@@ -154,17 +195,17 @@ def recognise(graph: Graph, independent: Independent) -> Head:
     k = len(independent.kept)
     tries = [size * np.random.default_rng(0).normal(size=(ROWS, k)) for size in _SIZES]
     answers = [answer(graph, independent.values(scores)) for scores in tries]
-    form, sign = _form(tries, [numbers for numbers, _ in answers], graph)
+    form, scale = _form(tries, [numbers for numbers, _ in answers], graph)
     link = None if form is None else _FORMS[form][0]
-    own = _labels(graph, independent, sign)
+    own = _labels(graph, independent, np.sign(scale))
     for scores, (numbers, given) in zip(tries, answers, strict=True):
         sure = np.full(ROWS, True) if numbers is None else decided(numbers)
-        if own is not None and not np.array_equal(own[chosen(sign * scores)][sure], np.asarray(given)[sure]):
+        if own is not None and not np.array_equal(own[chosen(scale * scores)][sure], np.asarray(given)[sure]):
             raise _not_a_link(graph)
     labels = own if own is not None else named_classes(None, k, numbered=link not in (None, "exp"))
     first = answers[0][0]
     squeeze = k == 1 and (labels is not None or (first is not None and first.ndim == 1))
-    return Head(link, labels, squeeze, form, own, sign)
+    return Head(link, labels, squeeze, form, own, scale)
 
 
 def answer(graph: Graph, scores: Reals) -> tuple[Array | None, Array | None]:
@@ -201,14 +242,14 @@ def decided(numbers: Array) -> npt.NDArray[np.bool_]:
 
 
 def _form(tries: list[Reals], numbers: list[Array | None], graph: Graph) -> tuple[str | None, float]:
-    """The name of what the numbers are, of the scores (1) or their negatives (-1)."""
+    """The name of what the numbers are, and of how many times the scores."""
     given = [_columns(one) for one in numbers if one is not None]
     if not given:
         return None, 1.0
-    for sign in (1.0, -1.0):
+    for scale in (1.0, -1.0) if tries[0].shape[1] > 1 else (1.0, -1.0, 2.0, -2.0):
         for name, (_, makes, _) in _FORMS.items():
-            if all(_close(makes(sign * scores), own) for scores, own in zip(tries, given, strict=True)):
-                return name, sign
+            if all(_close(makes(scale * scores), own) for scores, own in zip(tries, given, strict=True)):
+                return name, scale
     raise _not_a_link(graph)
 
 
@@ -238,5 +279,6 @@ def _not_a_link(graph: Graph) -> UnsupportedModelError:
     nodes = ", ".join(f"{node.name!r} ({node.op_type})" for node in graph.head[:5]) or "its outputs"
     return UnsupportedModelError(
         f"what the model makes of its scores must be nothing, labels by the largest, or {', '.join(_FORMS)}. What "
-        f"comes of {nodes} is something else: let the model end with its scores. {DOCS} lists what is read."
+        f"comes of {nodes} is something else: let the model end with its scores; {CONVERTED}. "
+        f"{DOCS} lists what is read."
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -13,7 +14,7 @@ from ...errors import UnsupportedModelError
 from .files import attributes
 from .graph import ROWS, Array, Kind, Step
 from .public import is_public
-from .weights import Backwards, Weights, constant, origins
+from .weights import Backwards, Weights, constant, mixes, origins
 
 Apply = Callable[[Step, Weights, Backwards], int]
 """apply(step, weights, back): hand the weights on what a step gives on to what it takes; how often it rounds."""
@@ -35,8 +36,9 @@ RULES: dict[str, Rule] = {}
 
 _SHAPING = ["ArrayFeatureExtractor", "Cast", "Concat", "Flatten", "Gather", "Identity", "Reshape", "Slice", "Split"]
 _SHAPING += ["Squeeze", "Unsqueeze"]
-_COMPUTING = ["Add", "Clip", "Div", "Exp", "Log", "LogSoftmax", "Max", "Min", "Mul", "Neg", "Normalizer", "Reciprocal"]
-_COMPUTING += ["ReduceMax", "ReduceSum", "Sigmoid", "Softmax", "Sub", "Sum"]
+_COMPUTING = ["Abs", "Add", "Clip", "Div", "Exp", "Log", "LogSoftmax", "LpNormalization", "Max", "Min", "Mul", "Neg"]
+_COMPUTING += ["Normalizer", "Reciprocal", "ReduceL1", "ReduceLogSum", "ReduceLogSumExp", "ReduceMax", "ReduceMean"]
+_COMPUTING += ["ReduceMin", "ReduceSum", "Sigmoid", "Sign", "Softmax", "Sub", "Sum"]
 _CHOOSING = ["And", "ArgMax", "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "LinearClassifier", "Not"]
 _CHOOSING += ["Or", "Where"]
 
@@ -184,6 +186,22 @@ def _give_broadcast(step: Step, i: int, weights: Weights, back: Backwards) -> No
     numbers = np.broadcast_to(np.arange(own.size).reshape(own.shape), step.result.shape)
     width = own.size // ROWS
     back.give(step, i, weights.gathered(origins(step, numbers, width), width))
+
+
+@_enter("ReduceMean ReduceSum", _only(0))
+def _reduced(step: Step, weights: Weights, back: Backwards) -> int:
+    """Sums or means along axes of a sample, which are an attribute or, in later opsets, an input."""
+    shape = step.array(0).shape
+    given = step.attribute("axes") if len(step.arrays) < 2 or step.arrays[1] is None else step.array(1).tolist()
+    axes = {axis % len(shape) for axis in given or ()}
+    if 0 in axes:
+        raise mixes(step)
+    kept = [1 if axis in axes else size for axis, size in enumerate(shape)][1:]
+    places = np.broadcast_to(np.arange(math.prod(kept)).reshape(kept), shape[1:]).ravel()
+    count = len(places) // math.prod(kept)
+    share = 1.0 if step.node.op_type == "ReduceSum" else 1.0 / count
+    back.give(step, 0, Weights(weights.values[:, places], weights.reach[:, places]).scaled(share))
+    return count
 
 
 @_enter("MatMul", _only(0))

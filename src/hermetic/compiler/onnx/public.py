@@ -44,7 +44,7 @@ def is_public(node: NodeProto) -> bool:
 def shape_of(node: NodeProto, given: Array) -> Array:
     """Something of the shape that a public node gives; it is not run, since it may refuse what it does not know."""
     if node.op_type == "Imputer":
-        return np.zeros(given.shape, dtype=np.float32)
+        return np.zeros_like(given)
     return np.zeros((*given.shape, len(_values(node))), dtype=np.float32)
 
 

@@ -57,12 +57,12 @@ def _read_model(model: ModelProto, labels: Any) -> tuple[LinearMap, OnnxModel]:
     head = head if labels is None else head.named(labels, len(kept))
     labelled = head.labels is not None
     linear = LinearMap(
-        head.sign * weights.values[kept],
-        head.sign * back.bias[kept],
+        head.scale * weights.values[kept],
+        head.scale * back.bias[kept],
         Head("decision_function" if labelled else "predict", head.link, head.labels, squeeze=head.squeeze),
         feature_names=_names(graph.inputs),
-        reach=weights.reach[kept],
-        folded=back.folded[kept],
+        reach=abs(head.scale) * weights.reach[kept],
+        folded=abs(head.scale) * back.folded[kept],
         precision=_precision(graph),
         roundings=back.roundings + 1,
         feature_map=_feature_map(graph, back, public),

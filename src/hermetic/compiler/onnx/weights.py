@@ -93,7 +93,7 @@ def constant(step: Step, i: int, shape: tuple[int, ...]) -> Reals:
         rows = np.broadcast_to(step.array(i), shape).reshape(ROWS, -1).astype(np.float64)
     except ValueError as error:
         raise mixes(step) from error
-    if not (rows == rows[0]).all():
+    if not np.array_equal(rows, np.broadcast_to(rows[0], rows.shape), equal_nan=True):
         raise mixes(step)
     return np.asarray(rows[0])
 

@@ -7,15 +7,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ...arrays import Reals
 from ...errors import UnsupportedModelError, WireError
 from ...head import Head
 from ...signature.labels import check_labels
 from ..linear import LinearMap
-from .registry import reads, refuse
+from .registry import check_finite, reads, refuse
 from .regressors import coefficients
 
 SCORES = "`decision_function`: scores, labels"
 PROBABILITIES = f"{SCORES}, probabilities"
+
+_CONSTANT = "its answer is the same for every input, so nothing needs computing: fit it on samples of another class too"
 
 ABSENT_PRESENT = np.array([0, 1])
 """What each column of several labels holds."""
@@ -27,7 +30,7 @@ def labels_of(estimator: Any) -> npt.NDArray[Any]:
     Raises
     ------
     UnsupportedModelError
-        For labels that a signature cannot carry, and for several labels a sample.
+        For labels that a signature cannot carry, and for a single class.
     """
     labels = np.asarray(estimator.classes_)
     try:
@@ -37,7 +40,23 @@ def labels_of(estimator: Any) -> npt.NDArray[Any]:
             f"class labels must be numbers, booleans, strings or None. Got dtype {labels.dtype} instead, such as "
             f"{labels.flat[0]!r}: fit the model on labels of one of these types."
         ) from error
+    if len(labels) < 2:
+        only = f"the one class {labels.tolist()[0]!r}" if len(labels) else "none"
+        refuse(type(estimator).__name__, "be fitted on two classes or more", only, _CONSTANT)
     return labels
+
+
+def log_priors(estimator: Any, priors: Any) -> npt.NDArray[np.float64]:
+    """The logarithms of the probabilities of classes (k,). Raises UnsupportedModelError where one of them is 0."""
+    with np.errstate(divide="ignore"):
+        return checked_log_priors(estimator, np.log(np.asarray(priors, dtype=np.float64)))
+
+
+def checked_log_priors(estimator: Any, logs: Any) -> npt.NDArray[np.float64]:
+    """The same, from logarithms that the estimator keeps."""
+    instead = "fit it again with priors above 0, and without the classes that never occur"
+    check_finite(type(estimator).__name__, "logarithms of the classes' priors", logs, instead)
+    return np.asarray(logs, dtype=np.float64)
 
 
 def classifier(estimator: Any, link: str | None = None) -> LinearMap:
@@ -75,6 +94,7 @@ def _sgd_classifier(estimator: Any) -> LinearMap:
 
 @reads("LinearDiscriminantAnalysis", gives=PROBABILITIES, condition="before a model: `transform`")
 def _linear_discriminant_analysis(estimator: Any) -> LinearMap:
+    log_priors(estimator, estimator.priors_)  # a class that never occurs has an infinite intercept
     return classifier(estimator, "logistic" if len(estimator.classes_) == 2 else "softmax")
 
 
@@ -84,18 +104,22 @@ def _linear_discriminant_analysis(estimator: Any) -> LinearMap:
     condition="`metric='euclidean'`",
 )
 def _nearest_centroid(estimator: Any) -> LinearMap:
-    """|x - c|² without the |x|² that all classes share: the nearest has the largest 2·x·c - |c|².
-
-    With priors that differ, each feature is first divided by its standard deviation within classes.
-    """
+    """With priors that differ, each feature is first divided by its standard deviation within classes."""
     if estimator.metric != "euclidean":
         instead = "fit it again with metric='euclidean'"
         refuse("NearestCentroid", "have metric='euclidean'", f"metric={estimator.metric!r}", instead)
     centroids, labels = np.asarray(estimator.centroids_, dtype=np.float64), labels_of(estimator)
     priors = np.asarray(getattr(estimator, "class_prior_", np.full(len(labels), 1 / len(labels))))
     if np.isclose(priors, 1 / len(labels)).all():
-        return LinearMap(2 * centroids, -(centroids**2).sum(axis=1), Head("predict", labels=labels))
+        return nearest_of(centroids, labels)
     deviation = np.where(estimator.within_class_std_dev_ == 0, 1.0, estimator.within_class_std_dev_)
     scaled = centroids / deviation
-    bias = 2 * np.log(priors) - (scaled**2).sum(axis=1)
+    bias = 2 * log_priors(estimator, priors) - (scaled**2).sum(axis=1)
     return LinearMap(2 * scaled / deviation, bias, Head("predict_proba", "softmax", labels))
+
+
+def nearest_of(centres: Reals, labels: npt.NDArray[Any]) -> LinearMap:
+    """The label of the nearest centre (k, d): |x - c|² without the |x|² that all share, so that it has the largest
+    2·x·c - |c|².
+    """
+    return LinearMap(2 * centres, -(centres**2).sum(axis=1), Head("predict", labels=labels))

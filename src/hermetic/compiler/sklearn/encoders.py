@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from ...features import Bins, Identity
+from ...features import Bins, Block, Identity
+from ...features.precision import cast_first
 from ..linear import LinearMap, affine
+from .precision import input_dtype
 from .public_steps import categories_of, public_step
 from .registry import reads_step, refuse
 
@@ -63,10 +65,11 @@ def _target(encoder: Any) -> LinearMap:
 
 @reads_step("KBinsDiscretizer", condition=f"bin edges {_WORD}")
 def _bins(step: Any) -> LinearMap:
-    """The outermost edges are of no matter."""
-    _check_float64(step)
-    bins = Bins([edges[1:-1] for edges in step.bin_edges_])
-    counts = [len(edges) + 1 for edges in bins.edges]
+    """The outermost edges are of no matter. A ``dtype`` is that of the inputs, before they are compared."""
+    bins: Block = Bins([edges[1:-1] for edges in step.bin_edges_])
+    counts = [len(edges) - 1 for edges in step.bin_edges_]
+    if step.dtype is not None:
+        bins = cast_first(bins, [np.dtype(step.dtype).name] * len(counts))
     published = f"{sum(counts) - len(counts)} bin edges of {len(counts)} inputs", True
     one_hot = public_step(step, [bins], published)
     return one_hot if "onehot" in step.encode else _numbered(counts).after(one_hot)
@@ -78,8 +81,10 @@ def _binarizer(step: Any) -> LinearMap:
 
 
 def above_threshold(step: Any, inputs: int, threshold: float) -> LinearMap:
-    """1 for values above the threshold, so from the next number on."""
-    bins = Bins([[np.nextafter(threshold, np.inf)]] * inputs)
+    """1 for values above the threshold, so from the next number on: of the inputs' type, if the threshold has none."""
+    dtype = np.result_type(input_dtype(), np.asarray(threshold)) if hasattr(threshold, "dtype") else input_dtype()
+    limit = np.asarray(threshold, dtype=dtype if dtype.kind == "f" else np.float64)
+    bins = Bins([[float(np.nextafter(limit, limit.dtype.type(np.inf)))]] * inputs)
     return public_step(step, [bins], (f"the threshold {threshold:g}", False), chosen=2 * np.arange(inputs) + 1)
 
 
@@ -110,8 +115,3 @@ def _numbered(counts: list[int]) -> LinearMap:
         row[start : start + count] = np.arange(count)
         start += count
     return affine(weights)
-
-
-def _check_float64(step: Any) -> None:
-    if step.dtype is not None and np.dtype(step.dtype) != np.float64:
-        refuse("KBinsDiscretizer", "compute in float64", f"dtype={step.dtype}", "leave dtype out")

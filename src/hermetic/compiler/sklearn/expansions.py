@@ -26,6 +26,7 @@ from ...features import (
 from ...head import Head
 from ..linear import LinearMap, affine
 from ..published import Publication
+from .precision import input_dtype
 from .registry import reads_step, refuse
 
 TRAINING_ROWS = "training rows"
@@ -55,6 +56,15 @@ def _splines(step: Any) -> LinearMap:
     if degree == 1 and edge == "linear":
         refuse("SplineTransformer", "have degree 2 or more with extrapolation='linear'", "1", "set it to 'continue'")
     knots = [one.t[degree : len(one.t) - degree] for one in step.bsplines_]
+    constant = [i for i, one in enumerate(knots) if one[0] == one[-1]]
+    if constant:
+        instead = "leave out inputs that never vary"
+        refuse(
+            "SplineTransformer",
+            "have knots that differ, in every column",
+            f"equal ones of input {constant[0]}",
+            instead,
+        )
     if any(one[0] == one[1] or one[-2] == one[-1] for one in knots):
         instead = "use knots='uniform', or pass an array of them"
         refuse("SplineTransformer", "have outer knots that differ, in every column", "equal ones", instead)
@@ -107,6 +117,9 @@ def _skewed_chi2(step: Any) -> LinearMap:
 @reads_step("AdditiveChi2Sampler", condition="inputs from 0")
 def _additive_chi2(step: Any) -> LinearMap:
     samples, interval = step.sample_steps, step.sample_interval
+    if input_dtype().kind in "iu":
+        instead = "fit the pipeline on X.astype(np.float64)"
+        refuse("AdditiveChi2Sampler", "take real numbers: it cuts its own features off to whole ones", "whole", instead)
     if interval is None:
         interval = _CHI2_INTERVALS[samples]
     what = f"{samples} samples of the kernel's spectrum, {interval:g} apart"

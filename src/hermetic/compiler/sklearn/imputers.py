@@ -14,6 +14,7 @@ from ...head import Head
 from ..linear import LinearMap, affine
 from ..passed import Passed
 from ..published import Publication
+from .precision import input_dtype
 from .public_steps import public_step
 from .registry import reads_step, refuse
 
@@ -24,10 +25,10 @@ def _simple_imputer(step: Any) -> LinearMap:
     kept = np.array([i for i, one in enumerate(statistics) if step.keep_empty_features or not is_nan(one)])
     learned = step.strategy != "constant"
     what = f"what stands for missing values of {len(kept)} inputs"
-    marker = math.nan if is_nan(step.missing_values) else step.missing_values
+    marker = _marker(step)
     passes = {value: Passed(int(i), {marker: statistics[i]}) for value, i in enumerate(kept)}
     if not len(kept):
-        refuse("SimpleImputer", "have inputs that are not always missing", "none", "leave it out")
+        refuse("SimpleImputer", "have inputs that are not always missing", "none", "fit it on some that have values")
     if step._fit_dtype.kind not in "biuf":
         return _of_texts(step, kept, Publication("simpleimputer", what, learned), passes)
     blocks: list[Block] = [Columns(Impute([statistics[i] for i in kept], marker), kept, len(statistics))]
@@ -39,13 +40,21 @@ def _simple_imputer(step: Any) -> LinearMap:
 
 @reads_step("MissingIndicator", condition="which inputs were missing becomes public: it needs `public=`")
 def _missing_indicator(step: Any) -> LinearMap:
-    marker = math.nan if is_nan(step.missing_values) else step.missing_values
+    marker = _marker(step)
     if not isinstance(marker, int | float):
         refuse("MissingIndicator", "have a number as missing_values", repr(marker), "replace it by NaN, on both sides")
     if not len(step.features_):
         refuse("MissingIndicator", "give features", "none: nothing was missing", "leave it out, or set features='all'")
     what = f"which {len(step.features_)} of {step._n_features} inputs were missing"
     return public_step(step, [_indicator(step, step._n_features, marker)], (what, step.features != "all"))
+
+
+def _marker(step: Any) -> Any:
+    """What means missing: a plain number is compared in the type of the inputs."""
+    if is_nan(step.missing_values):
+        return math.nan
+    plain = type(step.missing_values) in (int, float) and input_dtype().kind == "f"
+    return float(input_dtype().type(step.missing_values)) if plain else step.missing_values
 
 
 def _indicator(step: Any, inputs: int, marker: float) -> Block:

@@ -16,6 +16,7 @@ from ...head import Head
 from ..linear import LinearMap
 from ..passed import Passes
 from ..published import Publication
+from .precision import narrow_input
 
 
 def public_step(
@@ -72,6 +73,7 @@ def categories_of(
             [number for _, number in known],
             unknown=unknown,
             nan=found if nan is None or found is None else nan,
+            dtype=narrow_input(),
         )
     except ParameterError as error:
         kind = type(step).__name__

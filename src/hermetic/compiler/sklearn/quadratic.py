@@ -16,8 +16,8 @@ from ...features import FeatureMap, Monomials
 from ...head import Head
 from ..linear import LinearMap
 from ..published import Publication
-from .classifiers import PROBABILITIES, labels_of
-from .registry import reads
+from .classifiers import PROBABILITIES, labels_of, log_priors
+from .registry import check_finite, reads
 
 _JOINT = "`predict_joint_log_proba`: log joint probabilities, labels, probabilities"
 
@@ -26,19 +26,23 @@ _JOINT = "`predict_joint_log_proba`: log joint probabilities, labels, probabilit
 def _gaussian_naive_bayes(estimator: Any) -> LinearMap:
     """log p - (sum of log(2·pi·v) + (x - m)²/v)/2 of every class."""
     means, variances = (np.asarray(one, dtype=np.float64) for one in (estimator.theta_, estimator.var_))
-    d = means.shape[1]
-    with np.errstate(divide="ignore"):
-        prior = np.log(np.asarray(estimator.class_prior_, dtype=np.float64))
+    d, centre = means.shape[1], means.mean(axis=0)
+    means = means - centre
+    prior = log_priors(estimator, estimator.class_prior_)
+    with np.errstate(divide="ignore", invalid="ignore"):
         logs = np.log(2 * np.pi * variances)
         squares, linear = -0.5 / variances, means / variances
-    constants = -0.5 * means**2 / variances
+        constants = -0.5 * means**2 / variances
+    instead = "leave out inputs that never vary, or fit it with a larger var_smoothing"
+    check_finite("GaussianNB", "inverse variances", squares, instead)
     return LinearMap(
         np.hstack([linear, squares]),
         prior - 0.5 * logs.sum(axis=1) + constants.sum(axis=1),
         Head("predict_joint_log_proba", "softmax", labels_of(estimator)),
-        folded=np.abs(prior) + 0.5 * np.abs(logs).sum(axis=1) + np.abs(constants).sum(axis=1),
+        folded=np.abs(prior) + 0.5 * (np.abs(logs) + 1).sum(axis=1) + np.abs(constants).sum(axis=1),
         feature_map=_monomials("GaussianNB", d, [*((i,) for i in range(d)), *((i, i) for i in range(d))]),
         public=(Publication("gaussiannb", f"that squares of {d} inputs count", learned=False),),
+        centre=centre,
     )
 
 
@@ -50,13 +54,17 @@ def _gaussian_naive_bayes(estimator: Any) -> LinearMap:
 def _quadratic_discriminant_analysis(estimator: Any) -> LinearMap:
     """log p - (sum of log s + |(x - m)·R/sqrt(s)|²)/2 of every class; of two classes, the difference."""
     labels, d = labels_of(estimator), estimator.n_features_in_
-    with np.errstate(divide="ignore"):
-        prior = np.log(np.asarray(estimator.priors_, dtype=np.float64))
+    prior = log_priors(estimator, estimator.priors_)
+    with np.errstate(divide="ignore", invalid="ignore"):
         logs = np.array([np.log(one).sum() for one in estimator.scalings_])
         axes = [(r / np.sqrt(s)).T for r, s in zip(estimator.rotations_, estimator.scalings_, strict=True)]
-    weights, constants = _forms(axes, [axis @ mean for axis, mean in zip(axes, estimator.means_, strict=True)])
+    instead = "leave out inputs that never vary, or fit it with a larger reg_param"
+    check_finite("QuadraticDiscriminantAnalysis", "logarithms of variances", logs, instead)
+    centre = np.asarray(estimator.means_, dtype=np.float64).mean(axis=0)
+    means = estimator.means_ - centre
+    weights, constants = _forms(axes, [axis @ mean for axis, mean in zip(axes, means, strict=True)])
     sizes = [np.abs(axis) for axis in axes]
-    moved = [-size @ np.abs(mean) for size, mean in zip(sizes, estimator.means_, strict=True)]
+    moved = [-size @ np.abs(mean) for size, mean in zip(sizes, means, strict=True)]
     reach, folded = (np.abs(one) for one in _forms(sizes, moved))
     factors = [*((i,) for i in range(d)), *combinations_with_replacement(range(d), 2)]
     scores = LinearMap(
@@ -64,13 +72,14 @@ def _quadratic_discriminant_analysis(estimator: Any) -> LinearMap:
         prior - 0.5 * logs + constants,
         Head("decision_function", "softmax", labels),
         reach=reach,
-        folded=folded + np.abs(prior) + 0.5 * np.abs(logs),
+        folded=folded + np.abs(prior) + 0.5 * (np.abs(logs) + d),
         feature_map=_monomials("QuadraticDiscriminantAnalysis", d, factors),
         public=(
             Publication(
                 "quadraticdiscriminantanalysis", f"that squares and products of {d} inputs count", learned=False
             ),
         ),
+        centre=centre,
     )
     if len(labels) > 2:
         return scores

@@ -16,9 +16,11 @@ from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
+from ...arguments import way_to
 from ...errors import CompileError, UnsupportedModelError
 from ..linear import LinearMap
 from ..published import Publication
+from .precision import in_own_precision
 
 Reader = TypeVar("Reader", bound=Callable[[Any], LinearMap])
 StepReader = TypeVar("StepReader", bound=Callable[[Any], LinearMap | None])
@@ -26,29 +28,34 @@ StepReader = TypeVar("StepReader", bound=Callable[[Any], LinearMap | None])
 
 DOCS = "docs/supported-models.md"
 
-_OF_STEPS = {"ColumnTransformer", "FeatureUnion", "FunctionTransformer", "Pipeline"}
+_OF_STEPS = {"ColumnTransformer", "FeatureUnion", "FrozenEstimator", "FunctionTransformer", "Pipeline"}
 """Steps that learn nothing but what the steps in them learn."""
+
+_INNER = ("best_estimator_", "estimator_", "estimators_", "regressor_", "estimator")
+"""Where estimators keep the one that they pass their inputs on to."""
+
+_COMPOSED = {"ColumnTransformer", "FeatureUnion", "Pipeline"}
+"""What computes nothing but what the steps in it compute."""
 
 _METHODS = ("decision_function", "predict", "predict_proba", "predict_joint_log_proba", "transform")
 """What a subclass must not override: its scores would no longer be what is read here."""
 
 NEAREST = {
-    "AdaBoostRegressor": "GradientBoostingRegressor",
-    "BaggingClassifier": "HistGradientBoostingClassifier",
-    "BaggingRegressor": "VotingRegressor",
-    "DecisionTreeClassifier": "HistGradientBoostingClassifier",
-    "DecisionTreeRegressor": "HistGradientBoostingRegressor",
-    "ExtraTreesClassifier": "HistGradientBoostingClassifier",
-    "ExtraTreesRegressor": "HistGradientBoostingRegressor",
+    "AdaBoostRegressor": "GradientBoostingRegressor(max_depth=1)",
+    "DecisionTreeClassifier": "HistGradientBoostingClassifier(max_depth=1)",
+    "DecisionTreeRegressor": "HistGradientBoostingRegressor(max_depth=1)",
+    "ExtraTreesClassifier": "HistGradientBoostingClassifier(max_depth=1)",
+    "ExtraTreesRegressor": "HistGradientBoostingRegressor(max_depth=1)",
+    "IterativeImputer": "SimpleImputer",
+    "KNNImputer": "SimpleImputer",
+    "KNeighborsClassifier": "NearestCentroid",
     "KernelPCA": "PCA",
     "KernelRidge": "Ridge",
     "NMF": "TruncatedSVD",
-    "Normalizer": "StandardScaler",
-    "PowerTransformer": "StandardScaler",
     "QuantileTransformer": "RobustScaler",
-    "RandomForestClassifier": "HistGradientBoostingClassifier",
-    "RandomForestRegressor": "HistGradientBoostingRegressor",
-    "VotingClassifier": "CalibratedClassifierCV",
+    "RandomForestClassifier": "HistGradientBoostingClassifier(max_depth=1)",
+    "RandomForestRegressor": "HistGradientBoostingRegressor(max_depth=1)",
+    "TfidfVectorizer": "TfidfTransformer",
 }
 
 
@@ -110,7 +117,7 @@ def read_estimator(estimator: Any) -> LinearMap:
         raise UnsupportedModelError(
             "the model must be an estimator with a linear private part, such as LogisticRegression, Ridge, LinearSVC, "
             f"PCA or a Pipeline of affine steps and one of them. Got {type(estimator).__name__} instead"
-            f"{_nearest(estimator)}. {DOCS} lists all."
+            f"{_nearest(estimator, ESTIMATORS | STEPS)}. {DOCS} lists all.{_way(estimator)}"
         )
     if linear.head.method == "predict_joint_log_proba" and not hasattr(estimator, linear.head.method):
         # Pipelines and searches pass probabilities on alone.
@@ -119,12 +126,28 @@ def read_estimator(estimator: Any) -> LinearMap:
 
 
 def with_names(linear: LinearMap, estimator: Any) -> LinearMap:
-    """The same map, with the columns seen in fitting; those of a pipeline may be known to its first step alone."""
+    """The same map, with the columns seen in fitting."""
+    names = column_names_of(estimator)
+    return linear if names is None else replace(linear, feature_names=names)
+
+
+def column_names_of(estimator: Any) -> tuple[str, ...] | None:
+    """The columns seen in fitting, which may be known to the part alone that takes the inputs."""
     names = getattr(estimator, "feature_names_in_", None)
     if names is not None:
-        return replace(linear, feature_names=tuple(map(str, names)))
-    steps = [one for _, one in getattr(estimator, "steps", ()) if one is not None and one != "passthrough"]
-    return with_names(linear, steps[0]) if steps else linear
+        return tuple(map(str, names))
+    part = taking_inputs(estimator)
+    return None if part is None else column_names_of(part)
+
+
+def taking_inputs(estimator: Any) -> Any:
+    """The part that an estimator passes its inputs on to: the first step of a pipeline, or what it holds; or None."""
+    steps = [one for _, one in getattr(estimator, "steps", ()) if hasattr(one, "fit")]
+    inner = [getattr(estimator, name) for name in _INNER if hasattr(estimator, name)]
+    held: Any = next(iter(steps or inner), None)
+    while isinstance(held, list | np.ndarray):
+        held = held[0] if len(held) else None
+    return held if hasattr(held, "fit") else None
 
 
 def read_step(name: str, step: Any) -> LinearMap | None:
@@ -143,8 +166,8 @@ def read_step(name: str, step: Any) -> LinearMap | None:
     if kind is None:
         raise UnsupportedModelError(
             f"a pipeline's steps before the model must be affine, such as StandardScaler, PCA or SelectKBest. Step "
-            f"{name!r} is a {type(step).__name__} instead{_nearest(step)}: apply it before hermetic, on both sides. "
-            f"{DOCS} lists all."
+            f"{name!r} is a {type(step).__name__} instead{_nearest(step, STEPS)}. Take one that is supported, or apply "
+            f"it before hermetic, on both sides, and compile the rest. {DOCS} lists all."
         )
     linear: LinearMap | None = _checked(step, kind, STEPS)
     if linear is None or kind.__name__ in _OF_STEPS:
@@ -154,10 +177,15 @@ def read_step(name: str, step: Any) -> LinearMap | None:
 
 def _named(linear: LinearMap, name: str, kind: str) -> LinearMap:
     """A step's map, with what it publishes, or would if it had to, under the step's name."""
-    own = (*linear.public, *(linear.hidden or (Publication(name, _numbers(linear), learned=True, kind=kind),)))
+    own = (*linear.public, *(linear.hidden or (of_numbers(linear, name, kind),)))
     named = [replace(one, step=name, kind=kind) if one.step == kind else one for one in own]
     count = len(linear.public)
     return replace(linear, public=tuple(named[:count]), hidden=tuple(named[count:]))
+
+
+def of_numbers(linear: LinearMap, name: str, kind: str = "") -> Publication:
+    """What publishing a whole map tells."""
+    return Publication(name, _numbers(linear), learned=True, kind=kind)
 
 
 def _numbers(linear: LinearMap) -> str:
@@ -171,6 +199,13 @@ def refuse(kind: str, must: str, got: object, instead: str) -> NoReturn:
     raise UnsupportedModelError(f"{kind} must {must}. Got {got} instead: {instead}. {DOCS} lists what is supported.")
 
 
+def check_finite(kind: str, what: str, values: Any, instead: str) -> None:
+    """Refuse an estimator that keeps infinite numbers, or NaN: logarithms of 0, or divisions by it."""
+    wrong = np.count_nonzero(~np.isfinite(values))
+    if wrong:
+        refuse(kind, f"have finite {what}", f"{wrong} that are infinite or NaN", instead)
+
+
 def _transformer(estimator: Any) -> LinearMap:
     linear = read_step(type(estimator).__name__, estimator)
     if linear is None:
@@ -182,14 +217,20 @@ def _checked(estimator: Any, kind: type, table: Mapping[str, Entry]) -> Any:
     _check_not_overridden(estimator, kind)
     try:
         check_is_fitted(estimator)
-        return table[kind.__name__].reader(estimator)
+        found = table[kind.__name__].reader(estimator)
+        return found if found is None or kind.__name__ in _COMPOSED else in_own_precision(found, estimator)
     except NotFittedError as error:
         raise CompileError(f"the {type(estimator).__name__} must be fitted. It is not: call fit first.") from error
     except AttributeError as error:
         raise CompileError(
-            f"the {type(estimator).__name__} must have the attributes that the installed scikit-learn gives it in fit. "
-            f"It has not ({error}): it is of another version, or was changed. Fit it again."
+            f"the {type(estimator).__name__} must have the attributes that the installed {_library(kind)} gives it in "
+            f"fit. It has not ({error}): it is of another version, or was changed. Fit it again."
         ) from error
+
+
+def _library(kind: type) -> str:
+    package = kind.__module__.split(".")[0]
+    return "scikit-learn" if package == "sklearn" else package
 
 
 def _kind(table: Mapping[str, Any], instance: object) -> type | None:
@@ -202,11 +243,19 @@ def _kind(table: Mapping[str, Any], instance: object) -> type | None:
     return next(filter(listed, type(instance).__mro__), None)
 
 
-def _nearest(estimator: Any) -> str:
-    name = NEAREST.get(type(estimator).__name__)
-    if name is None and isinstance(estimator, ClassifierMixin | RegressorMixin):
-        name = "LogisticRegression" if isinstance(estimator, ClassifierMixin) else "Ridge"
-    return "" if name is None else f": the nearest that is supported is {name}"
+def _nearest(estimator: Any, table: Mapping[str, Entry]) -> str:
+    """What of a table comes nearest, in words."""
+    found = NEAREST.get(type(estimator).__name__)
+    if found is None and isinstance(estimator, ClassifierMixin | RegressorMixin):
+        found = "LogisticRegression" if isinstance(estimator, ClassifierMixin) else "Ridge"
+    supported = found is not None and found.partition("(")[0] in table
+    return f": the nearest that is supported is {found}" if supported else ""
+
+
+def _way(value: object) -> str:
+    """How to get from another object to an estimator, in words."""
+    way = way_to("an estimator", value)
+    return f" Here, {way}." if way else ""
 
 
 def _check_not_overridden(instance: Any, kind: type) -> None:

@@ -16,29 +16,32 @@ import numpy.typing as npt
 from scipy import sparse  # type: ignore[import-untyped]
 
 from ...features import Chain, Clip, Elementwise, Scale
-from ...features.elementwise import FUNCTIONS
+from ...features.elementwise import EVEN, FUNCTIONS
 from ..linear import LinearMap, affine
+from ..origin import Origin, of_affine
 from ..stacked import stacked
+from .precision import after, columns_of, example, input_dtype, taking
 from .public_steps import public_step
 from .registry import read_estimator, read_step, reads, reads_step, refuse
 
 
-def _scaled(scale: npt.ArrayLike, shift: npt.ArrayLike | None = None) -> LinearMap:
+def scaled(scale: npt.ArrayLike, shift: npt.ArrayLike | None = None) -> LinearMap:
     """The step x -> scale·x + shift, both (d,)."""
     return affine(sparse.csr_array(sparse.diags_array(np.asarray(scale, dtype=np.float64))), shift)
 
 
-def _centred(mean: npt.ArrayLike) -> LinearMap:
-    shift = -np.asarray(mean, dtype=np.float64)
-    return _scaled(np.ones(len(shift)), shift)
+def centred(mean: npt.ArrayLike) -> LinearMap:
+    point = np.asarray(mean, dtype=np.float64)
+    origin = Origin(point, np.zeros(len(point)), np.abs(point))
+    return replace(scaled(np.ones(len(point)), -point), origin=origin)
 
 
-def _selected(columns: npt.ArrayLike, features: int) -> LinearMap:
+def selected(columns: npt.ArrayLike, features: int) -> LinearMap:
     """The step that gives some of the features, by their numbers."""
     return affine(sparse.eye_array(features, format="csr")[np.asarray(columns, dtype=np.intp)])
 
 
-def _projected(components: Any) -> LinearMap:
+def projected(components: Any) -> LinearMap:
     """The step of components (m, d), dense or sparse."""
     return affine(sparse.csr_array(components, dtype=np.float64))
 
@@ -49,24 +52,36 @@ def _scaler(step: Any, **numbers: Any) -> LinearMap:
     block = Scale(d, **{name: one for name, one in numbers.items() if one is not None})
     scale = block.factor / block.divisor
     if not getattr(step, "clip", False):
-        return replace(_scaled(scale, block.shift - block.centre * scale), block=block)
+        zero = np.zeros(d)
+        origin = Origin(block.centre, zero, zero) if block.centre.any() else None
+        return replace(scaled(scale, block.shift - block.centre * scale), block=block, origin=origin)
     low, high = getattr(step, "feature_range", (-1.0, 1.0))
     clipped = Chain(block, Clip(np.full(d, low), np.full(d, high)))
     return public_step(step, [clipped], (f"scales and shifts of {d} inputs", True))
 
 
+def _as_inputs(learned: Any) -> npt.NDArray[Any]:
+    """What a step casts to the type of its inputs."""
+    dtype = input_dtype()
+    return np.asarray(learned, dtype=dtype if dtype.kind == "f" else np.float64)
+
+
 @reads_step("StandardScaler")
-def _standard_scaler(scaler: Any) -> LinearMap:
+def standard_scaler(scaler: Any) -> LinearMap:
     return _scaler(
         scaler,
-        centre=scaler.mean_ if scaler.with_mean else None,
-        divisor=scaler.scale_ if scaler.with_std else None,
+        centre=_as_inputs(scaler.mean_) if scaler.with_mean else None,
+        divisor=_as_inputs(scaler.scale_) if scaler.with_std else None,
     )
 
 
 @reads_step("MinMaxScaler", condition="with `clip=True`, scales become public: they need `public=`")
 def _min_max_scaler(scaler: Any) -> LinearMap:
-    return _scaler(scaler, factor=scaler.scale_, shift=scaler.min_)
+    found = _scaler(scaler, factor=scaler.scale_, shift=scaler.min_)
+    if found.feature_map is not None:
+        return found
+    least = np.asarray(scaler.data_min_, dtype=np.float64)
+    return replace(found, origin=of_affine(found.weights, found.bias, found.terms, 0.0, least))
 
 
 @reads_step("MaxAbsScaler", condition="with `clip=True`, scales become public: they need `public=`")
@@ -85,17 +100,17 @@ def _robust_scaler(scaler: Any) -> LinearMap:
 
 @reads_step("IncrementalPCA", "PCA")
 def _principal_components(pca: Any) -> LinearMap:
-    projected = _projected(pca.components_).after(_centred(pca.mean_))
+    components = projected(pca.components_).after(centred(pca.mean_))
     if not pca.whiten:
-        return projected
+        return components
     deviation = np.sqrt(np.asarray(pca.explained_variance_))
-    return _scaled(1.0 / np.maximum(deviation, np.finfo(deviation.dtype).eps)).after(projected)
+    return scaled(1.0 / np.maximum(deviation, np.finfo(deviation.dtype).eps)).after(components)
 
 
 @reads_step("FastICA")
 def _independent_components(ica: Any) -> LinearMap:
-    projected = _projected(ica.components_)
-    return projected.after(_centred(ica.mean_)) if ica.whiten else projected
+    components = projected(ica.components_)
+    return components.after(centred(ica.mean_)) if ica.whiten else components
 
 
 @reads_step("FactorAnalysis")
@@ -104,17 +119,12 @@ def _factor_analysis(analysis: Any) -> LinearMap:
     loadings = np.asarray(analysis.components_, dtype=np.float64)
     weighted = loadings / analysis.noise_variance_
     covariance = np.linalg.inv(np.eye(len(loadings)) + weighted @ loadings.T)
-    return _projected(covariance.T).after(_projected(weighted)).after(_centred(analysis.mean_))
+    return projected(covariance.T).after(projected(weighted)).after(centred(analysis.mean_))
 
 
 @reads_step("GaussianRandomProjection", "NeighborhoodComponentsAnalysis", "SparseRandomProjection", "TruncatedSVD")
 def _components(projection: Any) -> LinearMap:
-    return _projected(projection.components_)
-
-
-@reads_step("PLSSVD")
-def _partial_least_squares_svd(step: Any) -> LinearMap:
-    return _projected(step.x_weights_.T).after(_scaled(1.0 / step._x_std)).after(_centred(step._x_mean))
+    return projected(projection.components_)
 
 
 @reads_step("LinearDiscriminantAnalysis", condition="`solver` is `'svd'` or `'eigen'`")
@@ -122,8 +132,8 @@ def _discriminants(analysis: Any) -> LinearMap:
     if analysis.solver == "lsqr":
         instead = "fit it again with solver='svd'"
         refuse("LinearDiscriminantAnalysis", "have solver='svd' or 'eigen' to transform", "'lsqr'", instead)
-    projected = _projected(analysis.scalings_.T[: analysis._max_components])
-    return projected.after(_centred(analysis.xbar_)) if analysis.solver == "svd" else projected
+    found = projected(analysis.scalings_.T[: analysis._max_components])
+    return found.after(centred(analysis.xbar_)) if analysis.solver == "svd" else found
 
 
 @reads_step(
@@ -141,7 +151,7 @@ def _discriminants(analysis: Any) -> LinearMap:
 )
 def _selection(selector: Any) -> LinearMap:
     chosen = selector.get_support()
-    return _selected(np.flatnonzero(chosen), len(chosen))
+    return selected(np.flatnonzero(chosen), len(chosen))
 
 
 @reads_step("FunctionTransformer", condition=f"`func=None`, the identity, or one of NumPy's {', '.join(FUNCTIONS)}")
@@ -160,21 +170,30 @@ def _function(transformer: Any) -> LinearMap | None:
             f"func={name}{' with kw_args' if transformer.kw_args else ''}",
             instead,
         )
+    dtype = input_dtype()
+    if dtype.kind in "iu" and dtype.itemsize < 8 and name in EVEN:
+        must = f"take numbers that {name} does not overflow"
+        refuse("FunctionTransformer", must, f"inputs of {dtype}", "fit the pipeline on X.astype(np.float64)")
     return public_step(transformer, [Elementwise(transformer.n_features_in_, name)], (f"the function {name}", False))
 
 
 @reads_step("Pipeline", condition="of these")
 def _steps(pipeline: Any) -> LinearMap | None:
-    return _chained(pipeline.steps)
+    return _chained(pipeline.steps)[0]
+
+
+@reads_step("FrozenEstimator", condition="of one of these")
+def _frozen(step: Any) -> LinearMap | None:
+    return read_step("frozenestimator", step.estimator)
 
 
 @reads_step("FeatureUnion", condition="of these")
 def _feature_union(union: Any) -> LinearMap:
-    weights, d, parts = union.transformer_weights or {}, union.n_features_in_, []
-    for name, step in union.transformer_list:
-        if not (isinstance(step, str) and step == "drop"):
-            parts.append(_weighted(read_step(name, step), d, weights.get(name, 1.0)))
-    return _side_by_side(parts)
+    weights = union.transformer_weights or {}
+    kept = [(name, step) for name, step in union.transformer_list if not isinstance(step, str)]
+    return _side_by_side(
+        [_weighted(read_step(name, step), step.n_features_in_, weights.get(name, 1.0)) for name, step in kept]
+    )
 
 
 @reads_step("ColumnTransformer", condition="of these")
@@ -183,8 +202,9 @@ def _column_transformer(columns: Any) -> LinearMap:
     for name, step, _ in columns.transformers_:
         chosen = columns._transformer_to_input_indices[name]
         if len(chosen) and not (isinstance(step, str) and step == "drop"):
-            part = _weighted(read_step(name, step), len(chosen), weights.get(name, 1.0))
-            taken = replace(_selected(chosen, d), uses=np.isin(np.arange(d), chosen))
+            with taking(columns_of(example(), chosen)):
+                part = _weighted(read_step(name, step), len(chosen), weights.get(name, 1.0))
+            taken = replace(selected(chosen, d), uses=np.isin(np.arange(d), chosen))
             parts.append(part.after(taken))
     return _side_by_side(parts)
 
@@ -194,21 +214,46 @@ def _pipeline(pipeline: Any) -> LinearMap:
     *steps, (name, last) = pipeline.steps
     if last is None or isinstance(last, str):
         refuse("a pipeline", "end with an estimator", f"{last!r} as step {name!r}", "leave it out")
-    linear = read_estimator(last)
-    first = _chained(steps)
+    for before, step in steps[-1:]:
+        _check_dense(before, step, last)
+    first, row = _chained(steps)
+    with taking(row):
+        linear = read_estimator(last)
     return linear if first is None else linear.after(first)
+
+
+def _check_dense(name: str, step: Any, last: Any) -> None:
+    """Refuse sparse inputs of XGBoost, which takes zeros that a matrix does not store for missing values."""
+    encode = getattr(step, "encode", "") == "onehot"
+    if type(last).__module__.startswith("xgboost.") and (encode or any(getattr(step, one, False) for one in _SPARSE)):
+        got = f"a sparse matrix of step {name!r}, whose zeros are missing values to it"
+        instead = (
+            "fit it again with sparse_output=False, sparse_threshold=0 or encode='onehot-dense', as the step has it"
+        )
+        refuse(type(last).__name__, "be fitted on dense inputs", got, instead)
+
+
+_SPARSE = ("sparse_output_", "sparse_output")
+"""Attributes of steps that say whether they give sparse matrices."""
 
 
 @reads("RFE", "RFECV", gives="as its estimator", condition="of a supported estimator")
 def _selecting(selector: Any) -> LinearMap:
-    return read_estimator(selector.estimator_).after(_selection(selector))
+    selection = _selection(selector)
+    with taking(after(selector, len(selection.bias))):
+        return read_estimator(selector.estimator_).after(selection)
 
 
-def _chained(steps: Iterable[tuple[str, Any]]) -> LinearMap | None:
-    """All steps as one; None is the identity."""
-    read = (read_step(name, step) for name, step in steps)
-    found = [one for one in read if one is not None]
-    return reduce(_then, found) if found else None
+def _chained(steps: Iterable[tuple[str, Any]]) -> tuple[LinearMap | None, Any]:
+    """All steps as one, None is the identity, and what they make of the example row."""
+    found, row = [], example()
+    for name, step in steps:
+        with taking(row):
+            one = read_step(name, step)
+            if one is not None:
+                found.append(one)
+                row = after(step, len(one.bias))
+    return (reduce(_then, found) if found else None), row
 
 
 def _then(first: LinearMap, following: LinearMap) -> LinearMap:
@@ -217,8 +262,11 @@ def _then(first: LinearMap, following: LinearMap) -> LinearMap:
 
 def _weighted(part: LinearMap | None, features: int, weight: float) -> LinearMap:
     """A part of a union, which the identity is as well, times its weight."""
-    own = _scaled(np.ones(features)) if part is None else part
-    return own if weight == 1.0 else _scaled(np.full(own.weights.shape[0], weight)).after(own)
+    own = scaled(np.ones(features)) if part is None else part
+    if weight == 1.0:
+        return own
+    factors = np.full(len(own.bias), weight)
+    return replace(scaled(factors), block=Scale(len(factors), factor=factors)).after(own)
 
 
 def _side_by_side(parts: list[LinearMap]) -> LinearMap:

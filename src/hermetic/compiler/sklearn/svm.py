@@ -14,26 +14,28 @@ from .classifiers import SCORES, labels_of
 from .registry import reads, refuse
 from .regressors import GIVES
 
-_LINEAR = "`kernel='linear'`"
+LINEAR = "`kernel='linear'`"
 
 
-@reads("NuSVR", "SVR", gives=GIVES, condition=_LINEAR)
+@reads("NuSVR", "SVR", gives=GIVES, condition=LINEAR)
 def _regressor(estimator: Any) -> LinearMap:
-    _check_kernel(estimator)
-    head = LinearMap(_dense(estimator.dual_coef_), estimator.intercept_, Head("predict", squeeze=True))
-    return head.after(affine(_dense(estimator.support_vectors_)))
+    check_kernel(estimator)
+    if not len(estimator.support_):
+        return LinearMap(np.zeros((1, estimator.n_features_in_)), estimator.intercept_, Head("predict", squeeze=True))
+    head = LinearMap(dense(estimator.dual_coef_), estimator.intercept_, Head("predict", squeeze=True))
+    return head.after(affine(dense(estimator.support_vectors_)))
 
 
-@reads("NuSVC", "SVC", gives=SCORES, condition=f"{_LINEAR}; more than two classes: pairwise scores, and votes on them")
+@reads("NuSVC", "SVC", gives=SCORES, condition=f"{LINEAR}; more than two classes: pairwise scores, and votes on them")
 def _classifier(estimator: Any) -> LinearMap:
-    _check_kernel(estimator)
+    check_kernel(estimator)
     name, labels = type(estimator).__name__, labels_of(estimator)
     if getattr(estimator, "probability", False) is True:
         instead = "set it to False, or fit CalibratedClassifierCV on a linear kernel for probabilities"
         refuse(name, "have probability=False", "probability=True", instead)
-    vectors = affine(_dense(estimator.support_vectors_))
+    vectors = affine(dense(estimator.support_vectors_))
     if len(labels) == 2:
-        dual = _dense(estimator.dual_coef_)
+        dual = dense(estimator.dual_coef_)
         return LinearMap(dual, estimator.intercept_, Head("decision_function", labels=labels, squeeze=True)).after(
             vectors
         )
@@ -47,7 +49,7 @@ def _classifier(estimator: Any) -> LinearMap:
 
 def _pairwise(estimator: Any) -> Reals:
     """The coefficients of the support vectors for every pair of classes, by libsvm's layout of ``dual_coef_``."""
-    dual, ends = _dense(estimator.dual_coef_), np.cumsum(estimator.n_support_)
+    dual, ends = dense(estimator.dual_coef_), np.cumsum(estimator.n_support_)
     of_class = [slice(end - count, end) for end, count in zip(ends, estimator.n_support_, strict=True)]
     pairs = list(combinations(range(len(of_class)), 2))
     rows = np.zeros((len(pairs), dual.shape[1]))
@@ -57,11 +59,11 @@ def _pairwise(estimator: Any) -> Reals:
     return rows
 
 
-def _check_kernel(estimator: Any) -> None:
+def check_kernel(estimator: Any) -> None:
     if estimator.kernel != "linear":
         instead = "fit it again with kernel='linear'"
         refuse(type(estimator).__name__, "have kernel='linear'", f"kernel={estimator.kernel!r}", instead)
 
 
-def _dense(matrix: Any) -> Reals:
+def dense(matrix: Any) -> Reals:
     return np.asarray(matrix.toarray() if hasattr(matrix, "toarray") else matrix, dtype=np.float64)

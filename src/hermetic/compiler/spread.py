@@ -1,0 +1,63 @@
+"""How far apart scores are on the sample: an error says nothing by itself, it is small or large beside that."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+
+from ..arrays import Reals
+from .linear import LinearMap
+
+SMALL = 0.02
+"""The largest share of the spread that an error is small at."""
+
+MAX_PRODUCTS = 1 << 24
+"""Work on a sample, in products of weights and features."""
+
+_CONSTANT = 2.0**-30
+
+
+class PrecisionWarning(UserWarning):
+    """The guaranteed error is not small beside the spread of scores: answers may tell little."""
+
+
+def spread_of(linear: LinearMap, features: Reals | None) -> float | None:
+    """The standard deviation of scores over a sample's ``features`` (n, d), that of most outputs; where scores of one
+    sample are compared with each other, also over its outputs: the smaller. None where nothing varies.
+    """
+    if features is None:
+        return None
+    scores = _scores(linear, features)
+    across = np.median(scores.std(axis=0))
+    between = np.median(scores.std(axis=1)) if _compares(linear) else across
+    found = float(min(across, between))
+    return found if found > _CONSTANT * float(np.abs(scores).max()) else None
+
+
+def warn_of_error(error: float, own: float, spread: float | None) -> None:
+    """Warn (:class:`PrecisionWarning`) of an error, of which ``own`` is what the estimator itself rounds, that is not
+    small beside the spread of scores.
+    """
+    if spread is None or error <= SMALL * spread:
+        return
+    ways = "fit it in float64, on data that were centred and scaled"
+    if own <= SMALL * spread:
+        ways = f"leave profile out, pass profile='precise', less flooding or a narrower input_range, or {ways}"
+    warnings.warn(
+        f"the guaranteed error of scores must be small beside their spread on X_sample, {spread:.3g}. It is {error:g}"
+        f"{f', and the estimator itself rounds {own:.2g} of it' if own else ''}. Answers may tell little: {ways}.",
+        PrecisionWarning,
+        stacklevel=3,
+    )
+
+
+def _scores(linear: LinearMap, features: Reals) -> Reals:
+    """Of features less their mean, where they cancel least: a constant for each output is of no matter to it."""
+    middle = features.mean(axis=0)
+    level = linear.bias + linear.weights @ middle
+    return np.asarray((features - middle) @ linear.weights.T + level)
+
+
+def _compares(linear: LinearMap) -> bool:
+    return len(linear.bias) > 1 and (linear.compared or linear.head.labels is not None)
