@@ -12,7 +12,7 @@ import numpy as np
 
 from ...head import Head
 from ..linear import LinearMap, affine
-from ..stacked import stacked
+from ..side_by_side import stacked
 from .combined import binary_parts, kept_private, values_of
 from .precision import taking
 from .registry import reads, refuse
