@@ -16,6 +16,7 @@ from sklearn.linear_model import LogisticRegression
 
 import hermetic
 from hermetic.rlwe.parameters import FAST
+from hermetic.signature import Signature
 
 X, Y = load_iris(return_X_y=True)
 ESTIMATOR = LogisticRegression(max_iter=500).fit(X, Y)
@@ -42,7 +43,7 @@ OBJECTS: dict[str, Any] = {
     "result": RESULT,
     "public key": CLIENT.public_key,
     "secret key": CLIENT.secret_key,
-    "masking key": MODEL.masking_key(CLIENT.public_key),
+    "masking key": hermetic.MaskingKey(CLIENT.public_key),
     "parameters": FAST,
 }
 
@@ -71,7 +72,8 @@ CALLS: dict[str, tuple[Callable[[Any], Any], set[str]]] = {
     "Query.from_bytes, signature": (lambda one: hermetic.Query.from_bytes(QUERY.to_bytes(), one), {"signature"}),
     "Result.from_bytes": (lambda one: hermetic.Result.from_bytes(one, MODEL.signature), set()),
     "PublicKey.from_bytes": (hermetic.PublicKey.from_bytes, set()),
-    "Signature.from_bytes": (hermetic.Signature.from_bytes, set()),
+    "Signature.from_bytes": (Signature.from_bytes, set()),
+    "prepare": (MODEL.prepare, {"number"}),
     "Signature.from_json": (hermetic.Signature.from_json, set()),
     "layout_for": (MODEL.signature.layout_for, {"number"}),
     "compile": (lambda one: hermetic.compile(one, X), {"estimator"}),
@@ -120,6 +122,7 @@ def test_every_call_takes_what_it_is_for_and_refuses_the_rest_in_words(call: str
         ("evaluate", "array", r"client.encrypt\(X\)"),
         ("evaluate", "result", "client.decrypt or client.predict"),
         ("evaluate", "public key", "the query comes first"),
+        ("evaluate", "masking key", "the query comes first"),
         ("evaluate, key", "client", "pass client.public_key"),
         ("evaluate, key", "secret key", "keep the secret key to yourself"),
         ("encrypt", "query", "encrypted already"),

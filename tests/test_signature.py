@@ -393,8 +393,8 @@ def test_every_result_size_either_leaves_room_for_flooding_or_is_refused(paramet
 def test_its_repr_is_short_whatever_it_holds() -> None:
     names = tuple(f"feature {i}" for i in range(700))
     model = compiled(np.eye(500, 700), np.zeros(500), input_range=(0, 1))
-    labelled = replace(model.signature.head, labels=np.array([f"label {i}" for i in range(500)]))
-    signature = replace(model.signature, feature_names=names, head=labelled)
+    head = replace(model.signature.head, labels=np.array([f"label {i}" for i in range(500)]))
+    signature = replace(model.signature, feature_names=names, head=head)
     text = repr(signature)
     assert len(text) < 200
     assert "700 inputs -> 500 scores" in text

@@ -42,7 +42,7 @@ _WAYS: dict[str, dict[str, str]] = {
     "Query": {
         "data": "encrypt them first, client.encrypt(X)",
         "PublicKey": "the query comes first, model.evaluate(query, client.public_key)",
-        "MaskingKey": "the query comes first, model.evaluate(query, key)",
+        "MaskingKey": "the query comes first, model.evaluate(query, masking_key)",
         "Result": "it is an answer already: pass it to client.decrypt or client.predict",
         "bytes": "read them with hermetic.Query.from_bytes(data, signature)",
         "a path": "read it with hermetic.Query.from_bytes(Path(...).read_bytes(), signature)",

@@ -33,15 +33,6 @@ def seal(kind: int, digest: bytes, body: bytes) -> bytes:
     return envelope + hashlib.sha256(envelope).digest()
 
 
-def view_of(data: bytes | bytearray | memoryview, kind: int) -> memoryview:
-    """Raises :class:`WireError` for anything but bytes."""
-    try:
-        return memoryview(data)
-    except TypeError:
-        what = f"a {KIND_NAMES[kind]} must be read from bytes. Got {type(data).__name__} instead: "
-        raise WireError(f"{what}read a file with Path(...).read_bytes().") from None
-
-
 def peek(data: bytes | bytearray | memoryview, kind: int) -> tuple[bytes, memoryview]:
     """The digest of the signature that a query or result names, and its body as far as it came.
 
@@ -58,6 +49,15 @@ def peek(data: bytes | bytearray | memoryview, kind: int) -> tuple[bytes, memory
     _read_header(view, kind)
     body = view[_HEADER.size :]
     return bytes(body[:_SIGNATURE_BYTES]), body
+
+
+def view_of(data: bytes | bytearray | memoryview, kind: int) -> memoryview:
+    """Raises :class:`WireError` for anything but bytes."""
+    try:
+        return memoryview(data)
+    except TypeError:
+        what = f"a {KIND_NAMES[kind]} must be read from bytes. Got {type(data).__name__} instead: "
+        raise WireError(f"{what}read a file with Path(...).read_bytes().") from None
 
 
 def open_envelope(data: bytes | memoryview, kind: int) -> tuple[Parameters, memoryview]:

@@ -6,14 +6,13 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from .arguments import check_kind, check_path
 from .circuits import server_half
 from .circuits.linear.evaluate import MaskingKey
-from .circuits.linear.integers import IntegerMap, recombine
+from .circuits.linear.integers import IntegerMap
 from .circuits.linear.packing import Layout
 from .circuits.linear.weights import EncodedWeights
 from .circuits.linear.wire import Query, Result
@@ -51,7 +50,6 @@ class EncryptedModel:
         ModelFileError
             If weights and signature do not fit together, or a bound does not hold.
         """
-        check_kind(integers, IntegerMap, "integers")
         check_kind(signature, Signature, "signature")
         self._half: ServerHalf = server_half(signature.circuit.kind)(integers, signature)
         self.signature = signature
@@ -67,13 +65,7 @@ class EncryptedModel:
         """The standard deviation of scores of inputs that are uniform in range, of most outputs; where labels are
         chosen by several scores, also that of their differences from the mean: the smaller.
         """
-        one, grid = self.integers, self.signature.grid
-        weights = recombine(one.weights.T, one.limbs, one.limb_bits, one.scale_exponent)
-        reach = weights * (grid.high - grid.low)[:, None]
-        parts = [reach]
-        if self.signature.labels is not None and self.signature.outputs > 1:
-            parts.append(reach - reach.mean(axis=1, keepdims=True))
-        return float(min(np.median(np.sqrt((part**2).sum(axis=0) / 12)) for part in parts))
+        return self._half.spread_over_range
 
     def evaluate(self, query: Query, public_key: PublicKey | MaskingKey, *, threads: int | None = None) -> Result:
         """Answer a query: what the server does. Exact and sanitised, see :mod:`hermetic.circuits.linear.evaluate`.
@@ -99,7 +91,6 @@ class EncryptedModel:
         d + 1 well-chosen samples determine a linear model, and lattice reduction needs fewer, as a score holds more
         bits than a weight: limiting the number of samples, far below d, is the caller's job.
         """
-        check_kind(query, Query, "query")
         return self._half.evaluate(query, public_key, threads)
 
     def prepare(self, samples: int) -> None:

@@ -19,8 +19,8 @@ from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from hermetic import CompileError
 from hermetic.circuits.linear.public import MAX_FEATURES, MAX_OUTPUTS
 from hermetic.compiler.linear import LinearMap, affine
+from hermetic.compiler.side_by_side import stacked
 from hermetic.compiler.sklearn import read_estimator
-from hermetic.compiler.stacked import stacked
 from hermetic.head import Head
 
 WEIGHTS, BIAS = np.array([[1.0, -2, 0.5], [0, 3, -1]]), np.array([0.25, -4])

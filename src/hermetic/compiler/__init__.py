@@ -18,15 +18,15 @@ from ..features import Backbone, FeatureMap, backbone_name, computed
 from ..model import EncryptedModel
 from ..rlwe.parameters import PROFILES
 from ..signature import Signature
+from .disclosure import check_disclosed
+from .input_domain import InputDomain
 from .inputs import InputRange, Limits
 from .linear import LinearMap, affine
 from .planner import Choice, choose
-from .published import check_published
 from .reading import read_model
 from .sample import in_model_order
-from .source import Source
 from .spread import MAX_PRODUCTS, spread_of, warn_of_error
-from .unused import without_unused_texts
+from .unused_columns import without_unused_texts
 from .verify import rows_to_verify, verify
 
 _SAMPLED = 200
@@ -133,23 +133,23 @@ def compile_model(  # noqa: PLR0913
     features, backbone, X_sample = _public_part(features, own, X_sample)
     linear = own if features is None else _on(features, own, read.cast)
     # 2. What becomes public, and that nothing learned does so without a word.
-    check_published(linear.public, public)
+    check_disclosed(linear.public, public)
     # 3. The public range and step of every value that is encrypted: inputs, or features.
     cast = read.cast if features is None or own.feature_map is None else ()
     options = input_range, input_step, cast
-    source = Source(linear, X_sample, *options, centre=features is None, share=backbone is not None)
-    linear = source.linear
+    domain = InputDomain(linear, X_sample, *options, centre=features is None, share=backbone is not None)
+    linear = domain.linear
     # 4. Parameters, result bits, limbs and layouts; integer weights with proven bounds.
-    spread = spread_of(linear, source.sampled(max(1, min(_SAMPLED, MAX_PRODUCTS // linear.weights.size))))
-    choice = choose(linear, source.encrypted, profile=profile, tolerance=tolerance, flooding=flooding, spread=spread)
+    spread = spread_of(linear, domain.sampled(max(1, min(_SAMPLED, MAX_PRODUCTS // linear.weights.size))))
+    choice = choose(linear, domain.encrypted, profile=profile, tolerance=tolerance, flooding=flooding, spread=spread)
     # 5. The model and its public signature.
     model = EncryptedModel(choice.integers, _signature(linear, choice, name or read.name, backbone))
     model.spread = spread
     # 6. The integer reference against the estimator itself.
     if own.feature_map is None:
-        values = asked = source.encrypted_values(rows_to_verify(model), model.signature.grid)
+        values = asked = domain.encrypted_values(rows_to_verify(model), model.signature.grid)
     else:
-        asked, values = source.probes(rows_to_verify(model))
+        asked, values = domain.probes(rows_to_verify(model))
         asked = asked if features is None else features.apply(asked)
     if tolerance is None:
         warn_of_error(choice.error, float(np.max(choice.own_rounding)), spread)
@@ -174,7 +174,7 @@ def _range_of(
         plain = replace(plain, feature_names=names)
     own, backbone, X_sample = _public_part(features, plain, X_sample)
     linear = replace(plain, feature_map=own)
-    return Source(linear, X_sample, limits, step, centre=False, share=backbone is not None).encrypted
+    return InputDomain(linear, X_sample, limits, step, centre=False, share=backbone is not None).encrypted
 
 
 def _public_part(

@@ -16,14 +16,14 @@ from ..features import Block, Chain, Columns, FeatureMap, Identity
 from ..features.affine import MAX_ENTRIES
 from ..features.block import Flags
 from ..head import Head
-from .codes import without_codes
+from .category_codes import without_codes
+from .disclosure import Disclosure
 from .exactness import check_jumps, exact_features, exact_sums
 from .origin import Origin, of_affine, of_choice
-from .passed import Passes, chained, merged, moved, of_weights
+from .pass_through import Passes, chained, merged, moved, of_weights
 from .polynomials import Substitution, centred, substitute
 from .polynomials import moved as moved_by
 from .public_block import affine_block, chosen_columns, joined
-from .published import Publication
 
 MAX_WEIGHTS = 1 << 27
 """The most weights of a model: compiling holds a few arrays of so many float64 (1 GiB each)."""
@@ -73,8 +73,8 @@ class LinearMap:
     reach: Any = None
     folded: Reals | float = 0.0
     feature_map: FeatureMap | None = None
-    public: tuple[Publication, ...] = ()
-    hidden: tuple[Publication, ...] = ()
+    public: tuple[Disclosure, ...] = ()
+    hidden: tuple[Disclosure, ...] = ()
     own_error: Reals | float = 0.0
     block: Block | None = None
     passes: Passes | None = None
@@ -310,7 +310,7 @@ class LinearMap:
         before = first.passed
         return chained(before, self.passed) if before else {}
 
-    def as_block(self) -> tuple[Block | None, tuple[Publication, ...]]:
+    def as_block(self) -> tuple[Block | None, tuple[Disclosure, ...]]:
         """The affine map as a public block, and what that publishes; the identity is None."""
         block = affine_block(self.weights, self.bias) if self.block is None else self.block
         return block, () if block is None else self.hidden

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from ..arrays import Reals
 from ..errors import CompileError, ParameterError
 from ..features import Affine, Beside, Block, Chain, Columns, FeatureMap, Identity, Scale
-from .passed import Passes
+from .pass_through import Passes
 
 
 def affine_block(weights: Any, bias: Reals) -> Block | None:

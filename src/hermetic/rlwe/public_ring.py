@@ -60,8 +60,21 @@ class PublicRing:
         *shape, points = coefficients.shape
         out = np.empty((*shape, self._primes, points))
         flat = out.reshape(-1, self._primes, points)
-        self._native.reduce_integers(np.ascontiguousarray(coefficients).reshape(-1, points), flat)
+        self._native.reduce_integers(
+            np.ascontiguousarray(coefficients).reshape(-1, points), np.ones(self._primes), flat
+        )
         self._native.forward(flat)
+        return out
+
+    def scaled(self, polynomials: Integers, factor: int) -> Residues:
+        """Integer polynomials (n, N) times any factor, in evaluation form modulo the kept primes: (n, l, N)."""
+        primes = self.parameters.kept_primes
+        shape = (len(polynomials), len(primes), self._degree)
+        lanes, out = np.empty(shape), np.empty(shape, dtype=np.int64)
+        halves = [(factor + prime // 2) % prime - prime // 2 for prime in primes]
+        self._native.reduce_integers(np.ascontiguousarray(polynomials), np.array(halves, dtype=np.float64), lanes)
+        self._native.forward(lanes)
+        self._native.lower(lanes, out)
         return out
 
     def empty_ciphertexts(self, count: int) -> Lanes:

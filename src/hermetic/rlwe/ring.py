@@ -17,6 +17,7 @@ primitive 2N-th root of unity modulo the prime (Longa and Naehrig, CANS 2016).
 
 from __future__ import annotations
 
+import math
 from functools import cached_property, lru_cache
 from typing import Any
 
@@ -65,7 +66,7 @@ def _prefix(data: bytes, payload: int) -> bytes:
 
 
 def _rows(data: bytes, *shape: int) -> Residues:
-    count = int(np.prod(shape))
+    count = math.prod(shape)
     return np.frombuffer(data, dtype=np.int64, offset=len(data) - 8 * count).reshape(shape)
 
 

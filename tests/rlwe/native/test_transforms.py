@@ -97,11 +97,16 @@ def test_fewer_rows_belong_to_the_first_primes(degree: int, primes: tuple[int, .
     assert np.array_equal(transformed(ring, words[:, :1].copy(), primes[:1]), transformed(ring, words, primes)[:, :1])
 
 
-@given(values=st.lists(st.integers(-(2**63), 2**63 - 1), min_size=1, max_size=40), primes=chains)
-def test_integers_become_lanes(values: list[int], primes: tuple[int, ...]) -> None:
+@given(
+    values=st.lists(st.integers(-(2**63), 2**63 - 1), min_size=1, max_size=40),
+    factor=st.sampled_from([0, 1, -1, 2**40]) | st.integers(-(2**130), 2**130),
+    primes=chains,
+)
+def test_integers_times_a_factor_become_lanes(values: list[int], factor: int, primes: tuple[int, ...]) -> None:
     ring, lanes = native.Ring(64, primes, 1), np.empty((1, len(primes), len(values)))
-    ring.reduce_integers(np.array([values], dtype=np.int64), lanes)
-    assert words_of(lanes, primes)[0].tolist() == [[one % p for one in values] for p in primes]
+    factors = np.array([reference.centred(factor, p) for p in primes], dtype=np.float64)
+    ring.reduce_integers(np.array([values], dtype=np.int64), factors, lanes)
+    assert words_of(lanes, primes)[0].tolist() == [[value * factor % p for value in values] for p in primes]
 
 
 @given(primes=chains, seed=numpy_seeds, kind=kinds, n=st.integers(1, 70))

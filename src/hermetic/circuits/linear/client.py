@@ -74,9 +74,7 @@ class ClientHalf:
     def _message(self, polynomials: Integers) -> Residues:
         """delta·P times each polynomial, in evaluation form; it is zero modulo the dropped primes."""
         parameters = self._circuit.parameters
-        residues = modular.from_integers(polynomials, parameters.kept_primes)
-        factor = self._circuit.delta * parameters.rescale_factor
-        return PublicRing.of(parameters).ntt(modular.scale(residues, factor, parameters.kept_primes))
+        return PublicRing.of(parameters).scaled(polynomials, self._circuit.delta * parameters.rescale_factor)
 
     def decrypt(self, result: Result) -> Reals:
         """Scores (n, k). Raises as :meth:`decrypt_integers`."""

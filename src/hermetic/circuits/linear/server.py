@@ -15,7 +15,7 @@ from ...keys.public import PublicKey
 from ...signature import Signature
 from . import bounds
 from .evaluate import MaskingKey, available_cores, evaluate
-from .integers import IntegerMap, worst_case
+from .integers import IntegerMap, recombine, worst_case
 from .packing import Layout
 from .public import LinearCircuit, Offer
 from .weights import EncodedWeights
@@ -45,6 +45,7 @@ class ServerHalf:
     """
 
     def __init__(self, integers: IntegerMap, signature: Signature) -> None:
+        check_kind(integers, IntegerMap, "integers")
         _check(integers, signature.circuit)
         self.integers = integers
         self._signature = signature
@@ -53,6 +54,7 @@ class ServerHalf:
 
     def evaluate(self, query: Query, public_key: PublicKey | MaskingKey, threads: int | None = None) -> Result:
         """Answer a query, see :meth:`hermetic.EncryptedModel.evaluate`."""
+        check_kind(query, Query, "query")
         key = public_key if isinstance(public_key, MaskingKey) else self.masking_key(public_key)
         return evaluate(self._signature, self.encoded, query, key, threads or available_cores())
 
@@ -85,6 +87,17 @@ class ServerHalf:
             self._encoded[layout] = made
         self._encoded.move_to_end(layout)
         return self._encoded[layout]
+
+    @property
+    def spread_over_range(self) -> float:
+        """See :attr:`hermetic.EncryptedModel.spread_over_range`."""
+        one, grid = self.integers, self._signature.grid
+        weights = recombine(one.weights.T, one.limbs, one.limb_bits, one.scale_exponent)
+        reach = weights * (grid.high - grid.low)[:, None]
+        parts = [reach]
+        if self._signature.labels is not None and self._signature.outputs > 1:
+            parts.append(reach - reach.mean(axis=1, keepdims=True))
+        return float(min(np.median(np.sqrt((part**2).sum(axis=0) / 12)) for part in parts))
 
     def tensors(self) -> Mapping[str, npt.NDArray[Any]]:
         """What a model file holds beside the signature."""

@@ -10,8 +10,8 @@ from ...arrays import Reals
 from ...errors import UnsupportedModelError
 from ...features import Bins, Block, Categories, Columns, FeatureMap
 from ...head import Head, Labels
+from ..disclosure import Disclosure
 from ..linear import LinearMap
-from ..published import Publication
 from .pairs import PairFunction
 from .step_functions import StepFunction, joined
 
@@ -73,7 +73,7 @@ def additive_map(
         bias + np.sum(middles, axis=0),
         head,
         feature_map=FeatureMap(*_bins(single, inputs), *(one.block(inputs) for one in pairs), categories=categories),
-        public=(Publication(step, _words(single, pairs, categories or {}), True),),
+        public=(Disclosure(step, _words(single, pairs, categories or {}), True),),
         own_error=rounding,
         raw_scores=raw_scores,
     )

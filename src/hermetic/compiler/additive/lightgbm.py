@@ -79,14 +79,8 @@ def read_dump(name: str, model: dict[str, Any], labels: Labels | None) -> Linear
         _grown(name, one["tree_structure"], share * np.eye(outputs)[number % outputs])
         for number, one in enumerate(trees)
     ]
-    return additive_map(
-        functions,
-        np.zeros(outputs),
-        model["max_feature_idx"] + 1,
-        head,
-        step=name.lower(),
-        raw_scores=RAW_SCORE if labels is not None else None,
-    )
+    bias, inputs, raw_scores = np.zeros(outputs), model["max_feature_idx"] + 1, None if labels is None else RAW_SCORE
+    return additive_map(functions, bias, inputs, head, step=name.lower(), raw_scores=raw_scores)
 
 
 def _head(name: str, model: dict[str, Any], labels: Labels | None) -> Head:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -91,8 +91,9 @@ def read_learner(name: str, model: dict[str, Any], labels: Labels | None, iterat
     """
     _check_inputs(name, model)
     (outputs, head), booster = _head(name, model, labels), model["gradient_booster"]
+    raw_scores = None if labels is None else MARGIN
     if booster["name"] == "gblinear":
-        return _linear(model, outputs, head)
+        return _linear(model, outputs, head, raw_scores)
     if booster["name"] not in ("gbtree", "dart"):
         refuse(name, "boost trees or a linear model", f"booster={booster['name']!r}", "fit it with gbtree")
     trees = booster["gbtree"]["model"] if booster["name"] == "dart" else booster["model"]
@@ -101,18 +102,10 @@ def read_learner(name: str, model: dict[str, Any], labels: Labels | None, iterat
     functions = list(_steps(name, trees, weights, count, outputs))
     inputs = int(model["learner_model_param"]["num_feature"])
     bias = _base_margin(model, outputs)
-    return additive_map(
-        functions,
-        bias,
-        inputs,
-        head,
-        step=name.lower(),
-        unit=FLOAT32,
-        raw_scores=MARGIN if labels is not None else None,
-    )
+    return additive_map(functions, bias, inputs, head, step=name.lower(), unit=FLOAT32, raw_scores=raw_scores)
 
 
-def _linear(model: dict[str, Any], outputs: int, head: Head) -> LinearMap:
+def _linear(model: dict[str, Any], outputs: int, head: Head, raw_scores: Mapping[str, bool] | None) -> LinearMap:
     """A linear booster, which casts inputs to float32 and adds in float32, and starts all scores from the first base
     score.
     """
@@ -122,12 +115,7 @@ def _linear(model: dict[str, Any], outputs: int, head: Head) -> LinearMap:
     start = _base_margin(model, outputs)[0]
     # Each product is of two rounded numbers; sums are of all products, the bias and the start.
     return LinearMap(
-        np.array(weights).T,
-        bias + start,
-        head,
-        raw_scores=MARGIN if head.labels is not None else None,
-        precision=FLOAT32,
-        roundings=inputs + 4,
+        np.array(weights).T, bias + start, head, raw_scores=raw_scores, precision=FLOAT32, roundings=inputs + 4
     )
 
 

@@ -13,7 +13,7 @@ from ...arrays import Reals
 from ...errors import ParameterError, UnsupportedModelError
 from ...features import Bins, Block, Categories, Columns
 from ...features.impute import Impute
-from ..published import Publication
+from ..disclosure import Disclosure
 from .files import attributes
 from .graph import ROWS, Array, Step
 
@@ -33,7 +33,7 @@ class PublicFeatures:
     blocks: tuple[Block, ...]
     categories: dict[int, Categories]
     places: Array
-    publication: Publication
+    publication: Disclosure
 
 
 def is_public(node: NodeProto) -> bool:
@@ -93,8 +93,8 @@ def _imputer(node: NodeProto, columns: Sequence[int], inputs: int) -> PublicFeat
     )
 
 
-def _publication(node: NodeProto, what: str) -> Publication:
-    return Publication(node.name, what, learned=True, kind=node.op_type.lower())
+def _publication(node: NodeProto, what: str) -> Disclosure:
+    return Disclosure(node.name, what, learned=True, kind=node.op_type.lower())
 
 
 def _values(node: NodeProto) -> list[str | int]:

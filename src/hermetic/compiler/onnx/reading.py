@@ -14,7 +14,7 @@ from ...errors import CompileError, UnsupportedModelError
 from ...features import Block, Columns, FeatureMap, Identity
 from ...head import Head
 from ..linear import LinearMap
-from ..passed import merged
+from ..pass_through import merged
 from .answers import OnnxModel
 from .files import load, simplified
 from .graph import ROWS, Array, Graph, Input, Step

@@ -11,7 +11,7 @@ import numpy as np
 
 from ...head import Head, Labels
 from ..linear import LinearMap
-from ..stacked import stacked
+from ..side_by_side import stacked
 from .classifiers import labels_of
 from .combined import OF_LINEAR, values_of
 from .precision import columns_of, example, taking

@@ -12,7 +12,7 @@ import numpy as np
 
 from ...head import Head
 from ..linear import LinearMap, affine
-from ..stacked import stacked
+from ..side_by_side import stacked
 from .combined import binary_parts, kept_private, values_of
 from .precision import taking
 from .registry import reads, refuse
@@ -22,7 +22,7 @@ from .registry import reads, refuse
 def _regressor_chain(chain: Any) -> LinearMap:
     with taking(None):
         parts = values_of(chain, chain.estimators_)
-    return _in_order(chain, _unrolled(parts, chain.estimators_), "predict")
+    return _in_order(chain, _unrolled(parts, chain.estimators_), Head("predict"))
 
 
 @reads(
@@ -45,7 +45,7 @@ def _classifier_chain(chain: Any) -> LinearMap:
     link = "multilabel" if links == {None} else "multilabel_logistic"
     # The chain gives labels as float64.
     values = np.array(labels[0], dtype=np.float64)
-    return _in_order(chain, _unrolled(parts, chain.estimators_), "decision_function", link=link, labels=values)
+    return _in_order(chain, _unrolled(parts, chain.estimators_), Head("decision_function", link, values))
 
 
 def _unrolled(parts: Sequence[LinearMap], estimators: Sequence[Any]) -> LinearMap:
@@ -58,7 +58,7 @@ def _unrolled(parts: Sequence[LinearMap], estimators: Sequence[Any]) -> LinearMa
     return stacked(found)
 
 
-def _in_order(chain: Any, values: LinearMap, method: str, **rest: Any) -> LinearMap:
+def _in_order(chain: Any, values: LinearMap, head: Head) -> LinearMap:
     """The values in the order of the targets."""
     places = np.argsort(chain.order_)
-    return LinearMap(np.eye(len(places))[places], np.zeros(len(places)), Head(method), **rest).after(values)
+    return LinearMap(np.eye(len(places))[places], np.zeros(len(places)), head).after(values)

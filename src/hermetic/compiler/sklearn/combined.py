@@ -9,7 +9,7 @@ import numpy as np
 
 from ...head import Head
 from ..linear import LinearMap, affine
-from ..stacked import stacked
+from ..side_by_side import stacked
 from .classifiers import ABSENT_PRESENT, labels_of
 from .precision import after, taking
 from .registry import of_numbers, read_estimator, reads, refuse

@@ -24,8 +24,8 @@ from ...features import (
     Splines,
 )
 from ...head import Head
+from ..disclosure import Disclosure
 from ..linear import LinearMap, affine
-from ..published import Publication
 from .precision import input_dtype
 from .registry import reads_step, refuse
 
@@ -43,7 +43,7 @@ def of_features(step: Any, make: Callable[[], Block], what: str, *, learned: boo
         block = make()
     except ParameterError as error:
         raise UnsupportedModelError(f"the features of {kind} must be some that a client computes: {error}") from error
-    public = Publication(kind.lower(), what, learned, word=word)
+    public = Disclosure(kind.lower(), what, learned, word=word)
     plain = affine(sparse.eye_array(block.outputs, format="csr"))
     return LinearMap(plain.weights, plain.bias, Head("transform"), feature_map=FeatureMap(block), public=(public,))
 

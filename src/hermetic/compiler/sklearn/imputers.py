@@ -11,9 +11,9 @@ import numpy.typing as npt
 from ...features import Block, Columns, Impute, Missing
 from ...features.categories import is_nan
 from ...head import Head
+from ..disclosure import Disclosure
 from ..linear import LinearMap, affine
-from ..passed import Passed
-from ..published import Publication
+from ..pass_through import Passed
 from .precision import input_dtype
 from .public_steps import public_step
 from .registry import reads_step, refuse
@@ -30,7 +30,7 @@ def _simple_imputer(step: Any) -> LinearMap:
     if not len(kept):
         refuse("SimpleImputer", "have inputs that are not always missing", "none", "fit it on some that have values")
     if step._fit_dtype.kind not in "biuf":
-        return _of_texts(step, kept, Publication("simpleimputer", what, learned), passes)
+        return _of_texts(step, kept, Disclosure("simpleimputer", what, learned), passes)
     blocks: list[Block] = [Columns(Impute([statistics[i] for i in kept], marker), kept, len(statistics))]
     if step.add_indicator and len(step.indicator_.features_):
         blocks.append(_indicator(step.indicator_, len(statistics), marker))
@@ -61,7 +61,7 @@ def _indicator(step: Any, inputs: int, marker: float) -> Block:
     return Columns(Missing(len(step.features_), marker), np.asarray(step.features_), inputs)
 
 
-def _of_texts(step: Any, kept: npt.NDArray[Any], published: Publication, passes: dict[int, Passed]) -> LinearMap:
+def _of_texts(step: Any, kept: npt.NDArray[Any], published: Disclosure, passes: dict[int, Passed]) -> LinearMap:
     """Inputs as they come, for an encoder: it reads a missing value as what stands for it."""
     if step.add_indicator:
         refuse("SimpleImputer", "have add_indicator=False where inputs are texts", "True", "set it to False")

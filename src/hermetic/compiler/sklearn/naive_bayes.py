@@ -8,8 +8,8 @@ import numpy as np
 
 from ...features import Bins, Categories, FeatureMap
 from ...head import Head
+from ..disclosure import Disclosure
 from ..linear import LinearMap, affine
-from ..published import Publication
 from .classifiers import checked_log_priors, labels_of
 from .encoders import above_threshold
 from .registry import check_finite, reads
@@ -62,7 +62,7 @@ def _categorical(estimator: Any) -> LinearMap:
     counts = [table.shape[1] for table in tables]
     least = 0 if estimator.min_categories is None else np.asarray(estimator.min_categories)
     chosen = bool((np.asarray(counts) <= least).all())
-    known = Publication("categoricalnb", f"how many categories each of {len(counts)} inputs has", learned=not chosen)
+    known = Disclosure("categoricalnb", f"how many categories each of {len(counts)} inputs has", learned=not chosen)
     return LinearMap(
         _logarithms(estimator, np.concatenate(tables, axis=1)),
         checked_log_priors(estimator, estimator.class_log_prior_),

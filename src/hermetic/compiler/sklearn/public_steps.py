@@ -13,9 +13,9 @@ from ...errors import ParameterError, UnsupportedModelError
 from ...features import Block, Categories, FeatureMap
 from ...features.categories import is_nan
 from ...head import Head
+from ..disclosure import Disclosure
 from ..linear import LinearMap
-from ..passed import Passes
-from ..published import Publication
+from ..pass_through import Passes
 from .precision import narrow_input
 
 
@@ -49,7 +49,7 @@ def public_step(
         np.zeros(weights.shape[0]),
         Head("transform"),
         feature_map=features,
-        public=(Publication(type(step).__name__.lower(), what, learned),),
+        public=(Disclosure(type(step).__name__.lower(), what, learned),),
         passes=passes,
     )
 

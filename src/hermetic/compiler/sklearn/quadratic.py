@@ -14,8 +14,8 @@ from ...arrays import Reals
 from ...errors import ParameterError, UnsupportedModelError
 from ...features import FeatureMap, Monomials
 from ...head import Head
+from ..disclosure import Disclosure
 from ..linear import LinearMap
-from ..published import Publication
 from .classifiers import PROBABILITIES, labels_of, log_priors
 from .registry import check_finite, reads
 
@@ -41,7 +41,7 @@ def _gaussian_naive_bayes(estimator: Any) -> LinearMap:
         Head("predict_joint_log_proba", "softmax", labels_of(estimator)),
         folded=np.abs(prior) + 0.5 * (np.abs(logs) + 1).sum(axis=1) + np.abs(constants).sum(axis=1),
         feature_map=_monomials("GaussianNB", d, [*((i,) for i in range(d)), *((i, i) for i in range(d))]),
-        public=(Publication("gaussiannb", f"that squares of {d} inputs count", learned=False),),
+        public=(Disclosure("gaussiannb", f"that squares of {d} inputs count", learned=False),),
         centre=centre,
     )
 
@@ -75,7 +75,7 @@ def _quadratic_discriminant_analysis(estimator: Any) -> LinearMap:
         folded=folded + np.abs(prior) + 0.5 * (np.abs(logs) + d),
         feature_map=_monomials("QuadraticDiscriminantAnalysis", d, factors),
         public=(
-            Publication(
+            Disclosure(
                 "quadraticdiscriminantanalysis", f"that squares and products of {d} inputs count", learned=False
             ),
         ),

@@ -18,8 +18,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from ...arguments import way_to
 from ...errors import CompileError, UnsupportedModelError
+from ..disclosure import Disclosure
 from ..linear import LinearMap
-from ..published import Publication
 from .precision import in_own_precision
 
 Reader = TypeVar("Reader", bound=Callable[[Any], LinearMap])
@@ -183,9 +183,9 @@ def _named(linear: LinearMap, name: str, kind: str) -> LinearMap:
     return replace(linear, public=tuple(named[:count]), hidden=tuple(named[count:]))
 
 
-def of_numbers(linear: LinearMap, name: str, kind: str = "") -> Publication:
+def of_numbers(linear: LinearMap, name: str, kind: str = "") -> Disclosure:
     """What publishing a whole map tells."""
-    return Publication(name, _numbers(linear), learned=True, kind=kind)
+    return Disclosure(name, _numbers(linear), learned=True, kind=kind)
 
 
 def _numbers(linear: LinearMap) -> str:

@@ -18,7 +18,7 @@ _LEAST = 10
 """The norm below which scikit-learn leaves a dense sample as it is, in units of the last place of 1."""
 
 
-@reads_step("PowerTransformer", condition="exponents become public: they need a word")
+@reads_step("PowerTransformer", condition="exponents become public: they need `public=`")
 def _power(step: Any) -> LinearMap:
     words = f"exponents of {len(step.lambdas_)} inputs"
     raised = public_step(step, [Power(step.lambdas_, step.method)], (words, True))
@@ -33,7 +33,7 @@ def _normalizer(step: Any) -> LinearMap:
 
 @reads_step(
     "TfidfTransformer",
-    condition="`sublinear_tf=False`; with a norm, the inverse frequencies of terms become public: they need a word",
+    condition="`sublinear_tf=False`; with a norm, the inverse frequencies of terms become public: they need `public=`",
 )
 def _inverse_frequencies(step: Any) -> LinearMap:
     """Counts times inverse frequencies, and then the norm."""

@@ -19,7 +19,7 @@ from ...features import Chain, Clip, Elementwise, Scale
 from ...features.elementwise import EVEN, FUNCTIONS
 from ..linear import LinearMap, affine
 from ..origin import Origin, of_affine
-from ..stacked import stacked
+from ..side_by_side import stacked
 from .precision import after, columns_of, example, input_dtype, taking
 from .public_steps import public_step
 from .registry import read_estimator, read_step, reads, reads_step, refuse

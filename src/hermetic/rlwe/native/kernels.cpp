@@ -29,8 +29,11 @@ void lower(const double* __restrict in, int64_t* __restrict out, size_t n, const
     for (size_t i = 0; i < n; i++) out[i] = lowered(in[i], p);
 }
 
-void reduce_integers(const int64_t* in, double* out, size_t n, const Modulus& m) {
+void reduce_integers(const int64_t* in, double factor, double* out, size_t n, const Modulus& m) {
     for (size_t i = 0; i < n; i++) out[i] = from_integer(in[i], m);
+    if (factor == 1) return;
+    scale_row(out, n, factor, factor * m.inverse, m.p);
+    centre_row(out, n, m.p, m.inverse);
 }
 
 bool supported() {

@@ -46,10 +46,10 @@ struct Kernels {
     void (*forward)(double* rows, std::size_t count, std::size_t n, const Modulus&);
     void (*inverse)(double* rows, std::size_t count, const Modulus&);
 
-    // Residues to lanes, false if one is not below p; lanes to residues; any integers to lanes.
+    // Residues to lanes, false if one is not below p; lanes to residues; any integers times a lane to lanes.
     bool (*lift)(const std::int64_t* in, double* out, std::size_t n, const Modulus&);
     void (*lower)(const double* in, std::int64_t* out, std::size_t n, const Modulus&);
-    void (*reduce_integers)(const std::int64_t* in, double* out, std::size_t n, const Modulus&);
+    void (*reduce_integers)(const std::int64_t* in, double factor, double* out, std::size_t n, const Modulus&);
 
     // out[g, c, l] = sum over b of query[b, c, l] · weights[g, b, l], where each weight counts for n/points words; added
     // to what is there if `add`.

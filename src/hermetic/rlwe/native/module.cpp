@@ -172,13 +172,14 @@ class Ring {
         for (size_t i = 0; i < count * rows; i++) kernels->lower(in + i * n, out + i * n, n, tables_.moduli[i % rows]);
     }
 
-    void reduce_integers(const Input& integers, const Output& lanes) const {
+    void reduce_integers(const Input& integers, const Input& factors, const Output& lanes) const {
         must_be(integers.ndim() == 2 && lanes.ndim() == 3 && lanes.shape(1) <= primes(), "integers must have shape (count, n) and lanes (count, l, n).");
         const size_t count = integers.shape(0), rows = lanes.shape(1), n = integers.shape(1);
         const int64_t* in = checked<const int64_t>(integers, "integers", {count, n});
+        const double* factor = checked<const double>(factors, "factors", {rows});
         double* out = checked<double>(lanes, "lanes", {count, rows, n});
         nb::gil_scoped_release release;
-        for (size_t i = 0; i < count * rows; i++) kernels->reduce_integers(in + i / rows * n, out + i * n, n, tables_.moduli[i % rows]);
+        for (size_t i = 0; i < count * rows; i++) kernels->reduce_integers(in + i / rows * n, factor[i % rows], out + i * n, n, tables_.moduli[i % rows]);
     }
 
     void products(const Input& query, const Input& weights, const Output& answer, bool add) const {
@@ -323,7 +324,7 @@ NB_MODULE(_native, m) {
         .def("lift", &Ring::lift, "residues"_a, "lanes"_a)
         .def("lift_pairs", &Ring::lift_pairs, "c0"_a, "c1"_a, "lanes"_a)
         .def("lower", &Ring::lower, "lanes"_a, "residues"_a)
-        .def("reduce_integers", &Ring::reduce_integers, "integers"_a, "lanes"_a)
+        .def("reduce_integers", &Ring::reduce_integers, "integers"_a, "factors"_a, "lanes"_a)
         .def("products", &Ring::products, "query"_a, "weights"_a, "answer"_a, "add"_a)
         .def("mask", &Ring::mask, "answer"_a, "key"_a, "stream"_a, "bits"_a)
         .def("rescale", &Ring::rescale, "answer"_a, "errors"_a, "out"_a)

@@ -16,7 +16,7 @@ _LOG = logging.getLogger("hermetic")
 
 
 @dataclass(frozen=True)
-class Publication:
+class Disclosure:
     """Something of a model that becomes public.
 
     Attributes
@@ -81,7 +81,7 @@ def _names_said(allowed: Any, names: Sequence[str]) -> tuple[str, ...]:
     return said
 
 
-def check_published(publications: Iterable[Publication], allowed: Sequence[str]) -> None:
+def check_disclosed(publications: Iterable[Disclosure], allowed: Sequence[str]) -> None:
     """Log what becomes public.
 
     Raises

@@ -13,9 +13,9 @@ from ..arrays import Reals
 from ..errors import CompileError, InputError
 from ..features import FeatureMap
 from ..inputs.grid import Grid
+from .feature_ranges import as_values, range_of_features, range_of_inputs
 from .inputs import Limits, input_range
 from .linear import LinearMap
-from .mapped import as_values, range_of_features, range_of_inputs
 from .rounding import cast_error
 from .sample import Sample, column_names
 
@@ -24,7 +24,7 @@ _PROBE_BITS = 20
 _MISSING = 0.1
 
 
-class Source:
+class InputDomain:
     """What is known about the inputs of a model.
 
     Attributes

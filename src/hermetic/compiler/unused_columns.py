@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..features import Columns, FeatureMap, Identity
+from .disclosure import Disclosure
 from .linear import LinearMap
-from .published import Publication
 
 
 def without_unused_texts(linear: LinearMap, X_sample: Any) -> LinearMap:
@@ -31,5 +31,5 @@ def without_unused_texts(linear: LinearMap, X_sample: Any) -> LinearMap:
         feature_map=FeatureMap(Columns(Identity(len(kept)), kept, linear.inputs)),
         origin=None,
         block=None,
-        public=(*linear.public, Publication("columns", f"which {len(kept)} are taken", learned=False)),
+        public=(*linear.public, Disclosure("columns", f"which {len(kept)} are taken", learned=False)),
     )

@@ -15,7 +15,7 @@ from ..features.block import Flags
 from ..head import Head
 from .linear import LinearMap
 from .origin import Origin
-from .passed import Passes, merged
+from .pass_through import Passes, merged
 
 Numbers = npt.NDArray[np.intp]
 
