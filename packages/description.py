@@ -14,7 +14,13 @@ _LINK = re.compile(r"\[([^\]]+)\]\((?!https?:)([^)\s]+)\)")
 
 def dynamic_metadata(settings: Mapping[str, Any], project: Mapping[str, Any]) -> dict[str, Any]:
     """What the build backend asks for: the field ``readme``, from the file that ``input`` names."""
-    text = Path(settings["input"]).read_text(encoding="utf-8")
+    readme = Path(settings["input"])
     source = project.get("urls", {}).get("Source")
-    described = _LINK.sub(rf"[\1]({source}/blob/main/\2)" if source else r"\1", text)
+
+    def public(link: re.Match[str]) -> str:
+        shown, target = link.groups()
+        page = readme.name if target.startswith("#") else ""
+        return f"[{shown}]({source}/blob/main/{page}{target})" if source else shown
+
+    described = _LINK.sub(public, readme.read_text(encoding="utf-8"))
     return {"readme": {"content-type": "text/markdown", "text": described}}
