@@ -24,6 +24,7 @@ from sklearn.preprocessing import (
     OrdinalEncoder,
     PowerTransformer,
     QuantileTransformer,
+    SplineTransformer,
     StandardScaler,
 )
 
@@ -203,10 +204,10 @@ class TestRefusals:
             hermetic.compile(fitted(step), X, public=["x"])
 
     @pytest.mark.parametrize("step", [FunctionTransformer(np.log), PowerTransformer("box-cox", standardize=False)])
-    def test_bins_of_what_is_not_defined_in_range(self, step: Any) -> None:
+    def test_splines_of_what_is_not_defined_in_range(self, step: Any) -> None:
         positive = np.abs(X) + 0.01
-        estimator = fitted(step, KBinsDiscretizer(3), x=positive)
-        words = ["kbinsdiscretizer", "powertransformer"]
+        estimator = fitted(step, SplineTransformer(4), x=positive)
+        words = ["splinetransformer", "powertransformer"]
         with pytest.raises(CompileError, match=r"must be defined for every input in range.*Pass another input_range"):
             hermetic.compile(estimator, positive, public=words, input_range=(-1, 5))
 
