@@ -24,6 +24,7 @@ from sklearn.preprocessing import (
     OrdinalEncoder,
     PowerTransformer,
     QuantileTransformer,
+    SplineTransformer,
     StandardScaler,
 )
 
