@@ -19,7 +19,8 @@ AZUREML   := tests/hosts/azureml/.venv
 TORCH     := tests/hosts/torch/.venv
 TORCH_CPU := torch==2.13.0+cpu
 PACKAGES  := packages/encrypted-inference
-EDGES     := $(addprefix tests/,compiler features circuits keys rlwe test_client.py test_model.py test_signature.py)
+EDGES     := $(addprefix tests/,compiler circuits features keys rlwe test_client.py test_model.py test_signature.py) \
+  --ignore tests/features/test_backbone.py
 LOCK       = $(UV) pip compile --universal --python-version 3.11 --fork-strategy fewest --generate-hashes \
   --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' --quiet
 SUDO      := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
