@@ -51,7 +51,9 @@ def expanded(path: str) -> str:
         If there is no such home, or a variable is left for a shell to replace.
     """
     if _VARIABLE.match(path):
-        raise SettingsError("must not start with a variable: no shell replaces it here. Write the path, or begin with ~")
+        raise SettingsError(
+            "must not start with a variable: no shell replaces it. Write the path, or begin with ~"
+        )
     try:
         return str(Path(path).expanduser()) if path.startswith("~") else path
     except RuntimeError:
@@ -107,7 +109,7 @@ def from_toml(file: Path, paths: Collection[str]) -> dict[str, Given]:
 def _below(folder: Path, value: Any) -> Any:
     if isinstance(value, list):
         return [_below(folder, one) for one in value]
-    if not isinstance(value, str) or not value or value.startswith("~") or "://" in value:
+    if not isinstance(value, str) or not value or value.startswith("~") or _VARIABLE.match(value) or "://" in value:
         return value
     return str(folder / value)
 

@@ -54,7 +54,9 @@ def change_lines(path: Path, change: Callable[[list[str]], list[str]]) -> None:
     with _alone(path):
         before = read_lines(path) if path.exists() else []
         if path.exists() and path.stat().st_nlink > 1:
-            raise SettingsError(f"{path} must have no other name: a hard link would not change. Make it a symbolic link.")
+            raise SettingsError(
+                f"{path} must have no other name: a hard link would not change. Make that a symbolic one."
+            )
         after = "".join(f"{line}\n" for line in change(before))
         try:
             write_private(path, after.encode(), keep_group=True)
