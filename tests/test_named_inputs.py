@@ -36,6 +36,15 @@ class Table:
         return self._frame[name].to_numpy()
 
 
+class Lazy:
+    """A table that is not computed yet, or names a column twice: no column can be taken by its name."""
+
+    columns = NAMES
+
+    def __getitem__(self, name: str) -> Any:
+        raise TypeError("not subscriptable")
+
+
 FORMS = {
     "a frame": MIXED,
     "a mapping to columns": dict(MIXED),
@@ -102,6 +111,8 @@ def test_order_and_others_do_not_matter(order: list[int], others: set[int], rand
         [1.0, 2, 3, 4],
         sparse.csr_array(X),
         FRAME,
+        np.ma.array(X),
+        FRAME["bp"].rename(None),
         1.0,
         [],
         None,
@@ -200,6 +211,15 @@ def test_blanks_may_be_underscores_as_lightgbm_stores_them() -> None:
         ({**FRAME, "age": 1.0}, "one value under each"),
         ({**FRAME, "age": FRAME["age"].sort_values(ascending=False)}, "Their indices differ: make a DataFrame"),
         ([FRAME, FRAME], "one row of values"),
+        (FRAME.T, "names over columns. They are those of rows: pass X.T"),
+        (FRAME.T.assign(more=1).set_axis(range(4), axis=1), "They are those of rows"),
+        (FRAME["bp"], "one column of them, 'bp'"),
+        (np.ma.masked_less(X, 2), "must not be masked"),
+        (np.ma.masked_less(X[0], 1), "must not be masked"),
+        ([*np.ma.masked_less(X, 2)], "must not be masked"),
+        ({name: np.ma.masked_less(FRAME[name].to_numpy(), 2) for name in NAMES}, "must not be masked"),
+        (np.ma.array(MIXED.drop(columns="ward").to_records(index=False), mask=True), "must not be masked"),
+        (Lazy(), "Got Lazy, which has no single column 'age': collect it"),
     ],
 )
 def test_a_difference_is_shown_as_one(form: Any, message: str) -> None:

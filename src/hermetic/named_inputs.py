@@ -48,9 +48,10 @@ def in_order(X: Any, names: Sequence[str] | None) -> Any:
     Raises
     ------
     InputError
-        If a name of the model is missing or there twice, columns have different lengths, or a mapping meets a model
-        without names.
+        If a name of the model is missing or there twice, columns have different lengths, names are not where those of
+        columns are, values are masked, or a mapping meets a model without names.
     """
+    _check_unmasked(X)
     if hasattr(X, "iloc"):
         return _of_pandas(X, names)
     if _has_keys(X):
@@ -101,9 +102,19 @@ def listed(names: Sequence[Any]) -> str:
 def _of_pandas(X: Any, names: Sequence[str] | None) -> Any:
     labels = list(X.columns if X.ndim == 2 else X.index)
     chosen = _chosen(labels, names)
+    if names is not None and _only_count(labels, names):
+        _check_turned(X, set(names))
     if chosen == list(range(len(labels))):
         return X
     return X.iloc[:, chosen] if X.ndim == 2 else X.iloc[chosen]
+
+
+def _check_turned(X: Any, names: set[str]) -> None:
+    """Values whose labels only count are in the model's order, unless its names are where those of rows are."""
+    if X.ndim == 2 and names <= set(map(str, X.index)):
+        raise InputError("inputs must have the model's names over columns. They are those of rows: pass X.T.")
+    if X.ndim == 1 and len(names) > 1 and str(X.name) in names:
+        raise InputError(f"inputs must be samples. Got one column of them, {X.name!r}: pass all, in a DataFrame.")
 
 
 def _of_mapping(X: Any, names: Sequence[str] | None) -> Table:
@@ -149,7 +160,13 @@ def _is_named(row: Any) -> bool:
 
 
 def _column(X: Any, number: int, labels: Sequence[Any]) -> Any:
-    return X[number] if isinstance(X, tuple) else X[labels[number]]
+    try:
+        return X[number] if isinstance(X, tuple) else X[labels[number]]
+    except (TypeError, LookupError):
+        raise InputError(
+            f"inputs must be a table whose columns are there, each by its name. Got {type(X).__name__}, which has no "
+            f"single column {labels[number]!r}: collect it, or name columns once."
+        ) from None
 
 
 def _chosen(labels: Sequence[Any], names: Sequence[str] | None) -> list[int]:
@@ -165,6 +182,8 @@ def _only_count(labels: Sequence[Any], names: Sequence[str]) -> bool:
 
 def _stacked(columns: list[Any]) -> Table:
     """Columns (n,) or (n, 1) side by side (n, d), or values as one sample (d,); objects where some are no numbers."""
+    for one in columns:
+        _check_unmasked(one)
     arrays = [np.asarray(one) for one in columns]
     if all(one.ndim == 0 for one in arrays):
         return np.array([one.item() for one in arrays], dtype=_dtype(arrays))
@@ -181,6 +200,13 @@ def _dtype(arrays: list[Table]) -> np.dtype[Any]:
     if arrays and all(one.dtype.kind in _NUMBERS for one in arrays):
         return np.result_type(*arrays)
     return np.dtype(object)
+
+
+def _check_unmasked(X: Any) -> None:
+    """NumPy drops masks where it makes plain arrays, and the values under them would count. Fields come one by one."""
+    parts = X if isinstance(X, list | tuple) else (X,)
+    if any(isinstance(one, np.ma.MaskedArray) and not one.dtype.names and np.ma.is_masked(one) for one in parts):
+        raise InputError("inputs must not be masked. Some are: fill them, with NaN where the model takes that.")
 
 
 def _check(labels: Sequence[Any], texts: Sequence[str], names: Sequence[str]) -> None:

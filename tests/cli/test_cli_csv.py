@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -100,12 +101,27 @@ def test_two_columns_are_not_one_with_decimal_commas(tmp_path: Path) -> None:
         ("5,3\n,\n", "line 2, column 1: must be a number. Got ''"),
         ('"5,3\n4,2\n', "must be CSV text in UTF-8"),
         ("5,x\n4,2\n", "line 1, column 2: must be a number. Got 'x'"),
+        ("1,000\t12,500\n", "1,000 may be a number with three decimals, or one of thousands"),
+        ("5|-1,200\n7|999\n", "-1,200 may be a number with three decimals"),
     ],
 )
 def test_what_may_mean_two_things_is_refused(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(InputError, match=r"x\.csv") as caught:
         read(tmp_path, text)
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["1,000\t2,5\n", "0,125|3\n", "1,0000\t5\n", "1,250;7\n"])
+def test_decimal_commas_that_are_in_no_doubt_are_read(tmp_path: Path, text: str) -> None:
+    [expected] = [[float(one.replace(",", ".")) for one in re.split(r"[\t|;]", text)]]
+    assert read(tmp_path, text) == [expected]
+
+
+def test_blanks_around_names_do_not_count(tmp_path: Path) -> None:
+    text = "c,b ,a\n1,2,3\n"
+    assert read(tmp_path, text, names=(" a", "b", " c ")) == [[3, 2, 1]]
+    with pytest.raises(InputError, match="Missing: 'a'"):
+        read(tmp_path, text, names=("a", " a", "b"))
 
 
 NUMBERS_THAT_NAME = [

@@ -13,7 +13,7 @@ class TellingEvaluator(worker.Evaluator):
     """Has one more operation."""
 
     def _held(self, _: Head, __: memoryview) -> tuple[Head, bytes]:
-        return {"held": sorted([*self._keys._keys, *self._legacy._keys])}, b""
+        return {"held": sorted([*self._keys, *self._legacy._keys])}, b""
 
 
 if __name__ == "__main__":

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -112,6 +114,32 @@ class TestFile:
         (tmp_path / "link").symlink_to(path)
         with pytest.raises(SettingsError, match="must not be writable by everybody"):
             Gatekeeper(tmp_path / "link")
+
+    def test_a_file_with_another_name_is_not_changed(self, tmp_path: Path) -> None:
+        """A service that reads the other name would go on taking what was revoked."""
+        path, token = tmp_path / "tokens", new_token()
+        access.append_line(path, token_line("acme", token))
+        (tmp_path / "served").hardlink_to(path)
+        for change in (partial(access.revoke, path, "acme"), partial(access.append_line, path, path.read_text())):
+            with pytest.raises(SettingsError, match="must have no other name"):
+                change()
+        assert Gatekeeper(tmp_path / "served").caller(f"Bearer {token}").tenant == "acme"
+
+    def test_what_is_no_file_is_refused_and_not_waited_for(self, tmp_path: Path) -> None:
+        os.mkfifo(tmp_path / "pipe")
+        for path in (tmp_path, tmp_path / "pipe", Path("/dev/zero")):
+            for use in (Gatekeeper, lambda file: access.append_line(file, token_line("acme", new_token()))):
+                with pytest.raises(SettingsError, match="must be a file"):
+                    use(path)
+
+    @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+    @pytest.mark.parametrize("start", ["", "\ufeff", "\ufeff# ours"])
+    def test_files_of_other_editors_are_read(self, tmp_path: Path, start: str, end: str) -> None:
+        path, token = tmp_path / "tokens", new_token()
+        path.write_bytes(f"{start}{end}{token_line('acme', token)}{end}".encode())
+        access.append_line(path, token_line("other", new_token()))
+        assert Gatekeeper(path).caller(f"Bearer {token}").tenant == "acme"
+        assert Gatekeeper(path).count == 2
 
     def test_a_file_that_everybody_may_replace_is_refused(self, tmp_path: Path) -> None:
         folder = tmp_path / "shared"

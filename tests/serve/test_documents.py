@@ -54,6 +54,14 @@ def test_long_parts_come_back_in_their_places(several: list[bytes], between: Any
     assert {one["name"] for one in read["inputs"]} <= {'"]},\\'}
 
 
+@given(st.lists(OCTETS, max_size=6), LAYOUTS)
+def test_slashes_may_be_escaped(several: list[bytes], layout: dict[str, Any]) -> None:
+    """As PHP does it."""
+    text = json.dumps({"data": [base64.b64encode(one).decode() for one in several]}, **layout).replace("/", "\\/")
+    read = read_object(bytearray(text.encode()))
+    assert [bytes(base64_octets(one)) for one in read["data"]] == several
+
+
 LONG = "A" * 4000
 NUMBERS = ",".join(["7"] * 3000)
 
@@ -66,7 +74,8 @@ NUMBERS = ",".join(["7"] * 3000)
         '{"a": 1, "a": 2}', '{"a": {"b": 1, "b": 1}}', '{"a": 1, "\\u0061": 2}', f'{{"a": "{LONG}", "a": "{LONG}"}}',
         f'{{"{LONG}": 1}}', f'{{"a": "{LONG}" "{LONG}"}}', f'{{"a": "{LONG}}}', f'{{"a": -"{LONG}"}}',
         f'{{"a": NaN, "b": "{LONG}"}}', f'{{"a": "{LONG}", "b": NaN}}', f'{{"a": [{NUMBERS}] [{NUMBERS}]}}',
-        f'"{LONG}"', f"[{NUMBERS}]", f'{{"a": "x" "{LONG}"', f'{{"a": "{LONG}\\"', '{"a": "\x00"}',
+        f'"{LONG}"', f"[{NUMBERS}]", f'{{"a": "x" "{LONG}"', f'{{"a": "{LONG}\\"', f'{{"a": "{LONG}\\/\\"',
+        f'{{"a": "{LONG}\\\\/\\"', '{"a": "\x00"}',
     ],
     ids=lambda text: text[:20],
 )  # fmt: skip

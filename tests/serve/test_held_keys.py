@@ -33,7 +33,7 @@ KEYS = 5
 def program() -> Program:
     paths = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
     environment = {**os.environ, "PYTHONPATH": paths, "OPENBLAS_NUM_THREADS": "1"}
-    return Program("telling_worker", {"ahead": 1, "memory": 1 << 20}, environment, depth=2)
+    return Program("telling_worker", {"threads": 1}, environment, depth=2)
 
 
 @contextlib.asynccontextmanager
@@ -159,6 +159,25 @@ def test_a_failing_message_does_not_take_the_key_from_one_behind_it() -> None:
             )
             assert isinstance(wrong, EvaluationError)
             assert not isinstance(right, BaseException), right
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("damage", [0, 1])
+def test_who_no_longer_waits_locks_nobody_out(damage: int) -> None:
+    """The answer that is not read may be that the key could not be read."""
+
+    async def run() -> None:
+        async with process(key_memory=1 << 30) as worker:
+            person, name = Person(), digits().signature.name
+            key = bytes([person.key[0] ^ damage]) + person.key[1:]
+            asked = asyncio.create_task(worker.evaluate(name, person.key_id, key, person.query))
+            await asyncio.sleep(0)
+            asked.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await asked
+            assert await held(worker) == set(worker._keys)
+            await worker.evaluate(name, person.key_id, person.key, person.query)
 
     asyncio.run(run())
 

@@ -142,6 +142,32 @@ def test_blanks_around_a_variable_do_not_count(monkeypatch: pytest.MonkeyPatch) 
 ALL_PATHS = ("entry_script", "tokens", "tls_certificate", "tls_key", "tls_client_ca", "logo", "store", "model_dir")
 
 
+@pytest.mark.parametrize("path", ["$HOME/a", "${HOME}/a", "$XDG_STATE_HOME/keys", "%USERPROFILE%/a"])
+@pytest.mark.parametrize("name", [*ALL_PATHS, "models"])
+def test_a_variable_in_a_path_is_none_of_its_letters(
+    name: str, path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "hermetic.toml").write_text(f"{name} = '{path}'\n")
+    with pytest.raises(SettingsError, match=f"{name} .* must not start with a variable"):
+        load_settings({}, tmp_path / "hermetic.toml")
+    with pytest.raises(SettingsError, match=f"{name} .* must not start with a variable"):
+        load_settings({name: [path] if name == "models" else path})
+    monkeypatch.setenv(f"HERMETIC_{name.upper()}", path)
+    with pytest.raises(SettingsError, match=f"HERMETIC_{name.upper()}.* must not start with a variable"):
+        load_settings({})
+
+
+@pytest.mark.parametrize("quoted", ['"{}"', "'{}'", ' "{}"\n'])
+@pytest.mark.parametrize(("name", "value"), [("store", "~/keys"), ("port", "8000"), ("models", "/m"), ("title", "x")])
+def test_quotes_around_a_variable_are_refused(
+    name: str, value: str, quoted: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As ``docker --env-file`` keeps them: they would be part of a path."""
+    monkeypatch.setenv(f"HERMETIC_{name.upper()}", quoted.format(value))
+    with pytest.raises(SettingsError, match=f"HERMETIC_{name.upper()} must be without quotes"):
+        load_settings({})
+
+
 @pytest.mark.parametrize("source", ["flags", "environment", "toml"])
 def test_a_tilde_is_the_home_directory_wherever_a_path_is_given(
     source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -48,7 +48,8 @@ def columns_of(table: str, header: Sequence[str], names: Sequence[str] | None) -
     InputError
         If a name of the model is missing, or there twice.
     """
-    found = [field.strip() for field in header]
+    own = {one.strip(): one for one in names or ()}  # CSV does not keep blanks around a name, so they do not count
+    found = [own.get(field.strip(), field.strip()) for field in header]
     start = 1 if has_index(found) else 0
     if start:
         warn(f"{table}: the first column has no name. It is taken for an index, and not used.")

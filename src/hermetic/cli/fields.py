@@ -15,6 +15,8 @@ from ..features import Categories, FeatureMap
 
 _NUMBER = re.compile(r"[+-]?([0-9]+([.,][0-9]*)?|[.,][0-9]+)(e[+-]?[0-9]+)?|[+-]?(nan|inf|infinity)", re.IGNORECASE)
 
+_THOUSANDS = re.compile(r"[+-]?[1-9][0-9]{0,2},[0-9]{3}")
+
 Where = Callable[[int], tuple[str, str]]
 """Of a field's number among those read: its place in the table, and `` for '…'`` if its column has a name there."""
 
@@ -36,6 +38,8 @@ class Fields:
         self._texts = {column: _by_text(one) for column, one in self._categories.items()}
         self._comma = separator != ","
         self._written: dict[str, str] = {}
+        self._is_doubtful = separator not in ",;"
+        self._doubtful = ""
 
     def hold_a_category(self, fields: list[str]) -> bool:
         """Whether a line holds a known category in its column: it is no header."""
@@ -84,7 +88,22 @@ class Fields:
                 f"{where(column)[0]}: all numbers must have one decimal mark, a point or a comma. Got "
                 f"{self._written['.']} and {self._written[',']}: write them alike, without marks between thousands."
             )
+        self._doubt(field.strip())
         return number(field)
+
+    def _doubt(self, field: str) -> None:
+        """Semicolons are there for decimal commas; beside other separators 1,000 may be a thousand."""
+        if "," in field and self._is_doubtful:
+            self._is_doubtful = _THOUSANDS.fullmatch(field) is not None
+            self._doubtful = (self._doubtful or field) if self._is_doubtful else ""
+
+    def check(self, table: str) -> None:
+        """Raise :class:`InputError` if commas between digits may be decimal ones, or between thousands."""
+        if self._doubtful:
+            raise InputError(
+                f"{table}: {self._doubtful} may be a number with three decimals, or one of thousands. Write points for "
+                "decimals and no mark between thousands, or separate columns with semicolons if commas are decimal."
+            )
 
 
 def is_number(field: str) -> bool:

@@ -136,7 +136,9 @@ def _read_csv(
         read, records = columns_of(name, records[0][1], names), records[1:]
     if not records:
         raise InputError(f"{name} must hold at least one sample. It holds none.")
-    return np.stack([form.read(read.of(fields), partial(read.where, line)) for line, fields in records])
+    samples = np.stack([form.read(read.of(fields), partial(read.where, line)) for line, fields in records])
+    form.check(name)
+    return samples
 
 
 def _check_widths(name: str, records: list[Record]) -> None:

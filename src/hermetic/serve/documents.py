@@ -37,19 +37,28 @@ Body = bytes | bytearray
 
 @dataclass(frozen=True)
 class LongString:
-    """A long string without escapes, as it stands in the body."""
+    """A long string without escapes but those of slashes, as it stands in the body."""
 
     text: memoryview
 
     def decode(self) -> memoryview:
         """What it is the base64 of, written over it. Raises ValueError."""
+        text, done = self._unescaped(), 0
+        for start in range(0, len(text), PIECE):
+            octets = binascii.a2b_base64(text[start : start + PIECE], strict_mode=True)
+            if len(octets) < PIECE // 4 * 3 and start + PIECE < len(text):
+                raise ValueError("padding before the end")
+            text[done : done + len(octets)] = octets
+            done += len(octets)
+        return text[:done]
+
+    def _unescaped(self) -> memoryview:
+        """The same without the backslashes that some libraries put before slashes, written over it."""
         done = 0
         for start in range(0, len(self.text), PIECE):
-            octets = binascii.a2b_base64(self.text[start : start + PIECE], strict_mode=True)
-            if len(octets) < PIECE // 4 * 3 and start + PIECE < len(self.text):
-                raise ValueError("padding before the end")
-            self.text[done : done + len(octets)] = octets
-            done += len(octets)
+            piece = bytes(self.text[start : start + PIECE]).replace(b"\\", b"")
+            self.text[done : done + len(piece)] = piece
+            done += len(piece)
         return self.text[:done]
 
 
@@ -141,7 +150,7 @@ class _Skeleton:
         while (quote := body.find(b'"', self._at)) >= 0:
             self._cut_lists(quote)
             end = _string_end(body, quote)
-            if end - quote > _LONG and body.find(b"\\", quote, end) < 0:
+            if end - quote > _LONG and _has_plain_escapes(body, quote, end):
                 self._cut(quote, end, LongString(self._view[quote + 1 : end - 1]))
             else:
                 self._keep(end)
@@ -179,12 +188,17 @@ class _Skeleton:
 def _string_end(body: Body, quote: int) -> int:
     """Where the string that starts with this quote is over."""
     end = body.find(b'"', quote + 1)
-    if end >= 0 and body.find(b"\\", quote, end) >= 0:
+    if end >= 0 and not _has_plain_escapes(body, quote, end):
         match = _STRING.match(body, quote, quote + MAX_STRUCTURE)
         end = match.end() - 1 if match else -1
     if end < 0:
         raise _no_json()
     return end + 1
+
+
+def _has_plain_escapes(body: Body, start: int, end: int) -> bool:
+    """Whether every backslash there stands before a slash, where it means nothing."""
+    return body.count(b"\\", start, end) == body.count(b"\\/", start, end)
 
 
 def _named_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -212,7 +212,7 @@ class Worker:
         head = {"op": op, "model": model, "key": key_id, "key_bytes": len(sent), "drop": dropped}
         try:
             reply, data = await self.ask({**head, "parts": list(map(len, query))}, sent, *query)
-        except (EvaluationError, FaultError):
+        except BaseException:  # also of a caller that no longer waits
             if sent:
                 self._renounce(key_id)
             raise

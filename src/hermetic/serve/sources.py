@@ -20,6 +20,10 @@ _SERVICE_LINK = re.compile(r"(tcp|udp|sctp)://.*")
 """Kubernetes and Docker set ``HERMETIC_PORT`` to such an address for a Service called hermetic: no setting of ours."""
 
 
+_VARIABLE = re.compile(r"\$\w|\$\{|%\w+%")
+_QUOTED = re.compile(r"(['\"]).*\1", re.DOTALL)
+
+
 @dataclass(frozen=True)
 class Given:
     """A value, and the flag, the variable or the file that gave it."""
@@ -39,7 +43,17 @@ def variable_of(name: str) -> str:
 
 
 def expanded(path: str) -> str:
-    """The path with a leading ``~`` or ``~user`` replaced. Raises :class:`SettingsError` if there is no such home."""
+    """The path with a leading ``~`` or ``~user`` replaced.
+
+    Raises
+    ------
+    SettingsError
+        If there is no such home, or a variable is left for a shell to replace.
+    """
+    if _VARIABLE.match(path):
+        raise SettingsError(
+            "must not start with a variable: no shell replaces it. Write the path, or begin with ~"
+        )
     try:
         return str(Path(path).expanduser()) if path.startswith("~") else path
     except RuntimeError:
@@ -52,8 +66,16 @@ def from_flags(flags: Mapping[str, Any]) -> dict[str, Given]:
 
 
 def from_environment(names: Iterable[str], environment: Mapping[str, str]) -> dict[str, Given]:
-    """Variables that are not empty, without blanks around them; what Kubernetes sets of its own is left out."""
+    """Variables that are not empty, without blanks around them; what Kubernetes sets of its own is left out.
+
+    Raises
+    ------
+    SettingsError
+        For a value in quotes: ``docker --env-file`` keeps them, and they would be part of a path.
+    """
     found = {name: environment.get(variable_of(name), "").strip() for name in names}
+    if quoted := [variable_of(name) for name, value in found.items() if _QUOTED.fullmatch(value)]:
+        raise SettingsError(f"{quoted[0]} must be without quotes around its value: what sets it here keeps them.")
     return {
         name: Given(value, variable_of(name))
         for name, value in found.items()
@@ -87,7 +109,7 @@ def from_toml(file: Path, paths: Collection[str]) -> dict[str, Given]:
 def _below(folder: Path, value: Any) -> Any:
     if isinstance(value, list):
         return [_below(folder, one) for one in value]
-    if not isinstance(value, str) or not value or value.startswith("~") or "://" in value:
+    if not isinstance(value, str) or not value or value.startswith("~") or _VARIABLE.match(value) or "://" in value:
         return value
     return str(folder / value)
 

@@ -19,14 +19,20 @@ def read_lines(path: Path) -> list[str]:
     Raises
     ------
     SettingsError
-        If they can, or the file cannot be read.
+        If they can, or it is no file that can be read.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        _check_kind(path)
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
         _check_owned(followed(path))
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path} must be a readable text file: {error}.") from None
     return lines
+
+
+def _check_kind(path: Path) -> None:
+    if not stat.S_ISREG(path.stat().st_mode):  # a pipe is waited for, a device may have no end
+        raise SettingsError(f"{path} must be a file, which is read again and again. It is a directory, pipe or device.")
 
 
 def _check_owned(path: Path) -> None:
@@ -43,10 +49,14 @@ def change_lines(path: Path, change: Callable[[list[str]], list[str]]) -> None:
     Raises
     ------
     SettingsError
-        If the file cannot be read or written.
+        If the file cannot be read or written, or has another name that would keep the lines of before.
     """
     with _alone(path):
         before = read_lines(path) if path.exists() else []
+        if path.exists() and path.stat().st_nlink > 1:
+            raise SettingsError(
+                f"{path} must have no other name: a hard link would not change. Make that a symbolic one."
+            )
         after = "".join(f"{line}\n" for line in change(before))
         try:
             write_private(path, after.encode(), keep_group=True)
