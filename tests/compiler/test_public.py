@@ -24,7 +24,6 @@ from sklearn.preprocessing import (
     OrdinalEncoder,
     PowerTransformer,
     QuantileTransformer,
-    SplineTransformer,
     StandardScaler,
 )
 
