@@ -39,7 +39,7 @@ GROUPS = {
         "features.local_filters.LocalFilters",
     ],
     "Ask a service": ["connect", "aconnect", "RemoteModel", "AsyncRemoteModel"],
-    "Answer": ["MaskingKey", "roundtrip.Service", "roundtrip.round_trip", "roundtrip.RoundTrip"],
+    "Answer": ["MaskingKey", "roundtrip.LocalServer", "roundtrip.round_trip", "roundtrip.RoundTrip"],
     "The workflow of the 2020 guide": [
         "workflow.workspace.Workspace",
         "workflow.datastore.Datastore",

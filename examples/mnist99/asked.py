@@ -14,7 +14,7 @@ from sklearn.linear_model import LogisticRegression
 from hermetic import Client, EncryptedModel
 from hermetic.arrays import Integers, Reals
 from hermetic.demo.mnist import Bytes, features
-from hermetic.roundtrip import STEPS, Service, round_trip
+from hermetic.roundtrip import STEPS, LocalServer, round_trip
 
 CHUNK = 250
 """Images of one query of many, nearly the 256 that fit its layout; computing them takes little memory."""
@@ -50,7 +50,7 @@ class Answers:
     response_bytes: int
 
 
-def ask(client: Client, service: Service, images: Bytes, in_a_query: int, tell: Tell) -> Answers:
+def ask(client: Client, service: LocalServer, images: Bytes, in_a_query: int, tell: Tell) -> Answers:
     """Encrypt images (n, 28, 28), let the service answer, decrypt; ``in_a_query`` of them at a time."""
     service.prepare(min(in_a_query, len(images)))
     scores, integers, seconds, sizes = [], [], [], []

@@ -15,7 +15,7 @@ from sklearn.neighbors import NearestNeighbors
 
 import hermetic
 from hermetic.cli.units import duration, size
-from hermetic.roundtrip import RoundTrip, Service, round_trip
+from hermetic.roundtrip import LocalServer, RoundTrip, round_trip
 
 from .embedding import METHODS
 from .sentences import sentences
@@ -39,7 +39,7 @@ def main(arguments: list[str] | None = None) -> None:
     index = NearestNeighbors(n_neighbors=TOP, algorithm="brute", metric="cosine").fit(vectors)
     model = _compiled(index, options.tolerance)
     client = hermetic.Client(model.signature, clip=True)
-    service = Service(model, client.public_key.to_bytes())
+    service = LocalServer(model, client.public_key.to_bytes())
     service.prepare(1)
     print(f"{len(texts):,} vectors of {vectors.shape[1]} numbers; a score is within {model.signature.error:g}")
     for question in options.question or [QUESTION]:

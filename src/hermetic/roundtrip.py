@@ -27,7 +27,7 @@ STEPS = ("encrypt", "request", "server", "response", "decrypt")
 T = TypeVar("T")
 
 
-class Service:
+class LocalServer:
     """What a service does with a client's bytes. It holds the model and a public key, and no secret key.
 
     Parameters
@@ -82,7 +82,7 @@ class RoundTrip:
 
 def round_trip(
     client: Client,
-    service: Service,
+    service: LocalServer,
     X: npt.ArrayLike,
     *,
     begin: Callable[[str], object] = lambda step: None,

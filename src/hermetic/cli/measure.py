@@ -15,7 +15,7 @@ from rich.table import Table
 from ..client import Client
 from ..features import FeatureMap
 from ..model import EncryptedModel
-from ..roundtrip import STEPS, Service, round_trip
+from ..roundtrip import STEPS, LocalServer, round_trip
 from ..signature import Signature
 from .tables import times
 from .units import size
@@ -56,7 +56,7 @@ def measure(signature: Signature, model: EncryptedModel | None, samples: int) ->
         measured = _repeat(lambda: _ask(client, X))
         sizes = len(client.encrypt(X).to_bytes()), None
     else:
-        service = Service(model, public_key)
+        service = LocalServer(model, public_key)
         before.append(_timed("weights", lambda: service.prepare(samples))[0])
         measured = _repeat(lambda: round_trip(client, service, X).seconds)
         trip = round_trip(client, service, X)

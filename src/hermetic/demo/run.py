@@ -15,7 +15,7 @@ from sklearn.linear_model import LogisticRegression
 from ..arrays import Integers, Reals
 from ..client import Client
 from ..model import EncryptedModel
-from ..roundtrip import STEPS, RoundTrip, Service, round_trip
+from ..roundtrip import STEPS, LocalServer, RoundTrip, round_trip
 from ..signature import Signature
 
 KEPT = 10
@@ -31,7 +31,7 @@ class Parties:
 
     estimator: LogisticRegression
     model: EncryptedModel
-    service: Service
+    service: LocalServer
     client: Client
 
 

@@ -10,8 +10,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute
 
 from .keystore import OLD_KEY_ID
-from .plain import KEY_SIZES, MAX_QUERIES
-from .routes import OPEN, house_of, route
+from .rest import KEY_SIZES, MAX_QUERIES
+from .routes import OPEN, route, service_of
 
 Node = dict[str, Any]
 
@@ -38,9 +38,9 @@ def routes() -> list[BaseRoute]:
 
 
 async def openapi(request: Request) -> Response:
-    house = house_of(request)
-    options = {"public_models": house.public_models, "old_clients": house.settings.legacy_clients}
-    return JSONResponse(document(needs_token=not house.gate.is_open, **options))
+    service = service_of(request)
+    options = {"public_models": service.public_models, "old_clients": service.settings.legacy_clients}
+    return JSONResponse(document(needs_token=not service.gate.is_open, **options))
 
 
 def document(*, needs_token: bool, public_models: bool, old_clients: bool = False) -> Node:
@@ -66,9 +66,9 @@ def document(*, needs_token: bool, public_models: bool, old_clients: bool = Fals
 
 
 def _protocol_paths(reading: list[Node], tokens: list[Node]) -> dict[str, Node]:
-    plain = {"get": _operation("Server metadata", _json("ServerMetadata"))}
+    metadata = {"get": _operation("Server metadata", _json("ServerMetadata"))}
     paths: dict[str, Node] = {
-        "/v2": plain,
+        "/v2": metadata,
         "/v2/health/live": {"get": _operation("Liveness", _json("Object"))},
         "/v2/health/ready": {"get": _operation("Readiness", _json("Object"), "503")},
     }

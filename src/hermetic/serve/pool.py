@@ -17,7 +17,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from ..errors import SettingsError
-from .faults import describe_fault
+from .failures import describe_failure
 from .frames import Head, encode_head, read_frame
 from .logs import log
 
@@ -421,7 +421,7 @@ class Pool:
     async def _everywhere(self, ask: Callable[[Worker], Awaitable[object]]) -> None:
         for answer in await asyncio.gather(*map(ask, list(self._workers)), return_exceptions=True):
             if isinstance(answer, Exception) and not isinstance(answer, WorkerLostError):
-                log.error("evaluation process failed", extra={"event": "fault", "reason": describe_fault(answer)})
+                log.error("evaluation process failed", extra={"event": "fault", "reason": describe_failure(answer)})
 
     @contextlib.asynccontextmanager
     async def worker_for(self, tenant: str, key_id: str) -> AsyncIterator[Worker]:

@@ -17,7 +17,7 @@ from ..circuits.linear.wire import Query
 from ..errors import HermeticError, MismatchError, ModelFileError
 from ..keys.public import PublicKey
 from ..model import EncryptedModel
-from .faults import describe_fault
+from .failures import describe_failure
 from .frames import Channel, Head
 from .legacy_evaluation import LegacyEvaluation
 
@@ -42,7 +42,7 @@ class Evaluator:
         except HermeticError as error:
             reply, data = {"error": str(error)}, b""
         except Exception as error:
-            reply, data = {"fault": describe_fault(error)}, b""
+            reply, data = {"fault": describe_failure(error)}, b""
         return {"id": head["id"], **reply}, data
 
     def _load(self, head: Head, payload: memoryview) -> tuple[Head, bytes]:

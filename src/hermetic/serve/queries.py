@@ -1,4 +1,4 @@
-"""The way of a query, whichever door it came through: model, key, queue, rate, evaluation."""
+"""The way of a query, whichever endpoint it came through: model, key, queue, rate, evaluation."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def digest_of(query: Data) -> str:
         raise malformed(str(error)) from None
 
 
-class Service:
+class QueryHandler:
     """Answers queries.
 
     Parameters

@@ -13,17 +13,17 @@ from watchfiles import awatch
 
 from ..circuits.linear.evaluate import available_cores
 from ..errors import SettingsError
-from . import brand, browser, openapi, pages, plain, v2
+from . import brand, browser, openapi, pages, rest, v2
+from .base_service import BaseService, Facts, again_and_again, forbidding
 from .checks import check_files
-from .front import Facts, Front, again_and_again, forbidding
 from .keycache import KeyCache
 from .keyquota import KeyQuota
 from .keystore import DIGEST_BYTES, OLD_KEY_ID, AsyncKeyStore, is_open, open_keys
 from .logs import log
 from .pool import Program
+from .queries import QueryHandler
 from .refusals import RefusalError
 from .repository import Repository
-from .service import Service
 from .settings import MIB, Settings
 from .stores import shown
 
@@ -32,7 +32,7 @@ _INHERITED = ("PATH", "HOME", "LANG", "LC_", "LD_LIBRARY_PATH", "PYTHON", "TMPDI
 _DEPTH = 2  # the next query is in the process before the one that it evaluates is answered
 
 
-class House(Front):
+class ModelService(BaseService):
     """The parts of a running service of models.
 
     Raises
@@ -53,7 +53,7 @@ class House(Front):
         self._cache = KeyCache(self.keys, settings.key_cache * MIB, settings.key_recheck)
         self.checking_old_keys = asyncio.Lock()  # it takes some 40 MB: one after the other
         self.repository = Repository(settings.models, self.pool, settings.max_samples)
-        self.service = Service(self.repository, self._cache, self.pool, self.allowance, self.metrics)
+        self.queries = QueryHandler(self.repository, self._cache, self.pool, self.allowance, self.metrics)
         for name, text, read in (
             ("models", "Model versions that are served.", lambda: len(self.repository.models)),
             ("broken_models", "Model files that could not be loaded.", lambda: len(self.repository.broken)),
@@ -67,7 +67,7 @@ class House(Front):
         return super().ready and bool(self.repository.models)
 
     def routes(self) -> list[BaseRoute]:
-        modules = (v2, plain, browser, brand, pages, openapi)
+        modules = (v2, rest, browser, brand, pages, openapi)
         return [one for module in modules for one in module.routes()]
 
     async def load(self) -> None:

@@ -29,7 +29,7 @@ Facts = dict[str, Any]
 """What the log says of a service when it starts, by the names of its fields."""
 
 
-class Front(ABC):
+class BaseService(ABC):
     """The parts of a running service that do not depend on what it serves.
 
     Raises

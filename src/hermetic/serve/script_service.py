@@ -18,18 +18,18 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute
 
 from ..errors import SettingsError
-from . import plain, v2
+from . import rest, v2
 from .access import Caller
+from .base_service import BaseService, Facts, forbidding
 from .checks import check_files
 from .documents import PIECE, Body
 from .frames import Head
-from .front import Facts, Front, forbidding
 from .keystore import open_keys
 from .logs import log
 from .pool import FaultError, Program, QueueFullError, WorkerLostError
+from .queries import Trace
 from .refusals import RefusalError, busy, too_large
 from .routes import OPEN, Access, Endpoint, route
-from .service import Trace
 from .settings import MIB, Settings
 
 _MODEL_DIR = "AZUREML_MODEL_DIR"
@@ -38,7 +38,7 @@ _ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 _NOT_FOR_SCRIPTS = ("authorization", "cookie")
 
 
-class ScriptHouse(Front):
+class ScriptService(BaseService):
     """The parts of a running service of a script.
 
     Every request counts as one prediction of its tenant's limits, because only the script knows what is in it. A script
@@ -64,10 +64,10 @@ class ScriptHouse(Front):
         return [
             route("/", _healthy, access=OPEN),
             route("/score", _score, methods=("GET", "POST")),
-            route("/healthz", plain.health, access=OPEN),
+            route("/healthz", rest.health, access=OPEN),
             route("/v2/health/live", v2.live, access=OPEN),
             route("/v2/health/ready", v2.ready, access=OPEN),
-            route("/metrics", plain.metrics, access=Access.METRICS),
+            route("/metrics", rest.metrics, access=Access.METRICS),
         ]
 
     def facts(self) -> Facts:
@@ -160,19 +160,19 @@ async def _healthy(_: Request) -> Response:
 
 
 async def _score(request: Request) -> Response:
-    house: ScriptHouse = request.app.state.house
+    service: ScriptService = request.app.state.service
     endpoint = Endpoint.of(request)
-    house.allowance.check(endpoint.caller)
+    service.allowance.check(endpoint.caller)
 
     def check(length: int) -> None:
-        if length > house.max_body:
+        if length > service.max_body:
             raise too_large(
-                f"a body for the script must have at most {house.max_body} bytes. Got {length} instead: send less at "
+                f"a body for the script must have at most {service.max_body} bytes. Got {length} instead: send less at "
                 "once, or set max_script_body."
             )
 
     if request.method != "POST":
-        return await house.run(endpoint.caller, request, b"", endpoint.trace)
-    async with house.bodies.read(request, endpoint.caller.tenant, check) as body:
+        return await service.run(endpoint.caller, request, b"", endpoint.trace)
+    async with service.bodies.read(request, endpoint.caller.tenant, check) as body:
         endpoint.trace.bytes_in = len(body)
-        return await house.run(endpoint.caller, request, body, endpoint.trace)
+        return await service.run(endpoint.caller, request, body, endpoint.trace)
