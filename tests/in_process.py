@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
-from hermetic import EncryptedModel
+from hermetic import CompiledModel
 from hermetic.serve.app import create_app
 from hermetic.serve.model_service import ModelService
 from hermetic.serve.settings import load_settings
@@ -188,11 +188,11 @@ class InProcess:
         """Run a coroutine function on the service's event loop."""
         return self.portal.call(function)
 
-    def publish(self, name: str, model: EncryptedModel, version: int = 1) -> None:
+    def publish(self, name: str, model: CompiledModel, version: int = 1) -> None:
         publish(self.models, name, model, version)
 
 
-def publish(models: Path, name: str, model: EncryptedModel, version: int = 1) -> None:
+def publish(models: Path, name: str, model: CompiledModel, version: int = 1) -> None:
     """Put a model into a repository, over the one that may be there."""
     folder = models / name / str(version)
     folder.mkdir(parents=True, exist_ok=True)
@@ -200,7 +200,7 @@ def publish(models: Path, name: str, model: EncryptedModel, version: int = 1) ->
 
 
 @contextlib.contextmanager
-def running(folder: Path, models: dict[str, EncryptedModel], **settings: Any) -> Iterator[InProcess]:
+def running(folder: Path, models: dict[str, CompiledModel], **settings: Any) -> Iterator[InProcess]:
     """The service in this process, with these models and settings."""
     repository = folder / "models"
     for name, model in models.items():

@@ -36,7 +36,7 @@ def main(arguments: list[str] | None = None) -> None:
     head = kept_head(recipe, data, options.folder)
     file = head_file(recipe, data, options.folder).with_suffix(".hermetic")
     hermetic.compile(head, features(data.train_images[:1000]), name="mnist99", features=recipe.features).save(file)
-    model = hermetic.EncryptedModel.load(file)
+    model = hermetic.CompiledModel.load(file)
     client = hermetic.Client(model.signature)
     service = LocalServer(model, client.public_key.to_bytes())
     images, labels = data.test_images[: options.images], data.test_labels[: options.images]

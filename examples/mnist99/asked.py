@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.linear_model import LogisticRegression
 
-from hermetic import Client, EncryptedModel
+from hermetic import Client, CompiledModel
 from hermetic.arrays import Integers, Reals
 from hermetic.demo.mnist import Bytes, features
 from hermetic.roundtrip import STEPS, LocalServer, round_trip
@@ -71,7 +71,7 @@ def ask(client: Client, service: LocalServer, images: Bytes, in_a_query: int, te
     )
 
 
-def reference(model: EncryptedModel, head: LogisticRegression, images: Bytes, tell: Tell) -> tuple[Reals, Integers]:
+def reference(model: CompiledModel, head: LogisticRegression, images: Bytes, tell: Tell) -> tuple[Reals, Integers]:
     """In the clear: the head's own scores (n, 10), and the integers (n, 10) that decryption must give."""
     public, scores, integers = model.signature.feature_map, [], []
     for chunk in chunks(len(images), CHUNK, tell):

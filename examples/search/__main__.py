@@ -50,12 +50,12 @@ def main(arguments: list[str] | None = None) -> None:
         print(_costs(trip))
 
 
-def _compiled(index: NearestNeighbors, tolerance: float | None) -> hermetic.EncryptedModel:
+def _compiled(index: NearestNeighbors, tolerance: float | None) -> hermetic.CompiledModel:
     """The index as the service loads it: from a file."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "sentences.hermetic"
         hermetic.compile(index, name="sentences", input_range=(-LARGEST, LARGEST), tolerance=tolerance).save(file)
-        return hermetic.EncryptedModel.load(file)
+        return hermetic.CompiledModel.load(file)
 
 
 Ranking = tuple[np.ndarray, np.ndarray]

@@ -20,8 +20,8 @@ from fitted import Fitted, digits, petals
 from hermetic import (
     AuthenticationError,
     BusyError,
+    CompiledModel,
     DecryptionError,
-    EncryptedModel,
     MismatchError,
     ModelNotFoundError,
     ProtocolError,
@@ -166,7 +166,7 @@ def test_a_service_that_takes_nothing(connect: Connect, service: InProcess) -> N
 # Other models
 
 
-def replace_model(service: InProcess, model: EncryptedModel) -> None:
+def replace_model(service: InProcess, model: CompiledModel) -> None:
     """Put another model behind the name, and wait until the service has noticed."""
     service.publish("digits", model)
 
@@ -179,7 +179,7 @@ def replace_model(service: InProcess, model: EncryptedModel) -> None:
     service.run(noticed)
 
 
-def smaller(features: int) -> EncryptedModel:
+def smaller(features: int) -> CompiledModel:
     """A model of the first pixels alone: another signature."""
     estimator = LogisticRegression(tol=0.1).fit(digits().X[:, :features], digits().y)
     return hermetic.compile(estimator, digits().X[:, :features], name="digits", input_range=(0, 16))

@@ -14,7 +14,7 @@ import pytest
 from hostile import flipped
 
 from fitted import digits, progression
-from hermetic import Client, EncryptedModel
+from hermetic import Client, CompiledModel
 from hermetic.serve.pool import (
     KEY_GROWTH,
     EvaluationError,
@@ -52,7 +52,7 @@ async def process(key_memory: int) -> AsyncIterator[Worker]:
         await ended
 
 
-def model_bytes(model: EncryptedModel) -> bytes:
+def model_bytes(model: CompiledModel) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         model.save(path := Path(folder) / "model.hermetic")
         return path.read_bytes()

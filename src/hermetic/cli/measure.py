@@ -14,7 +14,7 @@ from rich.table import Table
 
 from ..client import Client
 from ..features import FeatureMap
-from ..model import EncryptedModel
+from ..model import CompiledModel
 from ..roundtrip import STEPS, LocalServer, round_trip
 from ..signature import Signature
 from .tables import times
@@ -44,7 +44,7 @@ class Measured:
     response_bytes: int | None
 
 
-def measure(signature: Signature, model: EncryptedModel | None, samples: int) -> Measured:
+def measure(signature: Signature, model: CompiledModel | None, samples: int) -> Measured:
     """Make queries of that many random samples with a fresh client, and answer them if there is a model."""
     keys = _repeat(lambda: _timed("keys", lambda: Client(signature))[0])
     any_input = signature.feature_map is not None

@@ -14,7 +14,7 @@ from sklearn.linear_model import LogisticRegression
 
 from ..arrays import Integers, Reals
 from ..client import Client
-from ..model import EncryptedModel
+from ..model import CompiledModel
 from ..roundtrip import STEPS, LocalServer, RoundTrip, round_trip
 from ..signature import Signature
 
@@ -30,7 +30,7 @@ class Parties:
     """Everyone in the demo: the model's owner, the service that answers, the client that asks."""
 
     estimator: LogisticRegression
-    model: EncryptedModel
+    model: CompiledModel
     service: LocalServer
     client: Client
 

@@ -8,7 +8,7 @@ from ..arrays import Reals
 from ..circuits.linear.integers import recombine
 from ..errors import MismatchError
 from ..legacy.ckks import LegacyWeights, RotationKeys
-from ..model import EncryptedModel
+from ..model import CompiledModel
 from .frames import Head
 
 
@@ -27,7 +27,7 @@ class LegacyEvaluation:
         """Forget a model."""
         self._weights.pop(model, None)
 
-    def answer(self, model: EncryptedModel, head: Head, payload: memoryview) -> bytes:
+    def answer(self, model: CompiledModel, head: Head, payload: memoryview) -> bytes:
         """A JSON list of base64 strings, one an output, for the ciphertexts in the payload behind the key.
 
         Raises
@@ -49,7 +49,7 @@ class LegacyEvaluation:
         return json.dumps(weights.evaluate(ciphertexts, self._keys[head["key"]])).encode()
 
 
-def real_map(model: EncryptedModel) -> tuple[Reals, Reals]:
+def real_map(model: CompiledModel) -> tuple[Reals, Reals]:
     """What a model's integers stand for: coefficients (k, d) and intercepts (k,), in units of inputs and scores."""
     one, grid = model.integers, model.signature.grid
     exact = (one.limbs, one.limb_bits, one.scale_exponent)

@@ -16,7 +16,7 @@ from ..circuits.linear.evaluate import MaskingKey
 from ..circuits.linear.wire import Query
 from ..errors import HermeticError, MismatchError, ModelFileError
 from ..keys.public import PublicKey
-from ..model import EncryptedModel
+from ..model import CompiledModel
 from .failures import describe_failure
 from .frames import Channel, Head
 from .legacy_evaluation import LegacyEvaluation
@@ -28,7 +28,7 @@ class Evaluator:
     def __init__(self, threads: int) -> None:
         """``threads`` may work on a large answer."""
         self._threads = threads
-        self._models: dict[str, EncryptedModel] = {}
+        self._models: dict[str, CompiledModel] = {}
         self._keys: dict[str, MaskingKey] = {}
         self._legacy = LegacyEvaluation()
 
@@ -52,7 +52,7 @@ class Evaluator:
             file.flush()
             path = f"/proc/self/fd/{file.fileno()}"
             try:
-                model = EncryptedModel.load(path)
+                model = CompiledModel.load(path)
             except ModelFileError as error:
                 raise ModelFileError(str(error).replace(path, "the file")) from None
         model.prepare(1)

@@ -51,7 +51,7 @@ class ServerHalf:
         self._keys: OrderedDict[str, MaskingKey] = OrderedDict()
 
     def evaluate(self, query: Query, public_key: PublicKey | MaskingKey, threads: int | None = None) -> Result:
-        """Answer a query, see :meth:`hermetic.EncryptedModel.evaluate`."""
+        """Answer a query, see :meth:`hermetic.CompiledModel.evaluate`."""
         key = public_key if isinstance(public_key, MaskingKey) else self.masking_key(public_key)
         return evaluate(self._signature, self.encoded, query, key, threads or available_cores())
 

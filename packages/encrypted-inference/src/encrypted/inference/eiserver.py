@@ -17,7 +17,7 @@ from hermetic.circuits.linear.wire import Query, Result
 from hermetic.errors import HermeticError, MismatchError
 from hermetic.keys.public import PublicKey
 from hermetic.legacy.format import is_legacy
-from hermetic.model import EncryptedModel
+from hermetic.model import CompiledModel
 
 from .exchange import (
     FLOOD_BITS,
@@ -69,7 +69,7 @@ class EIServer:
 
     Notes
     -----
-    Leaks to the client: the scores, ``error``, and what :meth:`hermetic.EncryptedModel.evaluate` says.
+    Leaks to the client: the scores, ``error``, and what :meth:`hermetic.CompiledModel.evaluate` says.
     """
 
     def __init__(
@@ -176,7 +176,7 @@ def _read_coefficients(coeffs: npt.ArrayLike, intercept: npt.ArrayLike) -> tuple
     return w, b
 
 
-def _compile(coeffs: Reals, intercept: Reals) -> EncryptedModel:
+def _compile(coeffs: Reals, intercept: Reals) -> CompiledModel:
     """The model with the fewest limbs that make the rounding of the coefficients smaller than that of the inputs."""
     features = coeffs.shape[1]
     inputs, weights = grid(features), coeffs * RESOLUTION
@@ -191,9 +191,9 @@ def _compile(coeffs: Reals, intercept: Reals) -> EncryptedModel:
     return _model(error, integers, features, len(intercept))
 
 
-def _model(error: float, integers: IntegerMap, features: int, outputs: int) -> EncryptedModel:
+def _model(error: float, integers: IntegerMap, features: int, outputs: int) -> CompiledModel:
     packing = layout(features)
     flooded = math.floor(lambda_bits(integers, packing, FLOOD_BITS) * 10) / 10
     offer = Offer(packing, flooded)
     exponent, limbs, bits = integers.scale_exponent, integers.limbs, integers.limb_bits
-    return EncryptedModel(integers, signature(features, outputs, exponent, limbs, bits, offer, error))
+    return CompiledModel(integers, signature(features, outputs, exponent, limbs, bits, offer, error))
