@@ -25,7 +25,7 @@ from fitted import digits
 from hermetic.keys.public import PublicKey
 from hermetic.rlwe.parameters import FAST
 from hermetic.serve.access import new_token, token_line
-from hermetic.serve.pool import KEY_GROWTH
+from hermetic.serve.messages import Evaluate
 from legacy.old_client import old_client
 from live import Live, serving
 
@@ -94,7 +94,7 @@ class TestKeys:
             flood(60)
             before = resident(worker)
             flood(ROUNDS)
-            leaked = ROUNDS * KEY_GROWTH["evaluate"] * PublicKey.size(FAST) / 1e6
+            leaked = ROUNDS * Evaluate.key_growth * PublicKey.size(FAST) / 1e6
             print(f"evaluation process: {before:.0f} MB, then {resident(worker):.0f} MB")
             assert leaked / 2 > GROWTH_MB, "the flood is too small to show anything"
             assert resident(worker) - before < GROWTH_MB

@@ -1,7 +1,7 @@
 """The service: answers encrypted queries over HTTP, and never holds a secret key.
 
-One front process speaks HTTP (``app``), and supervised evaluation processes (``worker``, ``pool``) do the arithmetic,
-because SEAL's Python binding holds the interpreter's lock. A walk through a request:
+One front process speaks HTTP (``app``). Evaluation processes (``evaluator``), which it supervises (``pool``,
+``worker``), do the arithmetic, because SEAL's Python binding holds the interpreter's lock. A walk through a request:
 
     protocol    the connection: header bytes, header time, stalled readers
     access      who calls; 401 comes first

@@ -21,9 +21,10 @@ from .limits import MemoryBudget
 from .logs import log
 from .metrics import Metrics
 from .origins import origin_check
-from .pool import Pool, PoolOptions, Program
+from .pool import Pool
 from .settings import MIB, Settings
 from .stores import Store
+from .worker import PoolOptions, Program
 
 Facts = dict[str, Any]
 """What the log says of a service when it starts, by the names of its fields."""

@@ -20,12 +20,12 @@ from .keycache import KeyCache
 from .keyquota import KeyQuota
 from .keystore import DIGEST_BYTES, OLD_KEY_ID, AsyncKeyStore, is_open, open_keys
 from .logs import log
-from .pool import Program
 from .queries import QueryHandler
 from .refusals import RefusalError
 from .repository import Repository
 from .settings import MIB, Settings
 from .stores import shown
+from .worker import Program
 
 _SWEEP_SECONDS = 3600.0
 _INHERITED = ("PATH", "HOME", "LANG", "LC_", "LD_LIBRARY_PATH", "PYTHON", "TMPDIR", "VIRTUAL_ENV")
@@ -136,7 +136,7 @@ def _program(settings: Settings) -> Program:
     """The evaluator, with what it needs of our environment and its share of the cores: no credentials of stores."""
     kept = {name: value for name, value in os.environ.items() if name.startswith(_INHERITED)}
     return Program(
-        module=f"{__package__}.worker",
+        module=f"{__package__}.evaluator",
         options={"threads": max(1, available_cores() // settings.workers)},
         environment={**kept, **forbidding(settings), "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
         depth=_DEPTH,

@@ -15,10 +15,12 @@ from .allowance import Allowance
 from .keycache import KeyCache
 from .keystore import DIGEST_BYTES
 from .logs import log
+from .messages import EvaluateLegacy
 from .metrics import Metrics
-from .pool import Answer, Data, EvaluationError, FaultError, Pool, QueueFullError, Worker, WorkerLostError
+from .pool import Pool, QueueFullError
 from .refusals import RefusalError, busy, malformed, not_found, signature_changed, too_large, unknown_key
 from .repository import Repository, ServedModel
+from .worker import Answer, Data, EvaluationError, FaultError, Worker, WorkerLostError
 
 
 @dataclass
@@ -151,7 +153,7 @@ class QueryHandler:
         content, key = stored[:DIGEST_BYTES].hex(), memoryview(stored)[DIGEST_BYTES:]
 
         async def ask(worker: Worker) -> Answer:
-            return await worker.evaluate(model.content, content, key, *ciphertexts, op="evaluate_legacy")
+            return await worker.evaluate(model.content, content, key, *ciphertexts, kind=EvaluateLegacy)
 
         answer = await self._in_process(caller, model, content, 1, trace, ask)
         self._metrics.evaluated(model.name, 1, answer.ms)

@@ -18,10 +18,10 @@ from . import old_clients
 from .documents import MAX_PARTS, base64_octets, read_object
 from .keystore import DIGEST_BYTES, KEY_ID
 from .metrics import CONTENT_TYPE
-from .pool import Data
 from .refusals import malformed, not_found, too_large
 from .repository import ServedModel
 from .routes import OPEN, PUBLIC, Access, Endpoint, route, service_of
+from .worker import Data
 
 KEY_SIZES = sorted({PublicKey.size(parameters) for parameters in PROFILES.values()})
 MAX_QUERIES = MAX_PARTS

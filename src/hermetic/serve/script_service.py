@@ -1,8 +1,8 @@
 """A service that runs a scoring script: ``init()`` once in each evaluation process, ``run()`` for each ``/score``.
 
 The contract is that of Azure Machine Learning's inference server (``azureml-inference-server-http``): a script that
-runs there runs here, unchanged. The script is loaded by :mod:`.script`, in processes of its own, so that nothing that
-it does keeps the front process from answering.
+runs there runs here, unchanged. The script is loaded by :mod:`.script_runner`, in processes of its own, so that nothing
+that it does keeps the front process from answering.
 """
 
 from __future__ import annotations
@@ -23,14 +23,15 @@ from .access import Caller
 from .base_service import BaseService, Facts, forbidding
 from .checks import check_files
 from .documents import PIECE, Body
-from .frames import Head
 from .keystore import open_keys
 from .logs import log
-from .pool import FaultError, Program, QueueFullError, WorkerLostError
+from .messages import RunScript, ScriptAnswered
+from .pool import QueueFullError
 from .queries import Trace
 from .refusals import RefusalError, busy, too_large
 from .routes import OPEN, Access, Endpoint, route
 from .settings import MIB, Settings
+from .worker import FaultError, Program, WorkerLostError
 
 _MODEL_DIR = "AZUREML_MODEL_DIR"
 _LEGACY_CLIENTS = "HERMETIC_LEGACY_CLIENTS"  # what encrypted.inference.eiserver asks
@@ -107,7 +108,7 @@ class ScriptService(BaseService):
         try:
             async with self.pool.worker_for(caller.tenant, "") as worker:
                 self.allowance.charge(caller, 1)
-                reply, data = await worker.ask(_head(request), body)
+                answer, data = await worker.ask(_message(request), body, reply=ScriptAnswered)
         except QueueFullError as error:
             raise busy(f"{error}.") from None
         except (FaultError, WorkerLostError) as error:
@@ -115,9 +116,9 @@ class ScriptService(BaseService):
             log.error("entry script failed", extra={"event": "script_failed", **told})
             message = "the entry script failed. The operator's log says where."
             raise RefusalError(500, "script_failed", message, headers={"x-ms-run-function-failed": "True"}) from None
-        trace.evaluation_ms = reply["ms"]
-        self.metrics.evaluated(self._path.stem, 1, reply["ms"])
-        return _response(reply, data)
+        trace.evaluation_ms = answer.ms
+        self.metrics.evaluated(self._path.stem, 1, answer.ms)
+        return _response(answer, data)
 
 
 def _program(settings: Settings) -> Program:
@@ -127,7 +128,7 @@ def _program(settings: Settings) -> Program:
         environment[_LEGACY_CLIENTS] = "1"
     if settings.model_dir:
         environment[_MODEL_DIR] = str(settings.model_dir.resolve())
-    return Program(module=f"{__package__}.script", options={}, environment=environment, depth=1)
+    return Program(module=f"{__package__}.script_runner", options={}, environment=environment, depth=1)
 
 
 def _check_text(body: Body) -> None:
@@ -141,17 +142,17 @@ def _check_text(body: Body) -> None:
         raise RefusalError(400, "malformed", "the body must be UTF-8 text for this script. It is not.") from None
 
 
-def _head(request: Request) -> Head:
+def _message(request: Request) -> RunScript:
     """What a script may see of a request besides its body; never the caller's token."""
     headers = [(name, value) for name, value in request.headers.items() if name not in _NOT_FOR_SCRIPTS]
-    return {"op": "run", "method": request.method, "query": request.url.query, "headers": headers}
+    return RunScript(request.method, request.url.query, headers)
 
 
-def _response(reply: Head, data: bytes) -> Response:
-    response = Response(data, reply["status"])
-    for name, value in reply["headers"]:
+def _response(answer: ScriptAnswered, data: bytes) -> Response:
+    response = Response(data, answer.status)
+    for name, value in answer.headers:
         response.headers.append(name, value)
-    response.headers["x-ms-run-fn-exec-ms"] = f"{reply['ms']:.3f}"
+    response.headers["x-ms-run-fn-exec-ms"] = f"{answer.ms:.3f}"
     return response
 
 

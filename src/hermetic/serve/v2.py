@@ -20,11 +20,11 @@ from starlette.routing import BaseRoute
 from ..envelope import PEEK_BYTES
 from .bodies import declared_length
 from .documents import Body, LongList, listed_octets, read_object
-from .pool import Data
 from .queries import check_digest, wrong_size
 from .refusals import RefusalError, malformed, too_large
 from .repository import ServedModel
 from .routes import OPEN, PUBLIC, Endpoint, route, service_of
+from .worker import Data
 
 JSON_LENGTH = "inference-header-content-length"
 INPUT, OUTPUT = "query", "result"
