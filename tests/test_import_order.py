@@ -91,7 +91,7 @@ MODEL_OWNER = {
 
 # Which rooms may import a library that the others must do without.
 FENCED = {
-    # rlwe.ring: all of Hermetic's own cryptography. legacy: old clients' ciphertexts need SEAL's evaluator itself.
+    # rlwe.ring: all of Hermetic's own cryptography. legacy: legacy clients' ciphertexts need SEAL's evaluator itself.
     "seal": {"rlwe.ring", "legacy"},
     "sklearn": {"compiler", "demo", "remote"},
     "typer": {"cli"},

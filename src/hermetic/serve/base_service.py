@@ -52,7 +52,7 @@ class BaseService(ABC):
         self.metrics = Metrics()
         if settings.legacy_clients:
             log.warning(
-                "clients of encrypted-inference 0.9 are answered in CKKS: the weights are not protected from them",
+                "legacy clients (encrypted-inference 0.9) are answered, in CKKS: weights are not protected from them",
                 extra={"event": "legacy_clients"},
             )
         self._open = False
@@ -142,7 +142,7 @@ async def again_and_again(chore: Callable[[], Awaitable[None]], pause: float) ->
 
 
 def forbidding(settings: Settings) -> dict[str, str]:
-    """What tells evaluation processes that old clients must not be answered, if they must not."""
+    """What tells evaluation processes that legacy clients must not be answered, if they must not."""
     return {FORBIDDEN: "1"} if settings.forbid_legacy_clients else {}
 
 

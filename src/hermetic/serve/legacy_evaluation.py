@@ -1,4 +1,4 @@
-"""Old clients in an evaluation process: their keys, and the models' weights laid out for their ciphertexts."""
+"""Legacy clients in an evaluation process: their keys, and the models' weights laid out for their ciphertexts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .messages import EvaluateLegacy
 
 
 class LegacyEvaluation:
-    """Answers unmodified clients of encrypted-inference 0.9. It protects no weights: see :mod:`hermetic.legacy`."""
+    """Answers legacy clients (encrypted-inference 0.9). It protects no weights: see :mod:`hermetic.legacy`."""
 
     def __init__(self) -> None:
         self._weights: dict[str, LegacyWeights] = {}

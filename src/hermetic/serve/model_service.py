@@ -18,7 +18,7 @@ from .base_service import BaseService, Facts, again_and_again, forbidding
 from .checks import check_files
 from .keycache import KeyCache
 from .keyquota import KeyQuota
-from .keystore import DIGEST_BYTES, OLD_KEY_ID, AsyncKeyStore, is_open, open_keys
+from .keystore import DIGEST_BYTES, LEGACY_KEY_ID, AsyncKeyStore, is_open, open_keys
 from .logs import log
 from .queries import QueryHandler
 from .refusals import RefusalError
@@ -51,7 +51,7 @@ class ModelService(BaseService):
         self._store_is_open = is_open(keys.store)
         self.quota = KeyQuota(self.keys, settings.max_keys)
         self._cache = KeyCache(self.keys, settings.key_cache * MIB, settings.key_recheck)
-        self.checking_old_keys = asyncio.Lock()  # it takes some 40 MB: one after the other
+        self.checking_legacy_keys = asyncio.Lock()  # it takes some 40 MB: one after the other
         self.repository = Repository(settings.models, self.pool, settings.max_samples)
         self.queries = QueryHandler(self.repository, self._cache, self.pool, self.allowance, self.metrics)
         for name, text, read in (
@@ -96,7 +96,7 @@ class ModelService(BaseService):
     async def forget_key(self, tenant: str, key_id: str) -> bool:
         """Delete a public key everywhere; False if there is none."""
         held = key_id
-        if OLD_KEY_ID.fullmatch(key_id) and (stored := await self._cache.get(tenant, key_id)):
+        if LEGACY_KEY_ID.fullmatch(key_id) and (stored := await self._cache.get(tenant, key_id)):
             held = stored[:DIGEST_BYTES].hex()
         found = await self.keys.delete(tenant, key_id)
         self._cache.forget(tenant, key_id)

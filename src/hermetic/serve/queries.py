@@ -138,7 +138,7 @@ class QueryHandler:
     async def evaluate_legacy(
         self, caller: Caller, model: ServedModel, key_id: str, ciphertexts: list[bytes], trace: Trace
     ) -> Answer:
-        """Answer the ciphertexts of one sample of an old client, see :mod:`hermetic.legacy`.
+        """Answer the ciphertexts of one sample of a legacy client, see :mod:`hermetic.legacy`.
 
         Raises
         ------

@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute
 from ..errors import WireError
 from ..keys.public import PublicKey
 from ..rlwe.parameters import PROFILES
-from . import old_clients
+from . import legacy_clients
 from .documents import MAX_PARTS, base64_octets, read_object
 from .keystore import DIGEST_BYTES, KEY_ID
 from .metrics import CONTENT_TYPE
@@ -84,7 +84,7 @@ async def signature(request: Request) -> Response:
 
 def _key_id(request: Request) -> str:
     key_id: str = request.path_params["key_id"]
-    if not KEY_ID.fullmatch(key_id) and not old_clients.is_old_key(service_of(request), key_id):
+    if not KEY_ID.fullmatch(key_id) and not legacy_clients.is_legacy_key(service_of(request), key_id):
         raise malformed("a key id must be 64 lower-case hexadecimal digits.")
     return key_id
 
@@ -92,8 +92,8 @@ def _key_id(request: Request) -> str:
 async def put_key(request: Request) -> Response:
     service, endpoint = service_of(request), Endpoint.of(request)
     key_id, tenant = _key_id(request), endpoint.caller.tenant
-    if old_clients.is_old_key(service, key_id):
-        return await old_clients.put_key(request)
+    if legacy_clients.is_legacy_key(service, key_id):
+        return await legacy_clients.put_key(request)
 
     def check(length: int) -> None:
         if length not in KEY_SIZES:
@@ -123,7 +123,7 @@ async def get_key(request: Request) -> Response:
     data = await service_of(request).keys.read(Endpoint.of(request).caller.tenant, key_id)
     if data is None:
         raise not_found("the public key")
-    if old_clients.is_old_key(service_of(request), key_id):
+    if legacy_clients.is_legacy_key(service_of(request), key_id):
         data = data[DIGEST_BYTES:]
     return Response(data, media_type=_BINARY, headers={"ETag": f'"{key_id}"'})
 
@@ -142,7 +142,7 @@ async def score(request: Request) -> Response:
     largest = max((one.sizes.largest for one in service.repository.models), default=0)
 
     def check(length: int) -> None:
-        limit = max(4 * (largest + 2) // 3 + _SCORE_OVERHEAD, old_clients.largest_body(service))
+        limit = max(4 * (largest + 2) // 3 + _SCORE_OVERHEAD, legacy_clients.largest_body(service))
         if length > limit:
             raise too_large(f"the body must have at most {limit} bytes. Got {length} instead: send fewer samples.")
 
@@ -150,8 +150,8 @@ async def score(request: Request) -> Response:
         endpoint.trace.bytes_in = len(body)
         with service.allowance.counting_refusals(endpoint.caller):
             document = await asyncio.to_thread(read_object, body)
-        if old_clients.is_old_key(service, document.get("key_id")):
-            return await old_clients.score(request, document)
+        if legacy_clients.is_legacy_key(service, document.get("key_id")):
+            return await legacy_clients.score(request, document)
         with service.allowance.counting_refusals(endpoint.caller):
             queries, name, key_id = await asyncio.to_thread(_read_score, document)
         answers = []

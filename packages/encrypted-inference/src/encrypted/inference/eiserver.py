@@ -53,8 +53,8 @@ class EIServer:
     verbose
         Print what is done: sizes, never an input or a coefficient.
     legacy_clients
-        Answer unmodified clients of encrypted-inference 0.9 too, **without protection of the coefficients**; by default
-        as the environment variable ``HERMETIC_LEGACY_CLIENTS`` says (``1`` or ``0``), and otherwise not. Warns.
+        Answer legacy clients (encrypted-inference 0.9) too, **without protection of the coefficients**; by
+        default as the environment variable ``HERMETIC_LEGACY_CLIENTS`` says (``1`` or ``0``), and otherwise not. Warns.
 
     Attributes
     ----------
@@ -126,7 +126,7 @@ class EIServer:
         if self._legacy is None:
             raise ValueError(
                 "the request must be of this version. It is of encrypted-inference 0.9: update the client, or let the "
-                f"operator allow old clients (legacy_clients=True, or {SWITCH}=1)."
+                f"operator allow legacy clients (legacy_clients=True, or {SWITCH}=1)."
             )
         return self._legacy.predict(ciphertexts, public_keys)
 

@@ -1,4 +1,4 @@
-"""The door for unmodified clients of encrypted-inference 0.9: their keys and requests, if the operator allows them."""
+"""Endpoints for legacy clients (encrypted-inference 0.9): their keys and requests, if the operator allows them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 from ..errors import WireError
 from ..legacy.format import MAX_KEY_BYTES, max_ciphertext_bytes, read_galois_keys, read_strings
 from .documents import LongString
-from .keystore import OLD_KEY_ID
+from .keystore import LEGACY_KEY_ID
 from .refusals import RefusalError, malformed, too_large
 from .routes import Endpoint, service_of
 
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 _JSON_OVERHEAD = 16 << 10
 
 
-def is_old_key(service: ModelService, key_id: Any) -> bool:
-    """Whether a key id is one of encrypted-inference 0.9, and old clients are allowed."""
-    return service.settings.legacy_clients and isinstance(key_id, str) and OLD_KEY_ID.fullmatch(key_id) is not None
+def is_legacy_key(service: ModelService, key_id: Any) -> bool:
+    """Whether a key id is one of encrypted-inference 0.9, and legacy clients are allowed."""
+    return service.settings.legacy_clients and isinstance(key_id, str) and LEGACY_KEY_ID.fullmatch(key_id) is not None
 
 
 def largest_body(service: ModelService) -> int:
-    """The most bytes of an old client's request for any of the models; 0 if old clients are not allowed."""
+    """The most bytes of a legacy client's request for any of the models; 0 if legacy clients are not allowed."""
     if not service.settings.legacy_clients:
         return 0
     sizes = [max_ciphertext_bytes(one.signature.features) for one in service.repository.models]
@@ -37,7 +37,7 @@ def largest_body(service: ModelService) -> int:
 
 
 async def put_key(request: Request) -> Response:
-    """Store the keys of an old client under its own name for them; other keys under that name are refused."""
+    """Store the keys of a legacy client under its own name for them; other keys under that name are refused."""
     service, endpoint, key_id = service_of(request), Endpoint.of(request), request.path_params["key_id"]
     tenant = endpoint.caller.tenant
 
@@ -58,7 +58,7 @@ async def put_key(request: Request) -> Response:
 
 async def _check_keys(service: ModelService, data: bytes) -> None:
     try:
-        async with service.checking_old_keys:
+        async with service.checking_legacy_keys:
             await asyncio.to_thread(read_galois_keys, data)
     except WireError as error:
         raise malformed(str(error)) from None
