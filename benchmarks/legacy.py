@@ -127,7 +127,7 @@ def answered_lines(answered: list[Answered]) -> list[list[str]]:
         [f"within {AIM_MS} ms", *("yes" if one.known_ms <= AIM_MS else "no" for one in answered)],
         ["answer, first request", *(duration(one.first_ms) for one in answered)],
         ["response", *(size(one.response_bytes) for one in answered)],
-        ["decrypt, by the old client", *(duration(one.decrypt_ms) for one in answered)],
+        ["decrypt, by the legacy client", *(duration(one.decrypt_ms) for one in answered)],
         ["max error / range of scores", *(f"{one.relative_error:.1e}" for one in answered)],
         ["requests answered", *(str(one.repeat) for one in answered)],
     ]

@@ -41,7 +41,7 @@ def hermetic_row(name: str, estimator: Any, X: Reals, repeat: int, **options: An
     return measured_row(name, model, X, np.asarray(getattr(estimator, model.signature.method)(values)), repeat)
 
 
-def measured_row(name: str, model: hermetic.EncryptedModel, X: Reals, expected: Reals, repeat: int) -> Row:
+def measured_row(name: str, model: hermetic.CompiledModel, X: Reals, expected: Reals, repeat: int) -> Row:
     """Save the model, and measure both roles on one batch of known scores."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "bench.hermetic"

@@ -13,7 +13,7 @@ from examples.mnist99.kept import kept_head
 import hermetic
 from hermetic.demo.classifier import cache_directory
 from hermetic.demo.mnist import Mnist, features
-from hermetic.roundtrip import Service
+from hermetic.roundtrip import LocalServer
 
 from .linear import Row, hermetic_row
 
@@ -38,7 +38,7 @@ def whole_test_set(head: Any, data: Mnist, recipe: Recipe = FULL) -> str:
     images, labels = data.test_images, data.test_labels
     model = hermetic.compile(head, features(data.train_images[:_SAMPLE]), features=recipe.features)
     client = hermetic.Client(model.signature)
-    answers = ask(client, Service(model, client.public_key.to_bytes()), images, CHUNK, lambda done, total: None)
+    answers = ask(client, LocalServer(model, client.public_key.to_bytes()), images, CHUNK, lambda done, total: None)
     plain, integers = reference(model, head, images, lambda done, total: None)
     right, right_plain = (f"{(one == labels).mean():.2%}" for one in (answers.labels, plain.argmax(axis=1)))
     same = int((answers.labels == plain.argmax(axis=1)).sum())

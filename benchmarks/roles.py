@@ -156,9 +156,9 @@ class _Service:
     """The service: bytes in, bytes out."""
 
     def __init__(self, model_file: Path) -> None:
-        from hermetic import EncryptedModel
+        from hermetic import CompiledModel
 
-        self.model = EncryptedModel.load(model_file)
+        self.model = CompiledModel.load(model_file)
 
     def load(self, key: bytes, repeat: int) -> float:
         from hermetic import MaskingKey, PublicKey

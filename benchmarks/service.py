@@ -27,7 +27,7 @@ import numpy.typing as npt
 import psutil
 
 import hermetic
-from hermetic import Client, EncryptedModel, Result
+from hermetic import Client, CompiledModel, Result
 
 Reals = npt.NDArray[np.float64]
 
@@ -113,7 +113,7 @@ def measure_service(estimator: Any, X: Reals, repeat: int, load_seconds: float) 
 
 @contextlib.contextmanager
 def encrypted(
-    model: EncryptedModel, folder: Path, *options: str, workers: int = WORKERS
+    model: CompiledModel, folder: Path, *options: str, workers: int = WORKERS
 ) -> Iterator[tuple[psutil.Process, str]]:
     """``hermetic serve`` on a free port: the process and the address."""
     file, log = folder / f"{NAME}.hermetic", folder / "service.log"
@@ -175,7 +175,7 @@ def _latency(estimator: Any, X: Reals, url: str, plain_url: str, repeat: int) ->
     return Latency(float(np.median(encrypted)), float(np.median(plain)), repeat)
 
 
-def _requests(model: EncryptedModel, X: Reals, url: str, count: int) -> list[bytes]:
+def _requests(model: CompiledModel, X: Reals, url: str, count: int) -> list[bytes]:
     """One HTTP request for each client, whose key is stored; each was answered once, within the noise bound."""
     requests = []
     with httpx.Client(base_url=url, timeout=_START_SECONDS) as http:

@@ -19,7 +19,7 @@ PACKAGE = Path(hermetic.__file__).parent
 
 # A name with a dot is a module's own; the others are exported by `hermetic` itself.
 GROUPS = {
-    "Compile and keep a model": ["compile", "EncryptedModel"],
+    "Compile and keep a model": ["compile", "CompiledModel"],
     "What is public about a model": [
         "Signature",
         "head.Head",
@@ -39,7 +39,7 @@ GROUPS = {
         "features.local_filters.LocalFilters",
     ],
     "Ask a service": ["connect", "aconnect", "RemoteModel", "AsyncRemoteModel"],
-    "Answer": ["MaskingKey", "roundtrip.Service", "roundtrip.round_trip", "roundtrip.RoundTrip"],
+    "Answer": ["MaskingKey", "roundtrip.LocalServer", "roundtrip.round_trip", "roundtrip.RoundTrip"],
     "The workflow of the 2020 guide": [
         "workflow.workspace.Workspace",
         "workflow.datastore.Datastore",
@@ -85,10 +85,10 @@ def render() -> dict[str, str]:
 
 
 def _groups() -> dict[str, list[str]]:
-    """GROUPS, and what is exported and in none of them."""
+    """GROUPS, and what is exported and in none of them; a second name of something is told where the first is."""
     listed = {name for names in GROUPS.values() for name in names}
     rest = [name for name in hermetic.__all__ if name not in listed and name != "__version__"]
-    rest = [name for name in rest if not name.endswith("Error")]
+    rest = [name for name in rest if not name.endswith("Error") and getattr(hermetic, name).__name__ == name]
     return {title: names for title, names in {**GROUPS, REST: rest}.items() if names}
 
 

@@ -17,7 +17,7 @@ from unittest.mock import patch
 import numpy as np
 import numpy.typing as npt
 
-from hermetic import EncryptedModel, Layout, MaskingKey, Parameters, PublicKey, Query, Result, Signature
+from hermetic import CompiledModel, Layout, MaskingKey, Parameters, PublicKey, Query, Result, Signature
 from hermetic.arrays import Integers
 from hermetic.circuits.linear import bounds, evaluate
 from hermetic.circuits.linear.packing import released
@@ -60,7 +60,7 @@ def lifted(result: Result, polynomial: int = 0) -> BigIntegers:
 # Attacks on c1
 
 
-def bare_product(model: EncryptedModel, query: Query) -> BigIntegers:
+def bare_product(model: CompiledModel, query: Query) -> BigIntegers:
     """c1·W of a query's first polynomials of results, (G, N): what a service without masks would release."""
     encoded = model.encoded(query.batch.layout)
     ciphertexts = np.empty((encoded.blocks, 2, *query.c0.shape[1:]))
@@ -247,7 +247,7 @@ def unmasked(result: Result, key: PublicKey, mask: dict[int, int]) -> BigInteger
     return lifted(result) - coefficients(np.stack([modular.multiply(*pair) for pair in pairs]), parameters)
 
 
-def answer_unchecked(model: EncryptedModel, signature: Signature, query: Query, key: PublicKey, bits: int) -> Result:
+def answer_unchecked(model: CompiledModel, signature: Signature, query: Query, key: PublicKey, bits: int) -> Result:
     """An answer in any layout and ring, under masks of any width: no model that Hermetic makes or loads gives it."""
 
     def encoded(layout: Layout) -> EncodedWeights:

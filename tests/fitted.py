@@ -14,7 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import hermetic
-from hermetic import EncryptedModel, Signature
+from hermetic import CompiledModel, Signature
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +24,7 @@ class Fitted:
     estimator: Any
     X: Any
     y: npt.NDArray[Any]
-    model: EncryptedModel
+    model: CompiledModel
 
     @property
     def signature(self) -> Signature:

@@ -13,9 +13,9 @@ from typing import Any
 import httpx
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
-from hermetic import EncryptedModel
+from hermetic import CompiledModel
 from hermetic.serve.app import create_app
-from hermetic.serve.house import House
+from hermetic.serve.model_service import ModelService
 from hermetic.serve.settings import load_settings
 
 URL = "http://127.0.0.1:8000"
@@ -48,7 +48,7 @@ class _Planned:
 
 
 @dataclass
-class Front:
+class LoadBalancer:
     """Stands where a load balancer stands: sees every exchange, and misbehaves where it is told to."""
 
     app: App
@@ -153,8 +153,8 @@ def after(seconds: float) -> Fault:
 class Bridge(httpx.BaseTransport):
     """Lets a blocking client talk to the application."""
 
-    def __init__(self, front: Front, portal: BlockingPortal) -> None:
-        self._asgi = httpx.ASGITransport(front)
+    def __init__(self, balancer: LoadBalancer, portal: BlockingPortal) -> None:
+        self._asgi = httpx.ASGITransport(balancer)
         self._portal = portal
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
@@ -171,28 +171,28 @@ class Bridge(httpx.BaseTransport):
 class InProcess:
     """A running service."""
 
-    front: Front
+    balancer: LoadBalancer
     portal: BlockingPortal
     models: Path
 
     @property
     def transport(self) -> httpx.BaseTransport:
-        return Bridge(self.front, self.portal)
+        return Bridge(self.balancer, self.portal)
 
     @property
     def async_transport(self) -> httpx.AsyncBaseTransport:
         """For coroutines that :meth:`run` runs."""
-        return httpx.ASGITransport(self.front)
+        return httpx.ASGITransport(self.balancer)
 
     def run(self, function: Callable[[], Awaitable[Any]]) -> Any:
         """Run a coroutine function on the service's event loop."""
         return self.portal.call(function)
 
-    def publish(self, name: str, model: EncryptedModel, version: int = 1) -> None:
+    def publish(self, name: str, model: CompiledModel, version: int = 1) -> None:
         publish(self.models, name, model, version)
 
 
-def publish(models: Path, name: str, model: EncryptedModel, version: int = 1) -> None:
+def publish(models: Path, name: str, model: CompiledModel, version: int = 1) -> None:
     """Put a model into a repository, over the one that may be there."""
     folder = models / name / str(version)
     folder.mkdir(parents=True, exist_ok=True)
@@ -200,20 +200,20 @@ def publish(models: Path, name: str, model: EncryptedModel, version: int = 1) ->
 
 
 @contextlib.contextmanager
-def running(folder: Path, models: dict[str, EncryptedModel], **settings: Any) -> Iterator[InProcess]:
+def running(folder: Path, models: dict[str, CompiledModel], **settings: Any) -> Iterator[InProcess]:
     """The service in this process, with these models and settings."""
     repository = folder / "models"
     for name, model in models.items():
         publish(repository, name, model)
     given = {"models": (repository,), "store": "memory://", "workers": WORKERS, **settings}
     with start_blocking_portal() as portal:
-        front = Front(portal.call(_make_app, given))
-        with portal.wrap_async_context_manager(_lifespan(front)):
-            yield InProcess(front, portal, repository)
+        balancer = LoadBalancer(portal.call(_make_app, given))
+        with portal.wrap_async_context_manager(_lifespan(balancer)):
+            yield InProcess(balancer, portal, repository)
 
 
 async def _make_app(settings: dict[str, Any]) -> App:
-    return create_app(House(load_settings(settings)))  # type: ignore[return-value]
+    return create_app(ModelService(load_settings(settings)))  # type: ignore[return-value]
 
 
 @contextlib.asynccontextmanager

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sklearn.linear_model import LinearRegression
 
 import hermetic
-from hermetic import Client, EncryptedModel, PublicKey, Query, Result, SecretKey, Signature
+from hermetic import Client, CompiledModel, PublicKey, Query, Result, SecretKey, Signature
 from hermetic.circuits.linear.packing import Layout
 from hermetic.rlwe.parameters import PROFILES
 
@@ -52,15 +52,15 @@ def regression(weights: npt.ArrayLike, bias: npt.ArrayLike) -> LinearRegression:
     return estimator
 
 
-def compiled(weights: npt.ArrayLike, bias: npt.ArrayLike, **options: Any) -> EncryptedModel:
+def compiled(weights: npt.ArrayLike, bias: npt.ArrayLike, **options: Any) -> CompiledModel:
     """The model of these weights; options are those of hermetic.compile."""
     return hermetic.compile(regression(weights, bias), **options)
 
 
-def answering_only(model: EncryptedModel, layout: Layout) -> EncryptedModel:
+def answering_only(model: CompiledModel, layout: Layout) -> CompiledModel:
     """The same model, offering one of its layouts: clients have no choice then."""
     offers = tuple(offer for offer in model.signature.offers if offer.layout == layout)
-    return EncryptedModel(model.integers, with_circuit(model.signature, offers=offers))
+    return CompiledModel(model.integers, with_circuit(model.signature, offers=offers))
 
 
 def with_circuit(signature: Signature, **changes: Any) -> Signature:
@@ -74,12 +74,12 @@ def secret_key(profile: str) -> SecretKey:
     return SecretKey(PROFILES[profile])
 
 
-def client_of(model: EncryptedModel, **options: Any) -> Client:
+def client_of(model: CompiledModel, **options: Any) -> Client:
     """A client with the shared key."""
     return Client(model.signature, secret_key(model.signature.parameters.profile), **options)
 
 
-def answered(model: EncryptedModel, client: Client, X: npt.ArrayLike) -> Result:
+def answered(model: CompiledModel, client: Client, X: npt.ArrayLike) -> Result:
     """The answer to X, with key, query and result each written to bytes and read again."""
     signature = model.signature
     key = PublicKey.from_bytes(client.public_key.to_bytes())

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from hermetic import EncryptedModel
+from hermetic import CompiledModel
 from in_process import publish
 
 COMMAND = str(Path(sys.executable).parent / "hermetic")
@@ -76,7 +76,7 @@ def _read_log(live: Live, listening: threading.Event) -> None:
 
 
 @contextlib.contextmanager
-def serving(folder: Path, models: dict[str, EncryptedModel], *options: str) -> Iterator[Live]:
+def serving(folder: Path, models: dict[str, CompiledModel], *options: str) -> Iterator[Live]:
     """``hermetic serve`` on a free port, with one evaluation process and keys in memory unless the options differ."""
     repository = folder / "models"
     for name, model in models.items():

@@ -27,7 +27,7 @@ import fitted
 import hermetic
 from hermetic import (
     Client,
-    EncryptedModel,
+    CompiledModel,
     Layout,
     ModelFileError,
     Parameters,
@@ -156,7 +156,7 @@ CLIENTS = {
 }
 
 
-def released(query: Query, key: PublicKey, model: EncryptedModel = PETALS) -> Result:
+def released(query: Query, key: PublicKey, model: CompiledModel = PETALS) -> Result:
     """The answer of a service that reads both from the network, as the client reads it."""
     arrived = Query.from_bytes(query.to_bytes(), model.signature)
     answer = model.evaluate(arrived, PublicKey.from_bytes(key.to_bytes())).to_bytes()
@@ -234,7 +234,7 @@ def test_a_generator_that_repeats_itself_is_seen(client: Client, monkeypatch: py
 # 3. Statistics: c1 looks uniform and does not depend on the weights; target words are flooded
 
 
-def c1_gaps(model: EncryptedModel, query: Query, key: PublicKey, answers: int) -> np.ndarray:
+def c1_gaps(model: CompiledModel, query: Query, key: PublicKey, answers: int) -> np.ndarray:
     """How far the c1 of answers are from c1·W modulo q', as fractions of q'."""
     (product,) = adversary.bare_product(model, query)
     gaps = [
@@ -246,7 +246,7 @@ def c1_gaps(model: EncryptedModel, query: Query, key: PublicKey, answers: int) -
 
 def test_c1_does_not_depend_on_the_weights(client: Client) -> None:
     """A chi-square test of 64 bins on 20 answers, against the sharpest prediction there is; p > 1e-6 to pass."""
-    other = EncryptedModel(replace(PETALS.integers, weights=-WEIGHTS), PETALS.signature)
+    other = CompiledModel(replace(PETALS.integers, weights=-WEIGHTS), PETALS.signature)
     query, key = honest(client)
     bins = np.linspace(-0.5, 0.5, 65)
     counts = [np.histogram(c1_gaps(model, query, key, answers=20), bins)[0] for model in (PETALS, other)]
@@ -283,7 +283,7 @@ ROUNDING = 10 * math.sqrt((1 + 2 * FAST.ring_degree / 3) / 12)
 """Ten standard deviations of what rescaling adds to a word, in units of P: the ends of flooding are no sharper."""
 
 
-def left_of_shifted_words(model: EncryptedModel, shift: float, answers: int) -> np.ndarray:
+def left_of_shifted_words(model: CompiledModel, shift: float, answers: int) -> np.ndarray:
     """What is left of words (answers, 3), in fractions of flooding, if the first is moved by ``shift`` of it.
 
     The client moves it with an error K of its own in c0, which adds K·w to a word; it takes off the scores of an honest
@@ -389,7 +389,7 @@ def test_a_crafted_word_below_the_flooding_reads_nothing_for_sure(client: Client
     assert 196 < np.abs(error).mean() < 316, "the mean of 150 values uniform in 0..512 is 256 ± 12"
 
 
-def weights_of_wines(model: EncryptedModel, samples: int) -> tuple[np.ndarray, list[list[int] | None]]:
+def weights_of_wines(model: CompiledModel, samples: int) -> tuple[np.ndarray, list[list[int] | None]]:
     """Honest samples at random places of the inputs' ranges, as integers, and the weights that their scores give."""
     client, grid = Client(model.signature), model.signature.grid
     X = np.random.default_rng(1).uniform(grid.lower, grid.upper, size=(samples, grid.features))
@@ -418,7 +418,7 @@ def test_fewer_samples_than_features_give_all_weights() -> None:
 # 5. Forged public keys: the rule of max_targets
 
 
-def offering(model: EncryptedModel, layout: Layout) -> Signature:
+def offering(model: CompiledModel, layout: Layout) -> Signature:
     """The model's signature with one layout, whatever its flooding."""
     return with_circuit(model.signature, offers=(Offer(layout, bounds.MIN_LAMBDA_BITS),))
 
@@ -452,7 +452,7 @@ def test_a_forged_key_reads_a_small_part_of_a_mask(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(PublicRing, "mask", recording)
     signature = offering(DIGITS, WIDE)
-    model = EncryptedModel(DIGITS.integers, signature)
+    model = CompiledModel(DIGITS.integers, signature)
     key = adversary.forged_key(signature, stride=32)
     query = adversary.silent_query(signature, key, WIDE, samples=32)
     mask = adversary.read_mask(model.evaluate(query, key), signature, DIGITS.integers.bias)
@@ -477,7 +477,7 @@ def test_no_flooding_allows_more_targets_than_the_mask_can_spare(one: Parameters
 
 def test_a_model_that_offers_a_forbidden_layout_is_refused() -> None:
     with pytest.raises(ModelFileError, match="releases too many words"):
-        EncryptedModel(DIGITS.integers, offering(DIGITS, FORBIDDEN))
+        CompiledModel(DIGITS.integers, offering(DIGITS, FORBIDDEN))
 
 
 def test_a_layout_for_large_batches_refuses_small_ones() -> None:
@@ -522,7 +522,7 @@ def test_in_a_small_ring_three_words_give_six_weights(toy: Parameters) -> None:
     c1 = adversary.unmasked(result, key, mask)
     assert np.array_equal(adversary.weights_by_lattice(c1, query, outputs=3, features=2), WEIGHTS)
     with pytest.raises(ModelFileError, match="releases too many words"):
-        EncryptedModel(PETALS.integers, signature)
+        CompiledModel(PETALS.integers, signature)
 
 
 # 6. The other way round: what a client must not tell a service

@@ -13,8 +13,8 @@ import scipy.sparse
 import fitted
 from hermetic import (
     Client,
+    CompiledModel,
     DecryptionError,
-    EncryptedModel,
     InputError,
     MismatchError,
     Query,
@@ -265,7 +265,7 @@ def test_an_answer_of_another_model_is_a_mismatch() -> None:
 
 
 def test_an_answer_under_another_signature_of_the_same_weights_is_a_mismatch() -> None:
-    renamed = EncryptedModel(PETALS.model.integers, replace(PETALS.signature, name="petals, renamed"))
+    renamed = CompiledModel(PETALS.model.integers, replace(PETALS.signature, name="petals, renamed"))
     client = Client(renamed.signature, CLIENT.secret_key)
     result = renamed.evaluate(client.encrypt(SAMPLE), client.public_key)
     with pytest.raises(MismatchError):

@@ -15,7 +15,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 import fitted
-from hermetic import Client, EncryptedModel, ModelFileError
+from hermetic import Client, CompiledModel, ModelFileError
 from hermetic.circuits.linear.integers import IntegerMap
 from known_weights import with_circuit
 
@@ -48,7 +48,7 @@ def write(path: Path, metadata: dict[str, str] | None = None, **tensors: Any) ->
 
 def refuse(path: Path, message: str) -> None:
     with pytest.raises(ModelFileError, match=message) as raised:
-        EncryptedModel.load(path)
+        CompiledModel.load(path)
     assert type(raised.value) is ModelFileError
 
 
@@ -61,7 +61,7 @@ def refuse(path: Path, message: str) -> None:
 def test_a_saved_model_is_the_model(make: Callable[[], fitted.Fitted], path: Path) -> None:
     one = make()
     one.model.save(path)
-    loaded = EncryptedModel.load(path)
+    loaded = CompiledModel.load(path)
     assert loaded.signature == one.signature
     for name in ("weights", "bias"):
         assert np.array_equal(getattr(loaded.integers, name), getattr(one.model.integers, name))
@@ -85,7 +85,7 @@ def test_the_file_is_what_the_documentation_says(path: Path, good: bytes) -> Non
 
 def test_saving_gives_the_same_bytes_again(path: Path, good: bytes) -> None:
     path.write_bytes(good)
-    EncryptedModel.load(path).save(path)
+    CompiledModel.load(path).save(path)
     again = path.read_bytes()
     (length,) = struct.unpack("<Q", good[:8])
     assert again[8 + length :] == good[8 + length :]
@@ -107,7 +107,7 @@ def test_only_its_owner_may_read_the_file(path: Path, umask: int) -> None:
 def test_a_file_is_replaced_whole(path: Path) -> None:
     fitted.digits().model.save(path)
     MODEL.save(path)
-    assert EncryptedModel.load(path).signature == MODEL.signature
+    assert CompiledModel.load(path).signature == MODEL.signature
 
 
 def test_a_file_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
@@ -120,7 +120,7 @@ def test_a_file_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_a_model_shows_no_weight() -> None:
-    assert repr(MODEL) == "EncryptedModel('petals', 2 features -> 3 outputs, fast)"
+    assert repr(MODEL) == "CompiledModel('petals', 2 features -> 3 outputs, fast)"
 
 
 # Other files
@@ -180,7 +180,7 @@ def test_flipped_bits_are_refused_or_give_a_model_within_its_bounds(path: Path, 
         damaged[position] ^= 1 << position % 8
         path.write_bytes(damaged)
         try:
-            EncryptedModel.load(path)
+            CompiledModel.load(path)
         except ModelFileError:
             refused += 1
     assert refused > 0.9 * len(good) / 3
@@ -233,5 +233,5 @@ def test_the_bounds_are_those_of_the_model_itself() -> None:
     """What loading refuses, making refuses: there is no other way to a model."""
     for integers in (tampered(weights=MODEL.integers.weights << 20), tampered(bias=MODEL.integers.bias << 20)):
         with pytest.raises(ModelFileError):
-            EncryptedModel(integers, MODEL.signature)
-    EncryptedModel(tampered(weights=-MODEL.integers.weights), MODEL.signature)
+            CompiledModel(integers, MODEL.signature)
+    CompiledModel(tampered(weights=-MODEL.integers.weights), MODEL.signature)

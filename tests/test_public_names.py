@@ -13,6 +13,7 @@ NAMES = [
     "BusyError",
     "Client",
     "CompileError",
+    "CompiledModel",
     "DecryptionError",
     "EncryptedModel",
     "HermeticError",
@@ -59,12 +60,12 @@ CALLS = {
     "Client.decrypt_integers": "self, result",
     "Client.predict": "self, result",
     "Client.predict_proba": "self, result",
-    "EncryptedModel": "integers, signature",
-    "EncryptedModel.evaluate": "self, query, public_key, *, threads=None",
-    "EncryptedModel.masking_key": "self, public_key",
-    "EncryptedModel.prepare": "self, samples",
-    "EncryptedModel.save": "self, path",
-    "EncryptedModel.load": "path",
+    "CompiledModel": "integers, signature",
+    "CompiledModel.evaluate": "self, query, public_key, *, threads=None",
+    "CompiledModel.masking_key": "self, public_key",
+    "CompiledModel.prepare": "self, samples",
+    "CompiledModel.save": "self, path",
+    "CompiledModel.load": "path",
     "MaskingKey": "public_key",
     "Layout": "ring_degree, samples, features, outputs",
     "Parameters": "ring_degree, kept_primes, dropped_primes, special_prime",
@@ -126,3 +127,7 @@ def test_every_error_is_a_hermetic_error() -> None:
     raised = [one for one in vars(errors).values() if isinstance(one, type) and one.__module__ == errors.__name__]
     assert {one.__name__ for one in raised} == {name for name in NAMES if name.endswith("Error")}
     assert all(issubclass(one, hermetic.HermeticError) for one in raised)
+
+
+def test_the_earlier_name_of_a_compiled_model_still_means_it() -> None:
+    assert hermetic.EncryptedModel is hermetic.CompiledModel

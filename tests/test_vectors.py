@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hermetic import Client, EncryptedModel, PublicKey, Query, Result, SecretKey, Signature
+from hermetic import Client, CompiledModel, PublicKey, Query, Result, SecretKey, Signature
 from hermetic.rlwe import modular
 from hermetic.rlwe.bitpacking import pack, unpack
 from hermetic.rlwe.parameters import PROFILES
@@ -93,7 +93,7 @@ def test_the_query_is_answered(home: Path) -> None:
     """An old client's query by a new service with the old model, and the new answer by the old key."""
     client, data = client_of(home), (home / "query.bin").read_bytes()
     query = Query.from_bytes(data, client.signature)
-    model = EncryptedModel.load(home / "model.hermetic")
+    model = CompiledModel.load(home / "model.hermetic")
     result = Result.from_bytes(model.evaluate(query, client.public_key).to_bytes(), client.signature)
     assert client.decrypt(result).tolist() == expected(home)["scores"]
     assert query.to_bytes() == data
@@ -101,7 +101,7 @@ def test_the_query_is_answered(home: Path) -> None:
 
 @each_model
 def test_the_model_is_the_reference(home: Path) -> None:
-    model = EncryptedModel.load(home / "model.hermetic")
+    model = CompiledModel.load(home / "model.hermetic")
     assert model.signature == signature_of(home)
     integers = np.array(expected(home)["integer_inputs"])
     assert model.integers.apply(integers).tolist() == expected(home)["integers"]

@@ -203,7 +203,7 @@ class Oracle:
     def decrypt(self, home: str, query: str) -> dict[str, Any]:
         folder = Path(home)
         passphrase = json.loads((folder / "expected.json").read_text())["passphrase"]
-        model = hermetic.EncryptedModel.load(folder / "model.hermetic")
+        model = hermetic.CompiledModel.load(folder / "model.hermetic")
         key = hermetic.SecretKey.load(folder / "secret_key.bin", passphrase)
         client = hermetic.Client(model.signature, key)
         result = model.evaluate(Query.from_bytes(decoded(query), model.signature), client.public_key)

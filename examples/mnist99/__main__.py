@@ -18,7 +18,7 @@ from hermetic.cli.progress import bar
 from hermetic.cli.units import duration, size
 from hermetic.demo.classifier import cache_directory
 from hermetic.demo.mnist import features, load_mnist
-from hermetic.roundtrip import Service
+from hermetic.roundtrip import LocalServer
 
 from .asked import CHUNK, Answers, ask, feature_seconds, reference
 from .head import FULL, QUICK
@@ -36,9 +36,9 @@ def main(arguments: list[str] | None = None) -> None:
     head = kept_head(recipe, data, options.folder)
     file = head_file(recipe, data, options.folder).with_suffix(".hermetic")
     hermetic.compile(head, features(data.train_images[:1000]), name="mnist99", features=recipe.features).save(file)
-    model = hermetic.EncryptedModel.load(file)
+    model = hermetic.CompiledModel.load(file)
     client = hermetic.Client(model.signature)
-    service = Service(model, client.public_key.to_bytes())
+    service = LocalServer(model, client.public_key.to_bytes())
     images, labels = data.test_images[: options.images], data.test_labels[: options.images]
     with bar("Images, one a query") as shown:
         single = ask(client, service, images[:SINGLES], 1, shown.advance)

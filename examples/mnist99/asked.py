@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.linear_model import LogisticRegression
 
-from hermetic import Client, EncryptedModel
+from hermetic import Client, CompiledModel
 from hermetic.arrays import Integers, Reals
 from hermetic.demo.mnist import Bytes, features
-from hermetic.roundtrip import STEPS, Service, round_trip
+from hermetic.roundtrip import STEPS, LocalServer, round_trip
 
 CHUNK = 250
 """Images of one query of many, nearly the 256 that fit its layout; computing them takes little memory."""
@@ -50,7 +50,7 @@ class Answers:
     response_bytes: int
 
 
-def ask(client: Client, service: Service, images: Bytes, in_a_query: int, tell: Tell) -> Answers:
+def ask(client: Client, service: LocalServer, images: Bytes, in_a_query: int, tell: Tell) -> Answers:
     """Encrypt images (n, 28, 28), let the service answer, decrypt; ``in_a_query`` of them at a time."""
     service.prepare(min(in_a_query, len(images)))
     scores, integers, seconds, sizes = [], [], [], []
@@ -71,7 +71,7 @@ def ask(client: Client, service: Service, images: Bytes, in_a_query: int, tell: 
     )
 
 
-def reference(model: EncryptedModel, head: LogisticRegression, images: Bytes, tell: Tell) -> tuple[Reals, Integers]:
+def reference(model: CompiledModel, head: LogisticRegression, images: Bytes, tell: Tell) -> tuple[Reals, Integers]:
     """In the clear: the head's own scores (n, 10), and the integers (n, 10) that decryption must give."""
     public, scores, integers = model.signature.feature_map, [], []
     for chunk in chunks(len(images), CHUNK, tell):

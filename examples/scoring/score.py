@@ -17,7 +17,7 @@ from azure.storage.blob import ContainerClient
 from azureml_inference_server_http.api.aml_request import AMLRequest, rawhttp
 from azureml_inference_server_http.api.aml_response import AMLResponse
 
-from hermetic import EncryptedModel, HermeticError, MismatchError, PublicKey, Query
+from hermetic import CompiledModel, HermeticError, MismatchError, PublicKey, Query
 
 MAX_SAMPLES = 256
 """A request may be as long as a query of so many samples."""
@@ -29,7 +29,7 @@ def init() -> None:
     """Load the model, and open the container of public keys."""
     global model, public_keys, largest  # noqa: PLW0603 - made once here, used by every run()
     (file,) = Path(os.environ["AZUREML_MODEL_DIR"]).rglob("*.hermetic")
-    model = EncryptedModel.load(file)
+    model = CompiledModel.load(file)
     public_keys = ContainerClient.from_container_url(os.environ["PUBLIC_KEYS_URL"])
     largest = Query.size(model.signature, model.signature.layout_for(MAX_SAMPLES), MAX_SAMPLES)
 

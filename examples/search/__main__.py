@@ -15,7 +15,7 @@ from sklearn.neighbors import NearestNeighbors
 
 import hermetic
 from hermetic.cli.units import duration, size
-from hermetic.roundtrip import RoundTrip, Service, round_trip
+from hermetic.roundtrip import LocalServer, RoundTrip, round_trip
 
 from .embedding import METHODS
 from .sentences import sentences
@@ -39,7 +39,7 @@ def main(arguments: list[str] | None = None) -> None:
     index = NearestNeighbors(n_neighbors=TOP, algorithm="brute", metric="cosine").fit(vectors)
     model = _compiled(index, options.tolerance)
     client = hermetic.Client(model.signature, clip=True)
-    service = Service(model, client.public_key.to_bytes())
+    service = LocalServer(model, client.public_key.to_bytes())
     service.prepare(1)
     print(f"{len(texts):,} vectors of {vectors.shape[1]} numbers; a score is within {model.signature.error:g}")
     for question in options.question or [QUESTION]:
@@ -50,12 +50,12 @@ def main(arguments: list[str] | None = None) -> None:
         print(_costs(trip))
 
 
-def _compiled(index: NearestNeighbors, tolerance: float | None) -> hermetic.EncryptedModel:
+def _compiled(index: NearestNeighbors, tolerance: float | None) -> hermetic.CompiledModel:
     """The index as the service loads it: from a file."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "sentences.hermetic"
         hermetic.compile(index, name="sentences", input_range=(-LARGEST, LARGEST), tolerance=tolerance).save(file)
-        return hermetic.EncryptedModel.load(file)
+        return hermetic.CompiledModel.load(file)
 
 
 Ranking = tuple[np.ndarray, np.ndarray]

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     )
     from .keys.public import PublicKey
     from .keys.secret import SecretKey
-    from .model import EncryptedModel
+    from .model import CompiledModel, EncryptedModel
     from .remote import AsyncRemoteModel, RemoteModel, aconnect, connect
     from .rlwe.parameters import Parameters
     from .signature import Signature
@@ -61,6 +61,7 @@ _HOMES = {
     "BusyError": ("errors", "BusyError"),
     "Client": ("client", "Client"),
     "CompileError": ("errors", "CompileError"),
+    "CompiledModel": ("model", "CompiledModel"),
     "DecryptionError": ("errors", "DecryptionError"),
     "EncryptedModel": ("model", "EncryptedModel"),
     "HermeticError": ("errors", "HermeticError"),
@@ -102,6 +103,7 @@ __all__ = [
     "BusyError",
     "Client",
     "CompileError",
+    "CompiledModel",
     "DecryptionError",
     "EncryptedModel",
     "HermeticError",

@@ -15,11 +15,11 @@ _REMOTE = "it encrypts and decrypts by itself: call its predict(X)"
 
 _WAYS: dict[str, dict[str, str]] = {
     "Signature": {
-        "EncryptedModel": "pass model.signature",
+        "CompiledModel": "pass model.signature",
         "Client": "pass client.signature",
         "a path": (
             "read a signature with hermetic.Signature.from_bytes(Path(...).read_bytes()), or a model file with "
-            "hermetic.EncryptedModel.load(path).signature"
+            "hermetic.CompiledModel.load(path).signature"
         ),
         "bytes": "read them with hermetic.Signature.from_bytes(data)",
         "an estimator": "compile it first, hermetic.compile(estimator, X).signature",
@@ -57,13 +57,13 @@ _WAYS: dict[str, dict[str, str]] = {
     },
     "Parameters": {
         "Signature": "pass signature.parameters",
-        "EncryptedModel": "pass model.signature.parameters",
+        "CompiledModel": "pass model.signature.parameters",
         "Client": "pass client.signature.parameters",
         "": "they are those of a model, signature.parameters, or one of hermetic.rlwe.parameters.PROFILES",
     },
-    "IntegerMap": {"": "a model is made by hermetic.compile, or loaded by hermetic.EncryptedModel.load"},
+    "IntegerMap": {"": "a model is made by hermetic.compile, or loaded by hermetic.CompiledModel.load"},
     "a path": {
-        "EncryptedModel": "it is loaded already",
+        "CompiledModel": "it is loaded already",
         "SecretKey": "it is loaded already",
         "bytes": "write them to a file first",
         "": "pass the name of a file",
@@ -77,7 +77,7 @@ _WAYS: dict[str, dict[str, str]] = {
         "": "pass an array, a list or a DataFrame of numbers",
     },
     "an estimator": {
-        "EncryptedModel": "it is compiled already",
+        "CompiledModel": "it is compiled already",
         "Signature": "it is that of a model that is compiled already",
         "Client": "compile the estimator, and make clients of the signature that this gives",
         "RemoteModel": "it is compiled already, and runs at a service",

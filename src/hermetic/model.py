@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 FORMAT = "hermetic model 1"
 
 
-class EncryptedModel:
+class CompiledModel:
     """A compiled model: private integer weights and the public signature. Made by :func:`hermetic.compile`.
 
     The weights are *not* encrypted: this object and its file belong to the model's owner. What is encrypted are the
-    queries it answers.
+    queries it answers. ``EncryptedModel``, its earlier name, says otherwise; it is kept, and means this class.
 
     Attributes
     ----------
@@ -127,7 +127,7 @@ class EncryptedModel:
         return len(data)
 
     @staticmethod
-    def load(path: str | os.PathLike[str]) -> EncryptedModel:
+    def load(path: str | os.PathLike[str]) -> CompiledModel:
         """Read a model file; every bound is checked again.
 
         Raises
@@ -149,10 +149,14 @@ class EncryptedModel:
                 integers = server_half(signature.circuit.kind).read(file.get_tensor, signature)
         except (SafetensorError, WireError, OSError, KeyError, TypeError) as error:
             raise ModelFileError(f"{path} is not a valid Hermetic model file: {error}") from error
-        return EncryptedModel(integers, signature)
+        return CompiledModel(integers, signature)
 
     def __repr__(self) -> str:
         one = self.signature
         return (
-            f"EncryptedModel({one.name!r}, {one.features} features -> {one.outputs} outputs, {one.parameters.profile})"
+            f"CompiledModel({one.name!r}, {one.features} features -> {one.outputs} outputs, {one.parameters.profile})"
         )
+
+
+EncryptedModel = CompiledModel
+"""The earlier name, for programs that have it."""

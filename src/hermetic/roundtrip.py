@@ -19,7 +19,7 @@ from .circuits.linear.client import Progress
 from .circuits.linear.wire import Query, Result
 from .client import Client
 from .keys.public import PublicKey
-from .model import EncryptedModel
+from .model import CompiledModel
 
 STEPS = ("encrypt", "request", "server", "response", "decrypt")
 """``request`` and ``response`` are the client's own conversions to and from bytes; the server's are in ``server``."""
@@ -27,7 +27,7 @@ STEPS = ("encrypt", "request", "server", "response", "decrypt")
 T = TypeVar("T")
 
 
-class Service:
+class LocalServer:
     """What a service does with a client's bytes. It holds the model and a public key, and no secret key.
 
     Parameters
@@ -43,7 +43,7 @@ class Service:
         If the public key's bytes are not valid.
     """
 
-    def __init__(self, model: EncryptedModel, public_key: bytes) -> None:
+    def __init__(self, model: CompiledModel, public_key: bytes) -> None:
         self._model = model
         self._key = model.masking_key(PublicKey.from_bytes(public_key))
 
@@ -82,7 +82,7 @@ class RoundTrip:
 
 def round_trip(
     client: Client,
-    service: Service,
+    service: LocalServer,
     X: npt.ArrayLike,
     *,
     begin: Callable[[str], object] = lambda step: None,

@@ -22,7 +22,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import SplineTransformer, StandardScaler
 
-from hermetic import EncryptedModel
+from hermetic import CompiledModel
 from hermetic.cli.compile import Profile
 from hermetic.rlwe.parameters import PROFILES
 
@@ -46,7 +46,7 @@ def test_it_prints_what_becomes_public_and_what_is_guaranteed(shell: Shell, iris
     target = tmp_path / "flowers.hermetic"
     done = shell("compile", iris.estimator_file, "-o", str(target), "--sample", iris.data_file, "--trust-pickle")
     assert done.returncode == 0, done.stderr
-    signature = EncryptedModel.load(target).signature
+    signature = CompiledModel.load(target).signature
     for fact in (
         "flowers",
         "4 features -> 3 scores",
@@ -82,7 +82,7 @@ def test_a_plain_pickle_is_read_like_joblibs(invoke: Invoke, digits: Project, tm
     source.write_bytes(pickle.dumps(digits.estimator))
     done = invoke("compile", str(source), "-o", str(target), "--range", "0", "16", "--step", "1", "--trust-pickle")
     assert done.exit_code == 0, done.stderr
-    assert EncryptedModel.load(target).signature.grid.exact
+    assert CompiledModel.load(target).signature.grid.exact
 
 
 def test_options_reach_the_compiler(invoke: Invoke, digits: Project, tmp_path: Path) -> None:
@@ -90,7 +90,7 @@ def test_options_reach_the_compiler(invoke: Invoke, digits: Project, tmp_path: P
     options = ("--range", "-4", "28", "--step", "0.5", "--profile", "precise", "--flooding", "41", "--name", "tens")
     done = invoke("compile", digits.estimator_file, "-o", str(target), "--trust-pickle", *options)
     assert done.exit_code == 0, done.stderr
-    signature = EncryptedModel.load(target).signature
+    signature = CompiledModel.load(target).signature
     assert signature.name == "tens"
     assert signature.parameters == PROFILES["precise"]
     assert signature.lambda_bits >= 41
@@ -103,7 +103,7 @@ def test_a_tolerance_is_met_or_refused(invoke: Invoke, digits: Project, tmp_path
     target = tmp_path / "m.hermetic"
     arguments = ("compile", digits.estimator_file, "-o", str(target), "--sample", digits.data_file, "--trust-pickle")
     assert invoke(*arguments, "--tolerance", "1e-6").exit_code == 0
-    assert EncryptedModel.load(target).signature.error <= 1e-6
+    assert CompiledModel.load(target).signature.error <= 1e-6
     refused = invoke(*arguments, "--tolerance", "1e-30")
     assert refused.exit_code == 1
     assert "tolerance" in refused.stderr.splitlines()[-1]
@@ -177,7 +177,7 @@ def test_a_skops_file_needs_no_trust(invoke: Invoke, digits: Project, tmp_path: 
     done = invoke("compile", str(source), "-o", str(target), "--sample", digits.data_file)
     assert done.exit_code == 0, done.stderr
     assert not done.stderr
-    loaded, own = EncryptedModel.load(target), EncryptedModel.load(digits.model_file)
+    loaded, own = CompiledModel.load(target), CompiledModel.load(digits.model_file)
     assert np.array_equal(loaded.integers.weights, own.integers.weights)
 
 
@@ -196,7 +196,7 @@ def test_a_calibrated_classifier_in_a_skops_file(invoke: Invoke, tmp_path: Path)
     skops.io.dump(CalibratedClassifierCV(LogisticRegression(max_iter=500), cv=2).fit(X, y), source)
     done = invoke("compile", str(source), "-o", str(target), "--range", "0", "8")
     assert done.exit_code == 0, done.stderr
-    assert EncryptedModel.load(target).signature.link == "mean_logistic"
+    assert CompiledModel.load(target).signature.link == "mean_logistic"
 
 
 def test_splines_in_a_skops_file(invoke: Invoke, tmp_path: Path) -> None:
@@ -210,7 +210,7 @@ def test_splines_in_a_skops_file(invoke: Invoke, tmp_path: Path) -> None:
     done = invoke(*command, "--public", "splinetransformer")
     assert done.exit_code == 0, done.stderr
     assert "knots (20 numbers)" in done.stdout
-    assert EncryptedModel.load(target).signature.features == 28
+    assert CompiledModel.load(target).signature.features == 28
 
 
 def test_an_onnx_model_is_compiled_without_a_word_of_trust(invoke: Invoke, tmp_path: Path) -> None:
@@ -222,13 +222,13 @@ def test_an_onnx_model_is_compiled_without_a_word_of_trust(invoke: Invoke, tmp_p
     flowers.to_csv(sample, index=False)
     done = invoke("compile", str(source), "-o", str(target), "--sample", str(sample))
     assert done.exit_code == 0, done.stderr
-    signature = EncryptedModel.load(target).signature
+    signature = CompiledModel.load(target).signature
     assert signature.feature_names == ("a", "b", "c", "d")
     assert signature.link == "softmax"
     flowers[list("badc")].to_csv(sample, index=False)
     done = invoke("compile", str(source), "-o", str(target), "--sample", str(sample))
     assert done.exit_code == 0, done.stderr
-    assert EncryptedModel.load(target).signature == signature
+    assert CompiledModel.load(target).signature == signature
     flowers[list("bad")].to_csv(sample, index=False)
     done = invoke("compile", str(source), "-o", str(target), "--sample", str(sample))
     assert done.exit_code == 1
@@ -258,7 +258,7 @@ def test_a_booster_is_compiled_from_its_file_without_a_word_of_trust(
     booster.save_model(source)
     done = invoke("compile", str(source), "-o", str(target), "--range", "0", "8", "--public", "booster")
     assert done.exit_code == 0, done.output
-    assert EncryptedModel.load(target).signature.inputs == 4
+    assert CompiledModel.load(target).signature.inputs == 4
 
 
 @pytest.mark.parametrize("ending", [".json", ".ubj", ".txt"])

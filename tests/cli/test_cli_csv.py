@@ -20,7 +20,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 import hermetic
-from hermetic import EncryptedModel
+from hermetic import CompiledModel
 from hermetic.cli.samples import read_samples
 from hermetic.errors import InputError
 
@@ -245,8 +245,8 @@ def test_a_header_of_numbers_is_no_sample_of_compile(digits: Project, invoke: In
     assert refused.exit_code == 1 and "--header" in refused.stderr
     done = invoke(*arguments, "--header", "-o", str(tmp_path / "d.hermetic"))
     assert done.exit_code == 0, done.output
-    grid = EncryptedModel.load(tmp_path / "d.hermetic").signature.grid
-    np.testing.assert_array_equal(grid.upper, EncryptedModel.load(digits.model_file).signature.grid.upper)
+    grid = CompiledModel.load(tmp_path / "d.hermetic").signature.grid
+    np.testing.assert_array_equal(grid.upper, CompiledModel.load(digits.model_file).signature.grid.upper)
     asked = invoke(
         "predict", str(tmp_path / "d.hermetic"), str(tmp_path / "digits.csv"), "--header", "--output", "json"
     )

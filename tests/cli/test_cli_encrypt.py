@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from command_line import Invoke, Project
 
-from hermetic import EncryptedModel, PublicKey
+from hermetic import CompiledModel, PublicKey
 from live import Live, serving
 
 PASSPHRASE = {"HERMETIC_PASSPHRASE": "correct horse"}
@@ -23,7 +23,7 @@ PASSPHRASE = {"HERMETIC_PASSPHRASE": "correct horse"}
 
 @pytest.fixture(scope="module")
 def live(tmp_path_factory: pytest.TempPathFactory, iris: Project, diabetes: Project) -> Iterator[Live]:
-    models = {name: EncryptedModel.load(one.model_file) for name, one in {"iris": iris, "diabetes": diabetes}.items()}
+    models = {name: CompiledModel.load(one.model_file) for name, one in {"iris": iris, "diabetes": diabetes}.items()}
     with serving(tmp_path_factory.mktemp("live"), models) as service:
         yield service
 
@@ -69,7 +69,7 @@ def test_curl_is_enough_for_labels_and_probabilities(live: Live, iris: Project, 
     send(live, asked)
     answer = json.loads(asked.decrypt("--proba", "--output", "json").stdout)
     assert answer["predictions"] == list(iris.estimator.predict(iris.X))
-    error = EncryptedModel.load(iris.model_file).signature.error
+    error = CompiledModel.load(iris.model_file).signature.error
     np.testing.assert_allclose(answer["probabilities"], iris.estimator.predict_proba(iris.X), atol=error)
 
 
@@ -79,7 +79,7 @@ def test_curl_is_enough_for_values_and_the_answer_may_come_in_a_pipe(
     asked = encrypted(tmp_path, diabetes, invoke)
     send(live, asked)
     done = asked.decrypt("--output", "json", answer="-", stdin=Path(asked.answer).read_text())
-    error = EncryptedModel.load(diabetes.model_file).signature.error
+    error = CompiledModel.load(diabetes.model_file).signature.error
     expected = diabetes.estimator.predict(diabetes.X)
     np.testing.assert_allclose(json.loads(done.stdout)["predictions"], expected, atol=error)
 

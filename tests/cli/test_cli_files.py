@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from command_line import HERMETIC, Invoke, Project
 
-from hermetic import EncryptedModel
+from hermetic import CompiledModel
 from hermetic.cli.units import size
 
 PASSPHRASE = {"HERMETIC_PASSPHRASE": "correct horse"}
@@ -87,7 +87,7 @@ def test_a_model_can_go_into_a_pipe_or_a_device(iris: Project, invoke: Invoke, t
         with pipe.open("wb"):  # the reader is there, and stays until the model came
             done = invoke(*commands(iris, str(pipe))["compile"])
         assert (done.exit_code, reader.wait()) == (0, 0), done.output
-    EncryptedModel.load(copy)
+    CompiledModel.load(copy)
     assert str(size(copy.stat().st_size)) in done.stdout
     assert stat.S_ISFIFO(pipe.stat().st_mode)
     done = invoke(*commands(iris, os.devnull)["compile"])

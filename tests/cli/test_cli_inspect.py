@@ -12,7 +12,7 @@ from command_line import Invoke, Project, Shell
 from sklearn.linear_model import Ridge
 
 import hermetic
-from hermetic import Client, EncryptedModel, Query, Result
+from hermetic import Client, CompiledModel, Query, Result
 from hermetic.features import Bins, FeatureMap
 from hermetic.signature import Signature
 
@@ -21,7 +21,7 @@ def test_the_document_states_exact_sizes(shell: Shell, digits: Project) -> None:
     done = shell("inspect", digits.model_file, "--json")
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
-    model = EncryptedModel.load(digits.model_file)
+    model = CompiledModel.load(digits.model_file)
     client = Client(model.signature)
     assert document["kind"] == "model"
     assert document["file_bytes"] == Path(digits.model_file).stat().st_size
@@ -43,7 +43,7 @@ def test_it_measures_every_step(invoke: Invoke, digits: Project) -> None:
     steps = ["keys", "weights", "encrypt", "request", "server", "response", "decrypt"]
     assert list(measured["seconds"]) == steps
     assert all(seconds > 0 for seconds in measured["seconds"].values())
-    signature = EncryptedModel.load(digits.model_file).signature
+    signature = CompiledModel.load(digits.model_file).signature
     layout = signature.layout_for(3)
     assert measured["samples"] == 3
     assert measured["repeats"] >= 3
@@ -67,7 +67,7 @@ def test_a_signature_says_what_is_public_and_no_weight(invoke: Invoke, iris: Pro
     target = tmp_path / "iris.signature"
     done = invoke("signature", iris.model_file, "-o", str(target))
     assert done.exit_code == 0, done.stderr
-    model = EncryptedModel.load(iris.model_file)
+    model = CompiledModel.load(iris.model_file)
     assert Signature.from_bytes(target.read_bytes()) == model.signature
     document = json.loads(invoke("inspect", str(target), "--json").stdout)
     assert (document["kind"], document["private"]) == ("signature", None)
@@ -93,7 +93,7 @@ def test_a_signature_that_cannot_be_written(invoke: Invoke, iris: Project, tmp_p
 
 def test_names_in_a_signature_do_not_steer_the_terminal(invoke: Invoke, iris: Project, tmp_path: Path) -> None:
     hostile = "\x1b[2J\x1b]0;owned\x07[bold red]"
-    signature = EncryptedModel.load(iris.model_file).signature
+    signature = CompiledModel.load(iris.model_file).signature
     target = tmp_path / "hostile.signature"
     target.write_bytes(replace(signature, name=hostile, feature_names=(hostile, "b", "c", "d")).to_bytes())
     shown = invoke("inspect", str(target), "--no-measure").stdout
@@ -105,7 +105,7 @@ def test_names_in_a_signature_do_not_steer_the_terminal(invoke: Invoke, iris: Pr
 @pytest.mark.parametrize("damage", ["empty", "text", "truncated", "flipped", "directory"])
 def test_what_is_no_model_is_refused(invoke: Invoke, iris: Project, tmp_path: Path, damage: str) -> None:
     target = tmp_path / "file"
-    signature = bytearray(EncryptedModel.load(iris.model_file).signature.to_bytes())
+    signature = bytearray(CompiledModel.load(iris.model_file).signature.to_bytes())
     if damage == "directory":
         target.mkdir()
     elif damage == "flipped":
@@ -121,7 +121,7 @@ def test_what_is_no_model_is_refused(invoke: Invoke, iris: Project, tmp_path: Pa
 
 def test_every_feature_with_the_same_range_is_said_once(invoke: Invoke, digits: Project) -> None:
     shown = invoke("inspect", digits.model_file, "--no-measure").stdout
-    largest = EncryptedModel.load(digits.model_file).signature.grid.upper
+    largest = CompiledModel.load(digits.model_file).signature.grid.upper
     assert np.ptp(largest) == 0
     assert f"each from 0 to {largest[0]:g}, exact in steps of 1" in shown
 

@@ -23,7 +23,7 @@ from sklearn.linear_model import PoissonRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from hermetic import EncryptedModel
+from hermetic import CompiledModel
 from hermetic.cli.samples import read_samples
 
 
@@ -32,7 +32,7 @@ def records(text: str) -> list[dict[str, str]]:
 
 
 def error_of(project: Project) -> float:
-    return EncryptedModel.load(project.model_file).signature.error
+    return CompiledModel.load(project.model_file).signature.error
 
 
 def test_labels_are_the_estimators(shell: Shell, iris: Project) -> None:
@@ -130,7 +130,7 @@ def test_a_sample_by_name_may_come_in_any_order_too(invoke: Invoke, iris: Projec
         "compile", iris.estimator_file, "-o", str(target), "--sample", str(tmp_path / "mixed.csv"), "--trust-pickle"
     )
     assert done.exit_code == 0, done.output
-    assert EncryptedModel.load(target).signature == EncryptedModel.load(iris.model_file).signature
+    assert CompiledModel.load(target).signature == CompiledModel.load(iris.model_file).signature
 
 
 @pytest.mark.parametrize(
@@ -175,7 +175,7 @@ def test_inputs_out_of_range_can_be_clipped(invoke: Invoke, iris: Project) -> No
     row = "5,3,1.4,999\n"
     assert invoke("predict", iris.model_file, "-", stdin=row).exit_code == 1
     clipped = json.loads(invoke("predict", iris.model_file, "-", "--clip", "--output", "json", stdin=row).stdout)
-    largest = EncryptedModel.load(iris.model_file).signature.grid.upper[3]
+    largest = CompiledModel.load(iris.model_file).signature.grid.upper[3]
     X = iris.X.iloc[:1].copy()
     X.iloc[0] = [5, 3, 1.4, largest]
     assert clipped["predictions"] == list(iris.estimator.predict(X))

@@ -17,7 +17,7 @@ from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 
 import hermetic
-from hermetic import EncryptedModel
+from hermetic import CompiledModel
 from hermetic.serve.access import token_line
 from live import Live, serving
 
@@ -29,7 +29,7 @@ PASSPHRASE = {"HERMETIC_PASSPHRASE": "correct horse"}
 def live(tmp_path_factory: pytest.TempPathFactory, iris: Project, diabetes: Project) -> Iterator[Live]:
     folder = tmp_path_factory.mktemp("live")
     (folder / "tokens").write_text(token_line("ours", TOKEN))
-    models = {name: EncryptedModel.load(one.model_file) for name, one in {"iris": iris, "diabetes": diabetes}.items()}
+    models = {name: CompiledModel.load(one.model_file) for name, one in {"iris": iris, "diabetes": diabetes}.items()}
     with serving(folder, models, "--tokens", str(folder / "tokens")) as service:
         yield service
 
@@ -61,7 +61,7 @@ def test_a_regression_on_standard_input(ask: list[str], shell: Shell, diabetes: 
     rows = "\n".join(",".join(map(str, row)) for row in diabetes.X[:5])
     done = shell(*ask, "--model", "diabetes", "-", "--output", "json", stdin=rows)
     assert done.returncode == 0, done.stderr
-    error = EncryptedModel.load(diabetes.model_file).signature.error
+    error = CompiledModel.load(diabetes.model_file).signature.error
     predictions = json.loads(done.stdout)["predictions"]
     np.testing.assert_allclose(predictions, diabetes.estimator.predict(diabetes.X[:5]), atol=error)
 
@@ -187,7 +187,7 @@ def test_images_are_samples(mode: str, pixels: tuple[str, Any, Any], invoke: Inv
     names = [png(tmp_path, f"{i}.PNG", images[i], mode) for i in range(5)]
     done = invoke("predict", file, *names, "--output", "json")
     assert done.exit_code == 0, done.output
-    scale = 1 if hermetic.EncryptedModel.load(file).signature.grid.upper[0] > 1.5 else 1 / 255
+    scale = 1 if hermetic.CompiledModel.load(file).signature.grid.upper[0] > 1.5 else 1 / 255
     assert json.loads(done.stdout)["predictions"] == estimator.predict(images[:5] * scale).tolist()
 
 
@@ -201,7 +201,7 @@ def test_images_in_colour(invoke: Invoke, tmp_path: Path) -> None:
     Image.fromarray(colours[0]).save(tmp_path / "one.png")
     files = (str(tmp_path / "colours.hermetic"), str(tmp_path / "one.png"))
     done = invoke("predict", *files, "--scores", "--output", "json")
-    error = hermetic.EncryptedModel.load(tmp_path / "colours.hermetic").signature.error
+    error = hermetic.CompiledModel.load(tmp_path / "colours.hermetic").signature.error
     np.testing.assert_allclose(json.loads(done.stdout)["scores"], estimator.decision_function(X[:1]), atol=error)
 
 

@@ -78,7 +78,7 @@ PUBLIC = (
 )
 
 
-def compiled(fitted: Any, X: Any) -> hermetic.EncryptedModel:
+def compiled(fitted: Any, X: Any) -> hermetic.CompiledModel:
     try:
         return hermetic.compile(fitted, X)
     except hermetic.CompileError as error:

@@ -14,7 +14,7 @@ import pytest
 from scipy import sparse
 
 import hermetic
-from hermetic import Client, EncryptedModel, Result, Signature
+from hermetic import Client, CompiledModel, Result, Signature
 from hermetic.compiler.reading import read_model
 from hermetic.compiler.sklearn import ESTIMATORS, STEPS
 from hermetic.compiler.verify import estimator_answers
@@ -36,7 +36,7 @@ class Run:
     """A compiled estimator, and its answer to samples of the data and to the worst inputs in range."""
 
     estimator: Any
-    model: EncryptedModel
+    model: CompiledModel
     client: Client
     X: np.ndarray
     result: Result
@@ -116,7 +116,7 @@ def mixed_rows(rows: np.ndarray) -> np.ndarray:
     return np.stack([random.permutation(column)[:10] for column in rows.T], axis=1)
 
 
-def worst_inputs(model: EncryptedModel) -> np.ndarray:
+def worst_inputs(model: CompiledModel) -> np.ndarray:
     """Corners of the range where up to three scores are largest and smallest, and random inputs in between, as far from
     their grid points as a client accepts, each feature in the direction of its weight.
     """
@@ -230,7 +230,7 @@ def test_one_sample_has_the_shape_of_one(one: Run) -> None:
 
 def test_a_saved_model_answers_the_same(one: Run, tmp_path: Path) -> None:
     one.model.save(tmp_path / "one.hermetic")
-    loaded = EncryptedModel.load(tmp_path / "one.hermetic")
+    loaded = CompiledModel.load(tmp_path / "one.hermetic")
     assert loaded.signature == one.signature
     integers = one.client.decrypt_integers(answered(loaded, one.client, one.X))
     assert np.array_equal(integers, one.client.decrypt_integers(one.result))

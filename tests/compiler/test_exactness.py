@@ -30,7 +30,7 @@ from sklearn.preprocessing import (
 )
 
 import hermetic
-from hermetic import CompileError, EncryptedModel
+from hermetic import CompiledModel, CompileError
 from hermetic.circuits.linear.integers import recombine
 from known_weights import client_of
 
@@ -104,7 +104,7 @@ def fitted(steps: tuple[Any, ...]) -> Any:
         return make_pipeline(*steps, *last).fit(X, Y)
 
 
-def compiled(estimator: Any) -> EncryptedModel:
+def compiled(estimator: Any) -> CompiledModel:
     """With every word that it asks for, one publication after the other."""
     public: list[str] = []
     while True:

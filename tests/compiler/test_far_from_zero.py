@@ -25,7 +25,7 @@ from sklearn.svm import LinearSVC
 from typer.testing import CliRunner
 
 import hermetic
-from hermetic import Client, EncryptedModel, PrecisionError
+from hermetic import Client, CompiledModel, PrecisionError
 from hermetic.circuits.linear.integers import recombine
 from hermetic.cli.app import app
 from hermetic.compiler.reading import read_model
@@ -70,7 +70,7 @@ def fitted(name: str, data: np.ndarray) -> Any:
         return clone(MODELS[name]).fit(data, Y if name in REGRESSIONS else CLASSES)
 
 
-def reference(model: EncryptedModel, data: np.ndarray) -> np.ndarray:
+def reference(model: CompiledModel, data: np.ndarray) -> np.ndarray:
     one, client = model.integers, Client(model.signature)
     scores = recombine(one.apply(client.quantize(data)[0]), one.limbs, one.limb_bits, one.scale_exponent)
     return client.scores_to_response(scores[:, 0] if model.signature.squeeze else scores)
@@ -214,7 +214,7 @@ def test_the_command_line_tells_the_error_beside_the_spread(tmp_path: Path) -> N
     path = tmp_path / "model.hermetic"
     model = hermetic.compile(make_pipeline(StandardScaler(), Ridge()).fit(X, Y), X)
     model.save(path)
-    loaded = EncryptedModel.load(path)
+    loaded = CompiledModel.load(path)
     assert 0.2 < loaded.spread_over_range / model.spread < 5
     assert b"spread" not in model.signature.json
     shown = CliRunner().invoke(app, ["inspect", str(path)])

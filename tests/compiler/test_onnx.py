@@ -97,7 +97,7 @@ def fitted(kind: str, name: str) -> BaseEstimator:
     return estimator.fit(X.astype(np.float32), y)
 
 
-def encrypted(model: hermetic.EncryptedModel, X: Array) -> tuple[hermetic.Client, hermetic.Result]:
+def encrypted(model: hermetic.CompiledModel, X: Array) -> tuple[hermetic.Client, hermetic.Result]:
     client = client_of(model)
     return client, answered(model, client, X)
 

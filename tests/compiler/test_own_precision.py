@@ -50,7 +50,7 @@ from sklearn.preprocessing import (
 from sklearn.svm import SVC, SVR, LinearSVC
 
 import hermetic
-from hermetic import Client, CompileError, EncryptedModel
+from hermetic import Client, CompiledModel, CompileError
 from hermetic.circuits.linear.integers import recombine
 from hermetic.links import response_error
 
@@ -145,7 +145,7 @@ NOT_FITTED = {
 """What scikit-learn itself does not fit on a type, or fits to nothing."""
 
 
-def compiled(estimator: Any, inputs: Any, **options: Any) -> EncryptedModel:
+def compiled(estimator: Any, inputs: Any, **options: Any) -> CompiledModel:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return hermetic.compile(estimator, inputs, public=PUBLIC, **options)
@@ -158,7 +158,7 @@ def fitted(name: str, inputs: Any) -> Any:
         return clone(CASES[name]).fit(inputs, CLASSES if classes else Y)
 
 
-def apart(model: EncryptedModel, estimator: Any, sent: Any, asked: Any) -> tuple[np.ndarray, np.ndarray]:
+def apart(model: CompiledModel, estimator: Any, sent: Any, asked: Any) -> tuple[np.ndarray, np.ndarray]:
     """How far the integer reference is from the estimator, asked in its own type, and how far it may be."""
     signature, client, one = model.signature, Client(model.signature), model.integers
     scores = recombine(one.apply(client.quantize(sent)[0]), one.limbs, one.limb_bits, one.scale_exponent)
@@ -175,7 +175,7 @@ def apart(model: EncryptedModel, estimator: Any, sent: Any, asked: Any) -> tuple
     return np.abs(client.scores_to_response(scores) - own.astype(np.float64)), allowed
 
 
-def inputs_of(model: EncryptedModel, data: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
+def inputs_of(model: CompiledModel, data: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
     """Inputs in range: the data, random ones, and those next to every value of the data in either type."""
     low, high = data.astype(np.float64).min(axis=0), data.astype(np.float64).max(axis=0)
     if dtype.kind in "iu":

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import hermetic
-from hermetic import EncryptedModel, PrecisionError
+from hermetic import CompiledModel, PrecisionError
 from hermetic.circuits.linear.integers import recombine
 from hermetic.links import response_error
 from known_weights import answered, client_of
@@ -35,7 +35,7 @@ def score_range(one: Run) -> float:
 
 
 @cache
-def tight(case: Case) -> EncryptedModel | PrecisionError:
+def tight(case: Case) -> CompiledModel | PrecisionError:
     """The case compiled for float32 agreement, or why it cannot be."""
     one = run(case)
     options = {key: value for key, value in case.options.items() if key not in ("profile", "flooding")}
@@ -47,7 +47,7 @@ def tight(case: Case) -> EncryptedModel | PrecisionError:
         return error
 
 
-def asked(case: Case, model: EncryptedModel) -> np.ndarray:
+def asked(case: Case, model: CompiledModel) -> np.ndarray:
     """Samples of the data, and inputs where the tight model is worst, if they are encrypted themselves."""
     X = run(case).X
     return X if model.signature.feature_map is not None else np.vstack([X[:ROWS], worst_inputs(model)])
@@ -79,7 +79,7 @@ def test_a_millionth_of_the_range_is_guaranteed_and_kept(case: Case) -> None:
 @pytest.mark.parametrize("case", ENCRYPTED, ids=lambda case: case.name)
 def test_its_answers_are_the_reference(case: Case) -> None:
     model = tight(case)
-    assert isinstance(model, EncryptedModel)
+    assert isinstance(model, CompiledModel)
     client, X = client_of(model), asked(case, model)
     found = client.decrypt_integers(answered(model, client, X))
     assert np.array_equal(found, model.integers.apply(client.quantize(X)[0]))
@@ -88,7 +88,7 @@ def test_its_answers_are_the_reference(case: Case) -> None:
 @of_all
 def test_what_cannot_be_guaranteed_is_refused_with_what_can(case: Case) -> None:
     refused = tight(case)
-    if isinstance(refused, EncryptedModel):
+    if isinstance(refused, CompiledModel):
         return
     least = re.search(r"The least error that can be is ([^,]+), with profile", str(refused))
     assert least is not None

@@ -15,7 +15,7 @@ from sklearn.feature_extraction.text import HashingVectorizer
 from sklearn.linear_model import LogisticRegression, Ridge
 
 import hermetic
-from hermetic import Client, EncryptedModel, Signature
+from hermetic import Client, CompiledModel, Signature
 from hermetic.features import backbone_name, computed
 from in_process import URL, InProcess, running
 from known_weights import answered, client_of
@@ -35,7 +35,7 @@ def strokes(images: Any) -> Any:
 
 
 @cache
-def head() -> tuple[LogisticRegression, EncryptedModel]:
+def head() -> tuple[LogisticRegression, CompiledModel]:
     classifier = LogisticRegression(max_iter=1000).fit(strokes(IMAGES[:1200]), DIGITS[:1200])
     return classifier, hermetic.compile(classifier, IMAGES[:1500], features=strokes, name="strokes")
 
@@ -116,7 +116,7 @@ def test_an_asynchronous_connection_computes_features(service: InProcess) -> Non
 
 
 def test_a_model_without_a_backbone_takes_none(service: InProcess) -> None:
-    model = EncryptedModel.load(Path(service.models / "plain" / "1" / "model.hermetic"))
+    model = CompiledModel.load(Path(service.models / "plain" / "1" / "model.hermetic"))
     with pytest.raises(hermetic.MismatchError, match="features must be left out"):
         Client(model.signature, features=strokes)
     with pytest.raises(hermetic.MismatchError, match="features must be left out"):

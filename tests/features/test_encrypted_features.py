@@ -10,7 +10,7 @@ from sklearn.datasets import load_breast_cancer, load_digits
 from sklearn.linear_model import LogisticRegression, Ridge
 
 import hermetic
-from hermetic import Client, CompileError, EncryptedModel, Signature, WireError
+from hermetic import Client, CompiledModel, CompileError, Signature, WireError
 from hermetic.features import Bins, FeatureMap, LocalFilters
 
 DIGITS, LABELS = load_digits(return_X_y=True)
@@ -23,12 +23,12 @@ def classifier() -> LogisticRegression:
 
 
 @pytest.fixture(scope="module")
-def model(classifier: LogisticRegression) -> EncryptedModel:
+def model(classifier: LogisticRegression) -> CompiledModel:
     return hermetic.compile(classifier, DIGITS[:1000], features=FILTERS)
 
 
 @pytest.mark.parametrize("count", [1, 200])
-def test_scores_are_the_estimators(model: EncryptedModel, classifier: LogisticRegression, count: int) -> None:
+def test_scores_are_the_estimators(model: CompiledModel, classifier: LogisticRegression, count: int) -> None:
     client, X = Client(model.signature), DIGITS[1000 : 1000 + count]
     result = model.evaluate(client.encrypt(X), client.public_key)
     expected = classifier.decision_function(FILTERS.apply(X))
@@ -49,7 +49,7 @@ def test_sums_of_steps_are_exact() -> None:
     assert np.abs(scores - ridge.predict(features.apply(X[:50]))).max() <= model.signature.error
 
 
-def test_the_map_travels_in_the_signature(model: EncryptedModel) -> None:
+def test_the_map_travels_in_the_signature(model: CompiledModel) -> None:
     signature = Signature.from_json(model.signature.json)
     assert (signature.inputs, signature.features) == (64, 96)
     assert signature == model.signature
@@ -66,7 +66,7 @@ def test_the_map_travels_in_the_signature(model: EncryptedModel) -> None:
         (None, "must be a list"),
     ],
 )
-def test_another_map_is_refused(model: EncryptedModel, change: object, message: str) -> None:
+def test_another_map_is_refused(model: CompiledModel, change: object, message: str) -> None:
     document = json.loads(model.signature.json)
     document["feature_map"] = change
     with pytest.raises(WireError, match=message):
@@ -87,6 +87,6 @@ class TestErrors:
         with pytest.raises(CompileError, match="X_sample must lie in input_range"):
             hermetic.compile(classifier, DIGITS, features=FILTERS, input_range=(0, 15))
 
-    def test_inputs_of_another_shape(self, model: EncryptedModel) -> None:
+    def test_inputs_of_another_shape(self, model: CompiledModel) -> None:
         with pytest.raises(hermetic.InputError, match=r"must have shape \(64,\) or \(n, 64\)"):
             Client(model.signature).encrypt(np.zeros(96))

@@ -23,7 +23,7 @@ from sklearn.linear_model import LogisticRegression
 import hermetic
 from encrypted.inference.eiclient import EILinearRegressionClient
 from encrypted.inference.eiserver import EIServer
-from hermetic import Client, EncryptedModel, Result
+from hermetic import Client, CompiledModel, Result
 from hermetic.demo.mnist import features, load_mnist
 from serve.stores import ACCOUNT, ACCOUNT_KEY, NAME, azurite
 
@@ -109,7 +109,7 @@ def model_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @cache
-def compiled() -> EncryptedModel:
+def compiled() -> CompiledModel:
     return hermetic.compile(classifier(), images(), name="mnist", input_range=(0, 1))
 
 

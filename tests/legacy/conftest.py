@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 import pytest
-from old_client import OldClient, old_client
+from legacy_client import LegacyClient, legacy_client
 
 
 @pytest.fixture(scope="session")
-def old() -> Iterator[OldClient]:
-    with old_client() as client:
+def old() -> Iterator[LegacyClient]:
+    with legacy_client() as client:
         yield client

@@ -11,7 +11,7 @@ import pytest
 import seal
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from old_client import OldClient
+from legacy_client import LegacyClient
 
 from hermetic.errors import WireError
 from hermetic.legacy import format as wire
@@ -26,7 +26,7 @@ def deflated(raw: bytes, *, compression: int = 1, minor: int = 5, size: int | No
 
 
 @pytest.fixture(scope="module")
-def ciphertext(old: OldClient) -> bytes:
+def ciphertext(old: LegacyClient) -> bytes:
     return base64.b64decode(old.encrypt([1.0, 2.0])[0])
 
 
@@ -36,12 +36,12 @@ def raw(ciphertext: bytes) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def keys(old: OldClient) -> RotationKeys:
+def keys(old: LegacyClient) -> RotationKeys:
     return RotationKeys(old.keys)
 
 
 @pytest.fixture(scope="module")
-def raw_keys(old: OldClient) -> bytes:
+def raw_keys(old: LegacyClient) -> bytes:
     return zlib.decompressobj().decompress(old.keys[16:], 9_508_844)
 
 
@@ -53,7 +53,7 @@ def test_the_constants_are_seals_own() -> None:
     assert tuple(p.value() for p in seal.CoeffModulus.Create(8192, [60, 40, 40, 60])) == wire.PRIMES
 
 
-def test_real_bytes_are_read_and_stay_within_the_stated_sizes(old: OldClient, ciphertext: bytes) -> None:
+def test_real_bytes_are_read_and_stay_within_the_stated_sizes(old: LegacyClient, ciphertext: bytes) -> None:
     assert wire.is_legacy(ciphertext) and wire.is_legacy(old.keys)
     assert len(ciphertext) <= wire.MAX_CIPHERTEXT_BYTES and len(old.keys) <= wire.MAX_KEY_BYTES
     assert not wire.read_ciphertext(ciphertext)[16:].count(b"\x5e\xa1\x10\x03\x05")

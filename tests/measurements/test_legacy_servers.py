@@ -1,4 +1,4 @@
-"""The benchmark of old clients: the same real requests through 0.9's own server and both of Hermetic's, all right."""
+"""The benchmark of legacy clients: the same requests through 0.9's own server and both of Hermetic's, all right."""
 
 from __future__ import annotations
 

@@ -23,10 +23,10 @@ def shared_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InProce
 @pytest.fixture
 def service(shared_service: InProcess) -> InProcess:
     """The shared service, without the faults and memories of other tests."""
-    front = shared_service.front
-    front.seen.clear()
-    front.planned.clear()
-    front.most_open = 0
+    balancer = shared_service.balancer
+    balancer.seen.clear()
+    balancer.planned.clear()
+    balancer.most_open = 0
     return shared_service
 
 

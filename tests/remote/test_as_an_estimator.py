@@ -53,12 +53,12 @@ def test_tags_say_what_kind_it_is(connect: Connect) -> None:
 def test_clones_share_keys_and_connection(connect: Connect, service: InProcess) -> None:
     remote = connect()
     remote.predict(digits().X[:1])
-    service.front.seen.clear()
+    service.balancer.seen.clear()
     other = clone(remote)
     assert other is not remote
     assert other.get_params() == remote.get_params()
     np.testing.assert_array_equal(other.predict(digits().X[:5]), digits().estimator.predict(digits().X[:5]))
-    assert [one.method for one in service.front.seen] == ["POST"]
+    assert [one.method for one in service.balancer.seen] == ["POST"]
     assert other.public_key.id == remote.public_key.id
 
 
@@ -94,7 +94,7 @@ def test_cross_validation_scores_the_one_model_on_every_fold(connect: Connect, s
     scores = cross_val_score(connect(), X, y, cv=KFold(4))
     expected = [digits().estimator.score(X[test], y[test]) for _, test in KFold(4).split(X)]
     np.testing.assert_allclose(scores, expected)
-    assert len(service.front.calls("PUT", "")) == 1
+    assert len(service.balancer.calls("PUT", "")) == 1
     np.testing.assert_array_equal(cross_val_predict(connect(), X, y, cv=4), digits().estimator.predict(X))
 
 
@@ -148,10 +148,10 @@ def test_inspection(connect: Connect) -> None:
 
 def test_fit_trains_nothing_and_asks_nothing(connect: Connect, service: InProcess) -> None:
     remote = connect()
-    service.front.seen.clear()
+    service.balancer.seen.clear()
     assert remote.fit(digits().X[:50], digits().y[:50]) is remote
     assert remote.fit(digits().X[:50]) is remote
-    assert not service.front.seen
+    assert not service.balancer.seen
 
 
 @pytest.mark.parametrize(
@@ -181,10 +181,10 @@ def test_parameters_hold_no_secret(connect: Connect) -> None:
 def test_set_params(connect: Connect, service: InProcess) -> None:
     remote = connect()
     remote.predict(digits().X[:1])
-    service.front.seen.clear()
+    service.balancer.seen.clear()
     assert remote.set_params(batch_size=7, in_flight=2) is remote
     remote.predict(digits().X[:21])
-    assert [one.method for one in service.front.seen] == ["POST"] * 3
+    assert [one.method for one in service.balancer.seen] == ["POST"] * 3
     remote.set_params(model="petals")
     np.testing.assert_array_equal(remote.classes_, petals().estimator.classes_)
     assert remote.set_params() is remote

@@ -62,15 +62,15 @@ def asynchronous(service: InProcess, key: SecretKey) -> None:
 
 def seen_by_the_service(ask: Ask, service: InProcess, key: SecretKey, place: int) -> tuple[list[str], bool]:
     """What it sees of a call whose first two answers it forges, and whether the caller got an error."""
-    service.front.seen.clear()
-    service.front.planned.clear()
-    service.front.fail("/infer", rewrite(Forgery(place, 1)))
-    service.front.fail("/infer", rewrite(Forgery(place, -1)))
+    service.balancer.seen.clear()
+    service.balancer.planned.clear()
+    service.balancer.fail("/infer", rewrite(Forgery(place, 1)))
+    service.balancer.fail("/infer", rewrite(Forgery(place, -1)))
     try:
         ask(service, key)
     except DecryptionError:
-        return [f"{one.method} {one.path}" for one in service.front.seen], True
-    return [f"{one.method} {one.path}" for one in service.front.seen], False
+        return [f"{one.method} {one.path}" for one in service.balancer.seen], True
+    return [f"{one.method} {one.path}" for one in service.balancer.seen], False
 
 
 def coefficients(key: SecretKey) -> list[int]:

@@ -49,10 +49,10 @@ def test_a_single_sample_keeps_its_shape(connect: Connect) -> None:
 
 def test_the_signature_is_fetched_once_and_the_key_uploaded_once(connect: Connect, service: InProcess) -> None:
     remote = connect()
-    assert [one.method for one in service.front.seen] == ["GET"]
+    assert [one.method for one in service.balancer.seen] == ["GET"]
     for _ in range(3):
         remote.predict(digits().X[:2])
-    assert [one.method for one in service.front.seen] == ["GET", "PUT", "POST", "POST", "POST"]
+    assert [one.method for one in service.balancer.seen] == ["GET", "PUT", "POST", "POST", "POST"]
 
 
 def test_two_threads_share_one_upload(connect: Connect, service: InProcess) -> None:
@@ -65,17 +65,17 @@ def test_two_threads_share_one_upload(connect: Connect, service: InProcess) -> N
     with ThreadPoolExecutor(4) as pool:
         answers = list(pool.map(ask, range(4)))
     np.testing.assert_array_equal(answers, [digits().estimator.predict(digits().X[i : i + 2]) for i in range(4)])
-    assert len(service.front.calls("PUT", "")) == 1
+    assert len(service.balancer.calls("PUT", "")) == 1
 
 
 def test_a_key_that_the_service_has_is_not_uploaded_again(connect: Connect, service: InProcess) -> None:
     key = SecretKey(digits().signature.parameters)
     connect(secret_key=key).predict(digits().X[:1])
-    assert [one.method for one in service.front.seen] == ["GET", "HEAD", "PUT", "POST"]
-    service.front.seen.clear()
+    assert [one.method for one in service.balancer.seen] == ["GET", "HEAD", "PUT", "POST"]
+    service.balancer.seen.clear()
     again = connect(secret_key=key)
     again.predict(digits().X[:1])
-    assert [one.method for one in service.front.seen] == ["GET", "HEAD", "POST"]
+    assert [one.method for one in service.balancer.seen] == ["GET", "HEAD", "POST"]
     assert again.public_key.id == key.public_key.id
 
 
@@ -86,7 +86,7 @@ def test_a_reloaded_key_is_the_same_key(connect: Connect, service: InProcess, tm
     again = connect(secret_key=SecretKey.load(tmp_path / "key", "a passphrase"))
     again.predict(digits().X[:1])
     assert again.public_key.id == remote.public_key.id
-    assert len(service.front.calls("PUT", "")) == 1
+    assert len(service.balancer.calls("PUT", "")) == 1
 
 
 def test_no_secret_and_no_input_leaves_the_process(connect: Connect, service: InProcess) -> None:
@@ -94,7 +94,7 @@ def test_no_secret_and_no_input_leaves_the_process(connect: Connect, service: In
     remote = connect()
     x = np.arange(64) % 17
     remote.predict(x)
-    sent = b"".join(one.body for one in service.front.seen)
+    sent = b"".join(one.body for one in service.balancer.seen)
     rows = remote.secret_key.ring_key.rows()
     assert x.astype(np.float64).tobytes()[:64] not in sent
     assert x.tobytes()[:64] not in sent
@@ -109,7 +109,7 @@ def test_every_kind_of_input_goes_in_batches(kind: Any, connect: Connect, servic
     remote = connect(batch_size=16)
     expected = digits().estimator.predict(digits().X[:50])
     np.testing.assert_array_equal(remote.predict(kind(digits().X[:50])), expected)
-    assert len(service.front.calls("POST", "/infer")) == 4
+    assert len(service.balancer.calls("POST", "/infer")) == 4
 
 
 def test_names_decide_in_batches_too(connect: Connect) -> None:
@@ -154,11 +154,11 @@ def test_at_most_in_flight_batches_are_encrypted_ahead(connect: Connect, service
     np.testing.assert_array_equal(remote.predict(X), digits().estimator.predict(digits().X[:400]))
     assert len(ahead) == 20
     assert max(ahead) <= 2 * 20  # besides the batch that was just answered
-    assert 1 < service.front.most_open <= 3
+    assert 1 < service.balancer.most_open <= 3
 
 
 def test_answers_keep_their_order_when_they_overtake_each_other(connect: Connect, service: InProcess) -> None:
-    service.front.fail("/infer", after(0.5))
+    service.balancer.fail("/infer", after(0.5))
     remote = connect(batch_size=10)
     np.testing.assert_array_equal(remote.predict(digits().X[:60]), digits().estimator.predict(digits().X[:60]))
 
@@ -195,7 +195,7 @@ def test_the_bar_goes_to_a_terminal_on_stderr(
 def test_bad_input_is_refused_before_anything_is_sent(connect: Connect, service: InProcess) -> None:
     remote = connect(batch_size=10)
     remote.predict(digits().X[:1])
-    service.front.seen.clear()
+    service.balancer.seen.clear()
     X = digits().X[:35].copy()
     X[33, 5] = np.nan
     with pytest.raises(InputError, match=r"finite.*sample 3, feature 5.*counted from 30"):
@@ -206,7 +206,7 @@ def test_bad_input_is_refused_before_anything_is_sent(connect: Connect, service:
         remote.predict([[1, 2], [3]])
     with pytest.raises(InputError, match="1 to"):
         remote.predict(X[:0])
-    assert not service.front.seen
+    assert not service.balancer.seen
 
 
 def test_clip_and_rounding_are_the_clients(connect: Connect) -> None:
@@ -275,7 +275,7 @@ def test_the_asynchronous_twin_gives_the_same(service: InProcess) -> None:
     np.testing.assert_allclose(scores, fitted.scores[:50], rtol=0, atol=fitted.signature.error)
     np.testing.assert_allclose(probabilities, fitted.estimator.predict_proba(X), atol=fitted.signature.error)
     assert accuracy == fitted.estimator.score(X, fitted.y[:50])
-    assert len(service.front.calls("PUT", "")) == 1
+    assert len(service.balancer.calls("PUT", "")) == 1
 
 
 def test_many_asynchronous_calls_at_once(service: InProcess) -> None:
@@ -286,7 +286,7 @@ def test_many_asynchronous_calls_at_once(service: InProcess) -> None:
         return answers
 
     np.testing.assert_array_equal(service.run(ask), petals().estimator.predict(petals().X[:20]))
-    assert len(service.front.calls("PUT", "")) == 1
+    assert len(service.balancer.calls("PUT", "")) == 1
 
 
 class Whereabouts:
@@ -332,7 +332,7 @@ def test_a_cancelled_call_leaves_nothing_behind(service: InProcess) -> None:
             asked.set()
             await never.wait()
 
-        service.front.fail("/infer", silent, times=4)
+        service.balancer.fail("/infer", silent, times=4)
         before = len(asyncio.all_tasks())
         call = asyncio.create_task(remote.predict(digits().X[:100]))
         await asked.wait()

@@ -20,8 +20,8 @@ from fitted import Fitted, digits, petals
 from hermetic import (
     AuthenticationError,
     BusyError,
+    CompiledModel,
     DecryptionError,
-    EncryptedModel,
     MismatchError,
     ModelNotFoundError,
     ProtocolError,
@@ -32,7 +32,7 @@ from hermetic import (
     TooLargeError,
     WireError,
 )
-from hermetic.remote.service import Service
+from hermetic.remote.model_requests import ModelRequests
 from hermetic.serve.access import token_line
 from in_process import URL, InProcess, after, refuse, rewrite, running
 
@@ -45,9 +45,9 @@ def forget_keys(service: InProcess, remote: RemoteModel) -> None:
     """What a restart with an emptied store does."""
 
     async def forget() -> None:
-        app: Any = service.front.app
-        house = app._house
-        assert await house.forget_key("anonymous", remote.public_key.id)
+        app: Any = service.balancer.app
+        model_service = app._service
+        assert await model_service.forget_key("anonymous", remote.public_key.id)
 
     service.run(forget)
 
@@ -59,10 +59,10 @@ def test_a_lost_key_is_uploaded_again_by_itself(connect: Connect, service: InPro
     remote = connect()
     remote.predict(X[:1])
     forget_keys(service, remote)
-    service.front.seen.clear()
+    service.balancer.seen.clear()
     np.testing.assert_array_equal(remote.predict(X), LABELS)
-    assert [(one.method, one.status) for one in service.front.seen] == [("POST", 424), ("PUT", 201), ("POST", 200)]
-    first, _, again = service.front.seen
+    assert [(one.method, one.status) for one in service.balancer.seen] == [("POST", 424), ("PUT", 201), ("POST", 200)]
+    first, _, again = service.balancer.seen
     assert first.body == again.body  # the same question, word for word: a repetition tells nothing new
 
 
@@ -74,10 +74,10 @@ def test_a_key_lost_under_many_batches_in_flight(connect: Connect, service: InPr
 
 
 def test_a_service_that_never_keeps_keys(connect: Connect, service: InProcess) -> None:
-    service.front.fail("/infer", refuse(424), times=2)
+    service.balancer.fail("/infer", refuse(424), times=2)
     with pytest.raises(RefusedError, match="must keep the public key"):
         connect().predict(X)
-    assert len(service.front.calls("PUT", "")) == 2
+    assert len(service.balancer.calls("PUT", "")) == 2
 
 
 # Busy services
@@ -86,20 +86,20 @@ def test_a_service_that_never_keeps_keys(connect: Connect, service: InProcess) -
 def test_a_storm_of_503_passes(connect: Connect, service: InProcess) -> None:
     remote = connect(batch_size=10)
     remote.predict(X[:1])
-    service.front.fail("/infer", refuse(503, retry_after="0"), times=5)
+    service.balancer.fail("/infer", refuse(503, retry_after="0"), times=5)
     np.testing.assert_array_equal(remote.predict(X), LABELS)
-    assert len(service.front.calls("POST", "/infer")) == 1 + 3 + 5
+    assert len(service.balancer.calls("POST", "/infer")) == 1 + 3 + 5
 
 
 @pytest.mark.parametrize("status", [429, 503])
 def test_a_storm_that_does_not_pass(status: int, connect: Connect, service: InProcess) -> None:
     remote = connect(retries=2)
     remote.predict(X[:1])
-    service.front.seen.clear()
-    service.front.fail("/infer", refuse(status), times=9)
+    service.balancer.seen.clear()
+    service.balancer.fail("/infer", refuse(status), times=9)
     with pytest.raises(BusyError, match=f"{status}: made up") as refused:
         remote.predict(X)
-    assert len(service.front.seen) == 3
+    assert len(service.balancer.seen) == 3
     assert refused.value.status == status
 
 
@@ -111,7 +111,7 @@ def test_a_quota_that_is_used_up_is_not_waited_for(tmp_path: Path) -> None:
         with pytest.raises(BusyError, match="429") as refused:
             for _ in range(50):
                 remote.predict(petals().X[:150])
-        assert [one.status for one in service.front.seen].count(429) == 1, "it was not asked again"
+        assert [one.status for one in service.balancer.seen].count(429) == 1, "it was not asked again"
         assert refused.value.retry_after is not None
         assert refused.value.retry_after > 30
 
@@ -119,17 +119,17 @@ def test_a_quota_that_is_used_up_is_not_waited_for(tmp_path: Path) -> None:
 def test_the_other_batches_stop_when_one_fails(connect: Connect, service: InProcess) -> None:
     remote = connect(batch_size=1, in_flight=2)
     remote.predict(X[:1])
-    service.front.seen.clear()
-    service.front.fail("/infer", refuse(422))
+    service.balancer.seen.clear()
+    service.balancer.fail("/infer", refuse(422))
     with pytest.raises(RefusedError):
         remote.predict(X)
-    assert len(service.front.seen) <= 3
+    assert len(service.balancer.seen) <= 3
 
 
 def test_a_slow_service(connect: Connect, service: InProcess) -> None:
     remote = connect()
     remote.predict(X[:1])
-    service.front.fail("/infer", after(0.3))
+    service.balancer.fail("/infer", after(0.3))
     np.testing.assert_array_equal(remote.predict(X), LABELS)
 
 
@@ -141,11 +141,11 @@ def test_batches_shrink_until_the_service_takes_them(tmp_path: Path) -> None:
         remote = hermetic.connect(URL, model="digits", batch_size=5000, transport=service.transport)
         some = np.concatenate([digits().X] * 3)  # more than any layout holds at once
         np.testing.assert_array_equal(remote.predict(some), digits().estimator.predict(some))
-        refused = [one for one in service.front.calls("POST", "/infer") if one.status == 413]
+        refused = [one for one in service.balancer.calls("POST", "/infer") if one.status == 413]
         assert refused
-        service.front.seen.clear()
+        service.balancer.seen.clear()
         remote.predict(some)  # the size that works is remembered
-        assert {one.status for one in service.front.seen} == {200}
+        assert {one.status for one in service.balancer.seen} == {200}
 
 
 def test_by_default_batches_are_what_the_service_says_it_takes(tmp_path: Path) -> None:
@@ -153,33 +153,33 @@ def test_by_default_batches_are_what_the_service_says_it_takes(tmp_path: Path) -
         remote = hermetic.connect(URL, model="digits", transport=service.transport)
         some = digits().X[:700]
         np.testing.assert_array_equal(remote.predict(some), digits().estimator.predict(some))
-        assert {one.status for one in service.front.calls("POST", "/infer")} == {200}
+        assert {one.status for one in service.balancer.calls("POST", "/infer")} == {200}
 
 
 def test_a_service_that_takes_nothing(connect: Connect, service: InProcess) -> None:
-    service.front.fail("/infer", refuse(413), times=99)
+    service.balancer.fail("/infer", refuse(413), times=99)
     with pytest.raises(TooLargeError, match="no request of this size"):
         connect(batch_size=8, in_flight=1).predict(X[:8])
-    assert len(service.front.calls("POST", "/infer")) == 4  # 8, 4, 2, 1
+    assert len(service.balancer.calls("POST", "/infer")) == 4  # 8, 4, 2, 1
 
 
 # Other models
 
 
-def replace_model(service: InProcess, model: EncryptedModel) -> None:
+def replace_model(service: InProcess, model: CompiledModel) -> None:
     """Put another model behind the name, and wait until the service has noticed."""
     service.publish("digits", model)
 
     async def noticed() -> None:
-        app: Any = service.front.app
+        app: Any = service.balancer.app
         async with asyncio.timeout(240):
-            while app._house.service.model("digits", None).digest != model.signature.digest.hex():
+            while app._service.queries.model("digits", None).digest != model.signature.digest.hex():
                 await asyncio.sleep(0.02)
 
     service.run(noticed)
 
 
-def smaller(features: int) -> EncryptedModel:
+def smaller(features: int) -> CompiledModel:
     """A model of the first pixels alone: another signature."""
     estimator = LogisticRegression(tol=0.1).fit(digits().X[:, :features], digits().y)
     return hermetic.compile(estimator, digits().X[:, :features], name="digits", input_range=(0, 16))
@@ -320,7 +320,7 @@ def flip(position: int) -> Callable[[bytes], bytes]:
 
 @pytest.mark.parametrize("position", [-1, -40, -1000])
 def test_a_damaged_answer(position: int, connect: Connect, service: InProcess) -> None:
-    service.front.fail("/infer", rewrite(flip(position)))
+    service.balancer.fail("/infer", rewrite(flip(position)))
     with pytest.raises(WireError, match="checksum"):
         connect().predict(X)
 
@@ -338,7 +338,7 @@ def test_a_forged_answer_with_a_right_checksum(end: int, connect: Connect, servi
     remote, chosen = connect(), connect(secret_key=hermetic.SecretKey(digits().signature.parameters))
     for one in (remote, chosen):
         key = one.public_key.id
-        service.front.fail("/infer", rewrite(forge))
+        service.balancer.fail("/infer", rewrite(forge))
         with pytest.raises(DecryptionError, match="noise bound"):
             one.predict(X)
         # A service that watches which forgeries are noticed learns about this key, and nothing about the next.
@@ -348,13 +348,13 @@ def test_a_forged_answer_with_a_right_checksum(end: int, connect: Connect, servi
 
 @pytest.mark.parametrize("cut", [1, 100, 5000])
 def test_a_cut_answer(cut: int, connect: Connect, service: InProcess) -> None:
-    service.front.fail("/infer", rewrite(lambda body: body[:-cut]))
+    service.balancer.fail("/infer", rewrite(lambda body: body[:-cut]))
     with pytest.raises(ProtocolError, match="must be"):
         connect().predict(X)
 
 
 def test_an_answer_longer_than_it_can_be_is_not_read(connect: Connect, service: InProcess) -> None:
-    service.front.fail("/infer", rewrite(lambda body: body + b"x"))
+    service.balancer.fail("/infer", rewrite(lambda body: body + b"x"))
     with pytest.raises(ProtocolError, match="at most"):
         connect().predict(X)
 
@@ -370,14 +370,14 @@ def test_an_answer_longer_than_it_can_be_is_not_read(connect: Connect, service: 
     ],
 )
 def test_an_answer_of_another_form(header: bytes, connect: Connect, service: InProcess) -> None:
-    service.front.fail("/infer", refuse(200, header + b"1234567", inference_header_content_length=str(len(header))))
+    service.balancer.fail("/infer", refuse(200, header + b"1234567", inference_header_content_length=str(len(header))))
     with pytest.raises(ProtocolError):
         connect().predict(X)
 
 
 @pytest.mark.parametrize("length", ["", "-1", "0", "x", "999999", "12345678901234567890"])
 def test_an_answer_without_a_usable_length(length: str, connect: Connect, service: InProcess) -> None:
-    service.front.fail("/infer", refuse(200, b"{}", inference_header_content_length=length))
+    service.balancer.fail("/infer", refuse(200, b"{}", inference_header_content_length=length))
     with pytest.raises(ProtocolError, match="Inference-Header-Content-Length"):
         connect().predict(X)
 
@@ -385,7 +385,7 @@ def test_an_answer_without_a_usable_length(length: str, connect: Connect, servic
 def answer_of_another(service: InProcess, remote: RemoteModel, samples: Any) -> bytes:
     """The body of the answer that another query got."""
     remote.predict(samples)
-    return service.front.calls("POST", "/infer")[-1].answer
+    return service.balancer.calls("POST", "/infer")[-1].answer
 
 
 def with_id_of(request: bytes, answer: bytes) -> bytes:
@@ -399,11 +399,11 @@ def test_another_clients_answer(connect: Connect, service: InProcess) -> None:
     """A proxy that mixes up connections, whether it notices the protocol's id or not."""
     foreign = answer_of_another(service, connect(), X)
     remote = connect()
-    service.front.fail("/infer", rewrite(lambda body: foreign))
+    service.balancer.fail("/infer", rewrite(lambda body: foreign))
     with pytest.raises(ProtocolError, match="to this request"):
         remote.predict(X)
-    service.front.fail(
-        "/infer", rewrite(lambda body: with_id_of(service.front.calls("POST", "/infer")[-1].body, foreign))
+    service.balancer.fail(
+        "/infer", rewrite(lambda body: with_id_of(service.balancer.calls("POST", "/infer")[-1].body, foreign))
     )
     with pytest.raises(MismatchError, match="another query, or another key"):
         remote.predict(X)
@@ -412,8 +412,8 @@ def test_another_clients_answer(connect: Connect, service: InProcess) -> None:
 def test_an_answer_to_another_query_of_the_same_client(connect: Connect, service: InProcess) -> None:
     remote = connect()
     earlier = answer_of_another(service, remote, X[::-1])
-    service.front.fail(
-        "/infer", rewrite(lambda body: with_id_of(service.front.calls("POST", "/infer")[-1].body, earlier))
+    service.balancer.fail(
+        "/infer", rewrite(lambda body: with_id_of(service.balancer.calls("POST", "/infer")[-1].body, earlier))
     )
     with pytest.raises(MismatchError, match="another query"):
         remote.predict(X)
@@ -436,7 +436,7 @@ def test_an_answer_to_another_query_of_the_same_client(connect: Connect, service
 def test_what_is_not_a_service(
     fault: Any, kind: type[RemoteError], message: str, connect: Connect, service: InProcess
 ) -> None:
-    service.front.fail("/digits", fault)
+    service.balancer.fail("/digits", fault)
     with pytest.raises(kind, match=message) as refused:
         connect()
     assert str(refused.value).isprintable()
@@ -444,7 +444,7 @@ def test_what_is_not_a_service(
 
 def test_the_public_key_may_be_refused(connect: Connect, service: InProcess) -> None:
     remote = connect()
-    service.front.fail(remote.public_key.id, refuse(409, b'{"error": "a tenant may store 3 keys."}'))
+    service.balancer.fail(remote.public_key.id, refuse(409, b'{"error": "a tenant may store 3 keys."}'))
     with pytest.raises(RefusedError, match="may store 3 keys"):
         remote.predict(X)
     np.testing.assert_array_equal(remote.predict(X), LABELS)
@@ -453,7 +453,7 @@ def test_the_public_key_may_be_refused(connect: Connect, service: InProcess) -> 
 def test_requests_are_what_the_contract_says(connect: Connect, service: InProcess) -> None:
     """The protocol's binary extension, the exact length, and no compression."""
     connect().predict(X)
-    (post,) = service.front.calls("POST", "/v2/models/digits/infer")
+    (post,) = service.balancer.calls("POST", "/v2/models/digits/infer")
     split = int(post.headers["inference-header-content-length"])
     (tensor,) = json.loads(post.body[:split])["inputs"]
     assert tensor["shape"] == [len(post.body) - split] == [tensor["parameters"]["binary_data_size"]]
@@ -467,6 +467,6 @@ def test_paths_are_quoted() -> None:
     from hermetic.remote.settings import Settings
 
     settings = Settings(url="https://host/prefix/", model="a/../b?c#d é", version="1/2")
-    assert Service(settings).description().url == (
+    assert ModelRequests(settings).description().url == (
         "https://host/prefix/v2/models/a%2F..%2Fb%3Fc%23d%20%C3%A9/versions/1%2F2"
     )

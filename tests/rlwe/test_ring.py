@@ -11,7 +11,7 @@ import reference
 from hermetic.arrays import Residues
 from hermetic.rlwe import modular
 from hermetic.rlwe.parameters import FAST, MAX_ERROR, PRECISE, PROFILES, Parameters
-from hermetic.rlwe.ring import Ring, RingSecretKey
+from hermetic.rlwe.ring import _NTT_FLAG, Ring, RingSecretKey, _PrimeRing
 from hermetic.rlwe.seeds import PUBLIC_KEY_DOMAIN, QUERY_DOMAIN, expand
 
 SEED = bytes(range(32))
@@ -207,3 +207,14 @@ def test_public_keys_have_seals_error_and_the_given_a(parameters: Parameters) ->
 def test_public_keys_are_fresh_under_the_same_a(parameters: Parameters) -> None:
     first, second = public_key(parameters), public_key(parameters)
     assert np.mean(first[0] == second[0]) < 0.01
+
+
+@both_profiles
+def test_seal_reads_the_form_of_a_ciphertext_where_it_is_written(parameters: Parameters) -> None:
+    """With the byte as SEAL writes it, and with that byte turned."""
+    n, prime = parameters.ring_degree, parameters.data_primes[0]
+    field = _PrimeRing(n, prime)
+    residues = np.arange(2 * n, dtype=np.int64).tobytes()
+    for prefix, evaluated in ((field.serialised.ciphertext, True), (field.serialised.coefficient_ciphertext, False)):
+        assert prefix[_NTT_FLAG] == evaluated
+        assert field.context.from_cipher_str(prefix + residues).is_ntt_form() is evaluated

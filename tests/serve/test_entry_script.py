@@ -15,7 +15,7 @@ import pytest
 from asking import metric, until
 
 from hermetic.errors import SettingsError
-from hermetic.serve.entry import ScriptHouse
+from hermetic.serve.script_service import ScriptService
 from hermetic.serve.settings import load_settings
 from live import COMMAND, Live, serving_script
 
@@ -280,4 +280,4 @@ def test_a_script_that_does_not_start_ends_the_service_with_words(tmp_path: Path
 )
 def test_settings_that_do_not_go_together_are_refused(given: dict[str, Any], said: str) -> None:
     with pytest.raises(SettingsError, match=said):
-        ScriptHouse(load_settings(given))
+        ScriptService(load_settings(given))

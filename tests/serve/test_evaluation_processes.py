@@ -13,7 +13,7 @@ from asking import Caller, metric
 from fitted import digits, petals, progression
 from hermetic import Client, MaskingKey, PublicKey
 from hermetic.rlwe.parameters import FAST
-from hermetic.serve.pool import KEY_GROWTH
+from hermetic.serve.messages import Evaluate
 from live import serving
 
 
@@ -21,12 +21,12 @@ def test_a_held_key_takes_what_the_front_process_counts_for_it() -> None:
     for one in (petals(), progression()):
         key = Client(one.signature).public_key
         held = MaskingKey(key).lanes.nbytes
-        assert 0.8 < held / (KEY_GROWTH["evaluate"] * len(key.to_bytes())) <= 1
+        assert 0.8 < held / (Evaluate.key_growth * len(key.to_bytes())) <= 1
 
 
 def test_more_keys_than_fit_are_all_answered(tmp_path: Path) -> None:
     """Keys are dropped and sent again as they are needed; nobody notices."""
-    assert 10 * KEY_GROWTH["evaluate"] * PublicKey.size(FAST) > 1 << 20
+    assert 10 * Evaluate.key_growth * PublicKey.size(FAST) > 1 << 20
     options = ("--worker-key-memory", "1", "--workers", "2", "--key-cache", "1")
     with serving(tmp_path, {"petals": petals().model}, *options) as live:
         callers = [Caller(live.url, petals()) for _ in range(25)]

@@ -12,11 +12,12 @@ from pathlib import Path
 
 import pytest
 from hostile import flipped
+from telling_evaluator import HeldKeys, TellHeldKeys
 
 from fitted import digits, progression
-from hermetic import Client, EncryptedModel
-from hermetic.serve.pool import (
-    KEY_GROWTH,
+from hermetic import Client, CompiledModel
+from hermetic.serve.messages import Evaluate, EvaluateLegacy
+from hermetic.serve.worker import (
     EvaluationError,
     FaultError,
     PoolOptions,
@@ -33,7 +34,7 @@ KEYS = 5
 def program() -> Program:
     paths = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
     environment = {**os.environ, "PYTHONPATH": paths, "OPENBLAS_NUM_THREADS": "1"}
-    return Program("telling_worker", {"threads": 1}, environment, depth=2)
+    return Program("telling_evaluator", {"threads": 1}, environment, depth=2)
 
 
 @contextlib.asynccontextmanager
@@ -52,15 +53,15 @@ async def process(key_memory: int) -> AsyncIterator[Worker]:
         await ended
 
 
-def model_bytes(model: EncryptedModel) -> bytes:
+def model_bytes(model: CompiledModel) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         model.save(path := Path(folder) / "model.hermetic")
         return path.read_bytes()
 
 
 async def held(worker: Worker) -> set[str]:
-    reply, _ = await worker.ask({"op": "held"})
-    return set(reply["held"])
+    reply, _ = await worker.ask(TellHeldKeys(), reply=HeldKeys)
+    return set(reply.key_ids)
 
 
 class Person:
@@ -74,19 +75,19 @@ class Person:
     def asks(self, source: random.Random) -> tuple[bool, Callable[[Worker], Awaitable[object]]]:
         """Whether it can be answered, and a message to the process: right, or wrong in one of many ways."""
         name, key, query = digits().signature.name, self.key, self.query
-        ways: list[tuple[bool, str, bytes, tuple[bytes, ...], str]] = [
-            (True, name, key, (query,), "evaluate"),
-            (False, name, key, (flipped(source, query, len(query) - 32),), "evaluate"),
-            (False, name, key, (query[:100],), "evaluate"),
-            (False, name, key, (), "evaluate"),
-            (False, progression().signature.name, key, (query,), "evaluate"),
-            (False, "no such model", key, (query,), "evaluate"),
-            (False, name, key[:-1], (query,), "evaluate"),
-            (False, name, b"\x00" * len(key), (query,), "evaluate"),
-            (False, name, key, (query,), "evaluate_legacy"),
+        ways: list[tuple[bool, str, bytes, tuple[bytes, ...], type[Evaluate]]] = [
+            (True, name, key, (query,), Evaluate),
+            (False, name, key, (flipped(source, query, len(query) - 32),), Evaluate),
+            (False, name, key, (query[:100],), Evaluate),
+            (False, name, key, (), Evaluate),
+            (False, progression().signature.name, key, (query,), Evaluate),
+            (False, "no such model", key, (query,), Evaluate),
+            (False, name, key[:-1], (query,), Evaluate),
+            (False, name, b"\x00" * len(key), (query,), Evaluate),
+            (False, name, key, (query,), EvaluateLegacy),
         ]
-        right, model, sent, parts, op = source.choice(ways)
-        return right, lambda worker: worker.evaluate(model, self.key_id, sent, *parts, op=op)
+        right, model, sent, parts, kind = source.choice(ways)
+        return right, lambda worker: worker.evaluate(model, self.key_id, sent, *parts, kind=kind)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -94,7 +95,7 @@ def test_whatever_fails_both_sides_agree(seed: int) -> None:
     """Messages two at a time, as in service, for more keys than fit, with deletions in between."""
     source = random.Random(seed)
     people = [Person() for _ in range(KEYS)]
-    cost = int(KEY_GROWTH["evaluate"] * len(people[0].key))
+    cost = int(Evaluate.key_growth * len(people[0].key))
 
     async def run() -> None:
         async with process(key_memory=3 * cost) as worker:

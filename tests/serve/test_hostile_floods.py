@@ -25,8 +25,8 @@ from fitted import digits
 from hermetic.keys.public import PublicKey
 from hermetic.rlwe.parameters import FAST
 from hermetic.serve.access import new_token, token_line
-from hermetic.serve.pool import KEY_GROWTH
-from legacy.old_client import old_client
+from hermetic.serve.messages import Evaluate
+from legacy.legacy_client import legacy_client
 from live import Live, serving
 
 ROUNDS = 150
@@ -94,16 +94,16 @@ class TestKeys:
             flood(60)
             before = resident(worker)
             flood(ROUNDS)
-            leaked = ROUNDS * KEY_GROWTH["evaluate"] * PublicKey.size(FAST) / 1e6
+            leaked = ROUNDS * Evaluate.key_growth * PublicKey.size(FAST) / 1e6
             print(f"evaluation process: {before:.0f} MB, then {resident(worker):.0f} MB")
             assert leaked / 2 > GROWTH_MB, "the flood is too small to show anything"
             assert resident(worker) - before < GROWTH_MB
             assert Caller(live.url, digits()).put_key().status_code == 201
 
-    def test_nor_the_large_ones_of_old_clients(self, tmp_path: Path) -> None:
+    def test_nor_the_large_ones_of_legacy_clients(self, tmp_path: Path) -> None:
         """About 19 MB each; what is behind the keys in their bytes is not read, so that others are easily made."""
         options = ("--legacy-clients", "--worker-key-memory", "24", "--key-cache", "16", "--max-keys", "1000")
-        with old_client() as old, serving(tmp_path, {"digits": digits().model}, *options) as live:
+        with legacy_client() as old, serving(tmp_path, {"digits": digits().model}, *options) as live:
             (worker,) = psutil.Process(live.process.pid).children()
             right = old.encrypt(digits().X[0])
             wrong = [right[0][:100] + "AAAA" + right[0][104:]]

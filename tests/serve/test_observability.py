@@ -23,7 +23,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from fitted import petals
 from hermetic.serve.access import new_token, token_line
-from hermetic.serve.faults import describe_fault
+from hermetic.serve.failures import describe_failure
 from hermetic.serve.logs import FIELDS, JsonFormatter
 from live import Live, serving
 
@@ -135,7 +135,7 @@ def test_a_failure_is_logged_by_its_place_alone() -> None:
     try:
         fails("hermetic_secret")
     except ValueError as error:
-        described = describe_fault(error)
+        described = describe_failure(error)
         record = logging.LogRecord("x", logging.ERROR, __file__, 1, "request failed", None, (ValueError, error, None))
     assert "secret" not in described
     assert "ValueError at" in described

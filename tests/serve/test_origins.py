@@ -11,7 +11,7 @@ from asking import Caller
 from raw import Raw
 
 from fitted import petals
-from hermetic.serve import front
+from hermetic.serve import base_service
 from hermetic.serve.access import new_token, token_line
 from in_process import URL, running
 from live import Live, serving, serving_script
@@ -128,7 +128,7 @@ def test_without_the_guard_the_attack_succeeds(tmp_path: Path, monkeypatch: pyte
     statuses = []
     for switched_off in (False, True):
         if switched_off:
-            monkeypatch.setattr(front, "origin_check", lambda _: lambda _: None)
+            monkeypatch.setattr(base_service, "origin_check", lambda _: lambda _: None)
         with running(tmp_path, {"petals": petals().model}) as service:
             caller = Caller(URL, petals(), transport=service.transport)
             caller.http.headers.update(FOREIGN[0])

@@ -17,7 +17,7 @@ from ..demo.classifier import Trained, cache_directory, load_or_train
 from ..demo.mnist import Bytes, Mnist, features, load_mnist
 from ..demo.picture import Exhibit, Figure, draw
 from ..demo.run import Outcome, Parties, all_at_once, one_by_one
-from ..roundtrip import Service
+from ..roundtrip import LocalServer
 from .console import stderr, stdout
 from .demo_report import show_agreement, show_digits, show_times, show_views
 from .progress import bar
@@ -96,7 +96,7 @@ def _set_up(console: Console, mnist: Mnist, trained: Trained, profile: str) -> t
     client, key_seconds = _timed("Making keys", lambda: Client(one))
     public_key = client.public_key.to_bytes()
     _done(console, "keys", f"in {duration(key_seconds)}: {size(len(public_key))} public; the secret one stays here")
-    service = Service(model, public_key)
+    service = LocalServer(model, public_key)
     service.prepare(1)
     return Parties(trained.estimator, model, service, client), key_seconds
 

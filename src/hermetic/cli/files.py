@@ -7,13 +7,13 @@ from pathlib import Path
 
 from ..envelope import MAGIC
 from ..errors import ModelFileError, SettingsError
-from ..model import EncryptedModel
+from ..model import CompiledModel
 from ..signature import Signature
 
 _OF_OUTPUT = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EBADF)
 
 
-def load_model(path: Path) -> EncryptedModel:
+def load_model(path: Path) -> CompiledModel:
     """A model that can answer.
 
     Raises
@@ -27,7 +27,7 @@ def load_model(path: Path) -> EncryptedModel:
     return model
 
 
-def load_model_or_signature(path: Path) -> tuple[Signature, EncryptedModel | None]:
+def load_model_or_signature(path: Path) -> tuple[Signature, CompiledModel | None]:
     """What the file holds: the signature, and the model if it is a model's file.
 
     Raises
@@ -44,7 +44,7 @@ def load_model_or_signature(path: Path) -> tuple[Signature, EncryptedModel | Non
         raise ModelFileError(f"{path} cannot be read: {error.strerror}.") from error
     if is_envelope:
         return Signature.from_bytes(path.read_bytes()), None
-    model = EncryptedModel.load(path)
+    model = CompiledModel.load(path)
     return model.signature, model
 
 

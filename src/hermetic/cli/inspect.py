@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from ..errors import InputError
-from ..model import EncryptedModel
+from ..model import CompiledModel
 from ..signature import Signature
 from .console import stderr, stdout, warn
 from .documents import show_document
@@ -45,7 +45,7 @@ def inspect(
         section(console, title, measured_table(measured))
 
 
-def _measured(signature: Signature, model: EncryptedModel | None, samples: int) -> Measured | None:
+def _measured(signature: Signature, model: CompiledModel | None, samples: int) -> Measured | None:
     """None where features have no value for random inputs."""
     try:
         return measure(signature, model, samples)

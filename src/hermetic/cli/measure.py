@@ -14,8 +14,8 @@ from rich.table import Table
 
 from ..client import Client
 from ..features import FeatureMap
-from ..model import EncryptedModel
-from ..roundtrip import STEPS, Service, round_trip
+from ..model import CompiledModel
+from ..roundtrip import STEPS, LocalServer, round_trip
 from ..signature import Signature
 from .tables import times
 from .units import size
@@ -44,7 +44,7 @@ class Measured:
     response_bytes: int | None
 
 
-def measure(signature: Signature, model: EncryptedModel | None, samples: int) -> Measured:
+def measure(signature: Signature, model: CompiledModel | None, samples: int) -> Measured:
     """Make queries of that many random samples with a fresh client, and answer them if there is a model."""
     keys = _repeat(lambda: _timed("keys", lambda: Client(signature))[0])
     any_input = signature.feature_map is not None
@@ -56,7 +56,7 @@ def measure(signature: Signature, model: EncryptedModel | None, samples: int) ->
         measured = _repeat(lambda: _ask(client, X))
         sizes = len(client.encrypt(X).to_bytes()), None
     else:
-        service = Service(model, public_key)
+        service = LocalServer(model, public_key)
         before.append(_timed("weights", lambda: service.prepare(samples))[0])
         measured = _repeat(lambda: round_trip(client, service, X).seconds)
         trip = round_trip(client, service, X)

@@ -16,7 +16,7 @@ from rich.text import Text
 from ..arrays import Reals
 from ..client import Client
 from ..errors import HermeticError
-from ..roundtrip import Service, round_trip
+from ..roundtrip import LocalServer, round_trip
 from ..signature import Signature
 from .answers import Output, read_answers, show_answers
 from .console import stdout
@@ -131,7 +131,7 @@ def _ask_here(
     X = read(signature)
     secret_key = None if key is None else open_key(key, passphrase_file, signature.parameters)
     client = Client(signature, secret_key, **options)
-    service = Service(compiled, client.public_key.to_bytes())
+    service = LocalServer(compiled, client.public_key.to_bytes())
     with bar("encrypt") as shown:
         trip = round_trip(client, service, X, begin=shown.begin, progress=shown.advance)
     samples, taken = counted(trip.result.samples, "sample"), duration(sum(trip.seconds.values()))

@@ -13,7 +13,7 @@ from rich.table import Table
 from ..features import FeatureMap
 from ..inputs.grid import Grid
 from ..keys.public import PublicKey
-from ..model import EncryptedModel
+from ..model import CompiledModel
 from ..rlwe.parameters import SECURITY_BITS
 from ..signature import Signature
 from .tables import facts, section
@@ -22,7 +22,7 @@ from .units import counted, size
 _SHOWN = 6
 
 
-def show_report(console: Console, signature: Signature, model: EncryptedModel | None, file_bytes: int) -> None:
+def show_report(console: Console, signature: Signature, model: CompiledModel | None, file_bytes: int) -> None:
     """Print what is public, what is private, what is guaranteed, and what travels."""
     section(console, "Public: anyone with the signature learns", facts(_public(signature)))
     if signature.feature_map is not None:
@@ -39,7 +39,7 @@ def show_layouts(console: Console, signature: Signature) -> None:
     section(console, "Layouts, each with a full batch", _layouts(signature))
 
 
-def as_json(signature: Signature, model: EncryptedModel | None, file_bytes: int) -> dict[str, Any]:
+def as_json(signature: Signature, model: CompiledModel | None, file_bytes: int) -> dict[str, Any]:
     """The same facts for programs."""
     one = signature.parameters
     return {
@@ -100,7 +100,7 @@ def _features(features: FeatureMap, names: tuple[str, ...] | None) -> dict[str, 
     return rows | {f"step {number}": words for number, words in enumerate(features.parameters, start=1)}
 
 
-def _private(model: EncryptedModel, file_bytes: int) -> dict[str, str]:
+def _private(model: CompiledModel, file_bytes: int) -> dict[str, str]:
     k, d = model.integers.weights.shape
     return {
         "weights": f"{k:,} x {d:,} integers, and {k:,} of the bias",
@@ -108,7 +108,7 @@ def _private(model: EncryptedModel, file_bytes: int) -> dict[str, str]:
     }
 
 
-def _guaranteed(signature: Signature, model: EncryptedModel | None) -> dict[str, str]:
+def _guaranteed(signature: Signature, model: CompiledModel | None) -> dict[str, str]:
     one = signature.parameters
     modulus = "+".join(str(p.bit_length()) for p in one.data_primes)
     share = None if model is None else _over_spread(model)
@@ -121,7 +121,7 @@ def _guaranteed(signature: Signature, model: EncryptedModel | None) -> dict[str,
     }
 
 
-def _over_spread(model: EncryptedModel) -> float | None:
+def _over_spread(model: CompiledModel) -> float | None:
     """The error beside the spread of scores: on the sample, where that is known, else over the range."""
     spread = model.spread_over_range if model.spread is None else model.spread
     return model.signature.error / spread if spread else None

@@ -1,4 +1,4 @@
-"""A fitted estimator becomes an :class:`~hermetic.model.EncryptedModel`, in numbered stages."""
+"""A fitted estimator becomes a :class:`~hermetic.model.CompiledModel`, in numbered stages."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import numpy.typing as npt
 from ..arguments import check_data, shown
 from ..errors import CompileError, InputError, WireError
 from ..features import Backbone, FeatureMap, backbone_name, computed
-from ..model import EncryptedModel
+from ..model import CompiledModel
 from ..rlwe.parameters import PROFILES
 from ..signature import Signature
 from .disclosure import check_disclosed
@@ -46,7 +46,7 @@ def compile_model(  # noqa: PLR0913
     profile: str | None = None,
     tolerance: float | None = None,
     flooding: float | None = None,
-) -> EncryptedModel:
+) -> CompiledModel:
     """Compile a fitted estimator. Exported as ``hermetic.compile``.
 
     Parameters
@@ -101,7 +101,7 @@ def compile_model(  # noqa: PLR0913
 
     Returns
     -------
-    EncryptedModel
+    CompiledModel
         Integer weights and the public signature, whose ``error`` bounds |decrypted score - estimator's score| for every
         input in range, the rounding of the estimator's own arithmetic included. That of an estimator fitted in float32
         or float16 is the estimator asked in that type.
@@ -143,7 +143,7 @@ def compile_model(  # noqa: PLR0913
     spread = spread_of(linear, domain.sampled(max(1, min(_SAMPLED, MAX_PRODUCTS // linear.weights.size))))
     choice = choose(linear, domain.encrypted, profile=profile, tolerance=tolerance, flooding=flooding, spread=spread)
     # 5. The model and its public signature.
-    model = EncryptedModel(choice.integers, _signature(linear, choice, name or read.name, backbone))
+    model = CompiledModel(choice.integers, _signature(linear, choice, name or read.name, backbone))
     model.spread = spread
     # 6. The integer reference against the estimator itself.
     if own.feature_map is None:

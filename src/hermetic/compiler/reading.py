@@ -83,7 +83,7 @@ def _read_file(path: Path, labels: Any) -> Read:
     if path.suffix.lower() in BOOSTERS:
         return read_model(load_booster(path), labels)
     if path.suffix == ".hermetic":
-        raise CompileError(f"{path} must not be compiled yet. It is: hermetic.EncryptedModel.load reads it.")
+        raise CompileError(f"{path} must not be compiled yet. It is: hermetic.CompiledModel.load reads it.")
     raise CompileError(
         f"a model must be an estimator, a PyTorch module, the name of a booster's file ({', '.join(BOOSTERS)}) or the "
         f"name of an .onnx file. Got {str(path)!r}: load a .skops file with skops.io.load, or compile it by hermetic "

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from ..arrays import Reals
 from ..circuits.linear.integers import recombine
 from ..errors import CompileError, InputError
-from ..model import EncryptedModel
+from ..model import CompiledModel
 from ..signature import Signature
 
 _MAX_ROWS = 1000
@@ -32,7 +32,7 @@ _OTHERWISE = (
 
 
 def verify(
-    model: EncryptedModel,
+    model: CompiledModel,
     estimator: Any,
     asked: Any,
     values: Reals,
@@ -78,7 +78,7 @@ def link_error(own: npt.NDArray[Any]) -> float:
     return _LINK_ERROR.get(own.dtype, 1e-9)
 
 
-def rows_to_verify(model: EncryptedModel) -> int:
+def rows_to_verify(model: CompiledModel) -> int:
     """How many rows of a sample are asked about, so that it takes no longer than a moment."""
     return min(_MAX_ROWS, max(_MAX_PRODUCTS // model.integers.weights.size, 1))
 

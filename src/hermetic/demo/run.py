@@ -14,8 +14,8 @@ from sklearn.linear_model import LogisticRegression
 
 from ..arrays import Integers, Reals
 from ..client import Client
-from ..model import EncryptedModel
-from ..roundtrip import STEPS, RoundTrip, Service, round_trip
+from ..model import CompiledModel
+from ..roundtrip import STEPS, LocalServer, RoundTrip, round_trip
 from ..signature import Signature
 
 KEPT = 10
@@ -30,8 +30,8 @@ class Parties:
     """Everyone in the demo: the model's owner, the service that answers, the client that asks."""
 
     estimator: LogisticRegression
-    model: EncryptedModel
-    service: Service
+    model: CompiledModel
+    service: LocalServer
     client: Client
 
 

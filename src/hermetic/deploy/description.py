@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from ..errors import SettingsError
-from ..model import EncryptedModel
+from ..model import CompiledModel
 
 BASE_IMAGE = "python:3.11.14-slim-bookworm"
 
@@ -131,9 +131,9 @@ class Description:
         return urlsplit(self.store or "").scheme in _SHARED_STORES
 
     @cached_property
-    def loaded(self) -> dict[str, EncryptedModel]:
+    def loaded(self) -> dict[str, CompiledModel]:
         """The models by the names they are served under. Raises :class:`ModelFileError`."""
-        return {path.stem: EncryptedModel.load(path) for path in self.models}
+        return {path.stem: CompiledModel.load(path) for path in self.models}
 
     def check(self) -> None:
         """Raise :class:`SettingsError`, or :class:`ModelFileError`, for the first thing that cannot be deployed."""

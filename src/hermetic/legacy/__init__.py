@@ -1,4 +1,4 @@
-"""Answers for unmodified clients of encrypted-inference 0.9: CKKS, approximate, **without protection of the weights**.
+"""Answers for legacy clients (encrypted-inference 0.9): CKKS, approximate, **without protection of the weights**.
 
 An answer in this format is what SEAL computes and no more: it is not flooded and not masked, so that its noise tells
 about the weights, and whoever asks carefully can learn them. Off unless an operator switches it on,
@@ -21,5 +21,5 @@ def check_allowed() -> None:
     """Raise :class:`SettingsError` where the operator forbids these answers; any word but a plain no forbids them."""
     if os.environ.get(FORBIDDEN, "").strip().lower() not in _NO:
         raise SettingsError(
-            f"clients of encrypted-inference 0.9 must not be answered. {FORBIDDEN} is set: leave legacy clients off."
+            f"legacy clients (encrypted-inference 0.9) must not be answered. {FORBIDDEN} is set: leave them off."
         )

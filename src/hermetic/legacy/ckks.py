@@ -1,4 +1,4 @@
-"""Scores on CKKS ciphertexts with the twelve rotation keys that clients of encrypted-inference 0.9 send.
+"""Scores on CKKS ciphertexts with the twelve rotation keys that legacy clients (encrypted-inference 0.9) send.
 
 A client puts x into the slots in order, 4096 a ciphertext, and reads slot 0 of one ciphertext an output. Its own server
 sums every product by a tree of rotations of its own: 12 a output. Here all k outputs share one sum. With kappa the
@@ -100,7 +100,7 @@ class RotationKeys:
 
 
 class LegacyWeights:
-    """The weights of an affine map, laid out for clients of encrypted-inference 0.9.
+    """The weights of an affine map, laid out for legacy clients (encrypted-inference 0.9).
 
     Parameters
     ----------

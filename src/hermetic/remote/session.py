@@ -30,14 +30,14 @@ from .batches import Batches, best_batch_size
 from .changes import differences
 from .exchange import exchange
 from .flow import Compute, Flow, Reply, Send
-from .service import (
+from .model_requests import (
     CHANGED,
     CREATED,
     NOT_FOUND,
     OK,
     UNKNOWN_KEY,
     Description,
-    Service,
+    ModelRequests,
     read_answer,
     read_description,
     read_models,
@@ -61,7 +61,7 @@ class Session:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.service = Service(settings)
+        self.requests = ModelRequests(settings)
         self.client: Client | None = None
         self._secret_key: SecretKey | None = settings.secret_key
         self._key_at_server: str | None = None
@@ -115,7 +115,7 @@ class Session:
         if reply.status == CHANGED:
             yield from self._check_signature(client.signature, reply)
         if reply.status != OK:
-            raise self.service.refusal(reply)
+            raise self.requests.refusal(reply)
         return Answer(question.batch, read_answer(question.send, reply, question.answer_bytes))
 
     def read(self, client: Client, answers: Answers) -> Flow[Reals]:
@@ -157,33 +157,33 @@ class Session:
             self.client = yield Compute(partial(self._make_client, client.signature))
 
     def _fetch_description(self) -> Flow[Description]:
-        reply = yield from self._exchange(self.service.description())
+        reply = yield from self._exchange(self.requests.description())
         if reply.status == OK:
             return read_description(reply)
-        error = self.service.refusal(reply)
+        error = self.requests.refusal(reply)
         if isinstance(error, ModelNotFoundError):
-            listing = yield from self._exchange(self.service.models())
+            listing = yield from self._exchange(self.requests.models())
             names = read_models(listing) if listing.status == OK else []
             message = f"{error} It has: {', '.join(names)}." if names else str(error)
             error = ModelNotFoundError(message, status=error.status, request_id=error.request_id)
         raise error
 
     def _is_known(self, client: Client) -> Flow[bool]:
-        reply = yield from self._exchange(self.service.has_key(client.public_key.id))
+        reply = yield from self._exchange(self.requests.has_key(client.public_key.id))
         if reply.status not in (OK, NOT_FOUND):
-            raise self.service.refusal(reply)
+            raise self.requests.refusal(reply)
         return reply.status == OK
 
     def _upload_key(self, client: Client) -> Flow[None]:
-        reply = yield from self._exchange(self.service.put_key(client.public_key))
+        reply = yield from self._exchange(self.requests.put_key(client.public_key))
         if reply.status not in (OK, CREATED):
-            raise self.service.refusal(reply)
+            raise self.requests.refusal(reply)
         self._uploads += 1
 
     def _encrypt(self, client: Client, X: Any) -> _Question:
         query = client.encrypt(X)
         answer_bytes = Result.size(client.signature, query.batch.layout, query.samples)
-        return _Question(query.batch, answer_bytes, self.service.infer(query.to_bytes(), answer_bytes))
+        return _Question(query.batch, answer_bytes, self.requests.infer(query.to_bytes(), answer_bytes))
 
     def _ask(self, client: Client, question: _Question) -> Flow[Reply]:
         """The answer to a question; if the service lost the public key, it gets it again, once."""
@@ -205,7 +205,7 @@ class Session:
             return
         changes = tuple(differences(old, new))
         error = SignatureChangedError(
-            f"{self.service.model_name()} must be the one connected to. It changed: {'; '.join(changes)}. Connect "
+            f"{self.requests.model_name()} must be the one connected to. It changed: {'; '.join(changes)}. Connect "
             "again, or pass accept_changes=True.",
             status=reply.status,
             request_id=reply.headers.get("x-request-id"),

@@ -29,7 +29,10 @@ from ..errors import ParameterError
 from .parameters import Parameters
 
 _NONE = seal.compr_mode_type.none
-_NTT_FLAG = 48
+_NTT_FLAG = 16 + 32
+"""Where a serialised ciphertext says that it is in evaluation form (1) or a vector of coefficients (0): the byte behind
+SEAL's header of 16 bytes (magic number, version, compression, length) and the digest of its parameters, of 32. SEAL 4
+writes it so (``Ciphertext::save_members``)."""
 
 
 def _context(ring_degree: int, primes: tuple[int, ...]) -> Any:

@@ -17,10 +17,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from . import browser
-from .front import Front
+from .base_service import BaseService
 from .logs import log
+from .queries import Trace
 from .refusals import RefusalError, busy
-from .service import Trace
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _UNKNOWN_ROUTE = "unknown"
@@ -32,22 +32,22 @@ SECURITY_HEADERS = {
 }
 
 
-def create_app(house: Front) -> ASGIApp:
-    """The service as an ASGI application. Its lifespan runs the house, for hosts that do not do it themselves."""
+def create_app(service: BaseService) -> ASGIApp:
+    """The service as an ASGI application. Its lifespan runs the service, for hosts that do not do it themselves."""
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        async with house.running():
+        async with service.running():
             yield
 
     app = Starlette(
-        routes=house.routes(),
+        routes=service.routes(),
         lifespan=lifespan,
         exception_handlers={RefusalError: _refuse, HTTPException: _refuse_route, Exception: _fail},
     )
-    app.state.house = house
+    app.state.service = service
     app.router.redirect_slashes = False
-    return Envelope(browser.allow_origins(app, house.settings.cors_origins), house)
+    return Envelope(browser.allow_origins(app, service.settings.cors_origins), service)
 
 
 def _refuse(request: Request, error: Exception) -> Response:
@@ -77,9 +77,9 @@ def _fail(request: Request, _: Exception) -> Response:
 class Envelope:
     """What surrounds every request: its id, security headers, times, one log line, one count. Failures become 500."""
 
-    def __init__(self, app: ASGIApp, house: Front) -> None:
+    def __init__(self, app: ASGIApp, service: BaseService) -> None:
         self._app = app
-        self._house = house
+        self._service = service
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -117,7 +117,7 @@ class Envelope:
     def _record(self, scope: Scope, trace: Trace, outcome: _Outcome, request_id: str, seconds: float) -> None:
         route = scope.get("hermetic.route", _UNKNOWN_ROUTE)
         method = scope["method"] if route != _UNKNOWN_ROUTE else "any"
-        self._house.metrics.answered(method, route, outcome.status, seconds)
+        self._service.metrics.answered(method, route, outcome.status, seconds)
         log.info(
             "request",
             extra={

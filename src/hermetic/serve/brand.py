@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from ..errors import SettingsError
-from .routes import OPEN, house_of, route
+from .routes import OPEN, route, service_of
 
 _TYPES = {
     ".svg": "image/svg+xml",
@@ -73,6 +73,6 @@ def routes() -> list[BaseRoute]:
 
 
 async def _logo(request: Request) -> Response:
-    brand = house_of(request).brand
+    brand = service_of(request).brand
     headers = {"Content-Security-Policy": _POLICY, "Cache-Control": "no-cache"}
     return Response(brand.logo, media_type=brand.media_type, headers=headers)

@@ -23,7 +23,7 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
 from .refusals import not_found
-from .routes import OPEN, house_of, route
+from .routes import OPEN, route, service_of
 
 POLICY = "; ".join(
     (
@@ -83,7 +83,7 @@ def routes() -> list[BaseRoute]:
 
 
 async def index(request: Request) -> Response:
-    return _respond(request, _titled(house_of(request).brand.title), "no-cache")
+    return _respond(request, _titled(service_of(request).brand.title), "no-cache")
 
 
 @cache

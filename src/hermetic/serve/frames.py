@@ -1,6 +1,7 @@
 """Messages between the front process and an evaluation process: ``lengths | JSON head | payload`` over a socket pair.
 
-Both ends are this program, started together; nothing from the network is parsed here, and nothing is pickled.
+The head holds the number of a request, which its reply repeats, and the message (:mod:`.messages`). Both ends are this
+program, started together; nothing from the network is parsed here, and nothing is pickled.
 """
 
 from __future__ import annotations
@@ -9,25 +10,31 @@ import asyncio
 import json
 import socket
 import struct
-from typing import Any
 
-Head = dict[str, Any]
+from .messages import Message, from_document, to_document
 
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 _LENGTHS = struct.Struct("<IQ")
 
 
-def encode_head(head: Head, payload_bytes: int) -> bytes:
+def encode_head(number: int, message: Message, payload_bytes: int) -> bytes:
     """The lengths and the head of a message; the payload follows as it is."""
-    text = _encode(head).encode()
-    return _LENGTHS.pack(len(text), payload_bytes) + text
+    head = _encode({"number": number, **to_document(message)}).encode()
+    return _LENGTHS.pack(len(head), payload_bytes) + head
 
 
-async def read_frame(reader: asyncio.StreamReader) -> tuple[Head, bytes]:
-    """The next message. Raises :class:`asyncio.IncompleteReadError` when the other end is gone."""
+def _decode_head(head: bytes | memoryview) -> tuple[int, Message]:
+    document = json.loads(bytes(head))
+    return document["number"], from_document(document)
+
+
+async def read_frame(reader: asyncio.StreamReader) -> tuple[int, Message, bytes]:
+    """The next message, with its number and payload. Raises :class:`asyncio.IncompleteReadError` when the other end is
+    gone.
+    """
     head_bytes, payload_bytes = _LENGTHS.unpack(await reader.readexactly(_LENGTHS.size))
-    head = json.loads(await reader.readexactly(head_bytes))
-    return head, await reader.readexactly(payload_bytes)
+    head = await reader.readexactly(head_bytes)
+    return *_decode_head(head), await reader.readexactly(payload_bytes)
 
 
 class Channel:
@@ -36,15 +43,15 @@ class Channel:
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
 
-    def receive(self) -> tuple[Head, memoryview]:
-        """The next message. Raises :class:`EOFError` when the front process is gone."""
+    def receive(self) -> tuple[int, Message, memoryview]:
+        """The next message, with its number and payload. Raises :class:`EOFError` when the front process is gone."""
         head_bytes, payload_bytes = _LENGTHS.unpack(self._exactly(_LENGTHS.size))
-        head = json.loads(bytes(self._exactly(head_bytes)))
-        return head, self._exactly(payload_bytes)
+        head = self._exactly(head_bytes)
+        return *_decode_head(head), self._exactly(payload_bytes)
 
-    def send(self, head: Head, payload: bytes = b"") -> None:
+    def send(self, number: int, message: Message, payload: bytes = b"") -> None:
         """Send a message."""
-        self._connection.sendall(encode_head(head, len(payload)))
+        self._connection.sendall(encode_head(number, message, len(payload)))
         self._connection.sendall(payload)
 
     def _exactly(self, count: int) -> memoryview:

@@ -2,7 +2,7 @@
 
     <prefix>/keys/<tenant>/<key id>          key id = SHA-256 of the bytes, checked whenever they are read
 
-Keys of old clients (encrypted-inference 0.9) have names that their clients chose. What is stored of them begins with
+Keys of legacy clients (encrypted-inference 0.9) have names that their clients chose. What is stored of them begins with
 the SHA-256 of the rest, for the same check.
 
 The store is the operator's own, named in the settings; nothing in a request ever says where to read from.
@@ -35,7 +35,7 @@ from .settings import Settings
 from .stores import Store, access_to, open_store, shown
 
 KEY_ID = re.compile(r"[0-9a-f]{64}")
-OLD_KEY_ID = re.compile(r"[a-z2-7]{32}")
+LEGACY_KEY_ID = re.compile(r"[a-z2-7]{32}")
 DIGEST_BYTES = 32
 
 _THREADS = 16
@@ -163,7 +163,7 @@ class KeyStore:
         found = []
         for meta in (one for batch in batches for one in batch):
             tenant_of_key, key_id = meta["path"].split("/")[-2:]
-            if KEY_ID.fullmatch(key_id) or OLD_KEY_ID.fullmatch(key_id):
+            if KEY_ID.fullmatch(key_id) or LEGACY_KEY_ID.fullmatch(key_id):
                 found.append(StoredKey(tenant_of_key, key_id, meta["size"], meta["last_modified"]))
         return found
 
@@ -179,7 +179,7 @@ class KeyStore:
 
 
 def _is_intact(key_id: str, data: bytes) -> bool:
-    if OLD_KEY_ID.fullmatch(key_id):
+    if LEGACY_KEY_ID.fullmatch(key_id):
         return hashlib.sha256(data[DIGEST_BYTES:]).digest() == data[:DIGEST_BYTES]
     return hashlib.sha256(data).hexdigest() == key_id
 

@@ -1,4 +1,4 @@
-"""Old clients in an evaluation process: their keys, and the models' weights laid out for their ciphertexts."""
+"""Legacy clients in an evaluation process: their keys, and the models' weights laid out for their ciphertexts."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from ..arrays import Reals
 from ..circuits.linear.integers import recombine
 from ..errors import MismatchError
 from ..legacy.ckks import LegacyWeights, RotationKeys
-from ..model import EncryptedModel
-from .frames import Head
+from ..model import CompiledModel
+from .messages import EvaluateLegacy
 
 
 class LegacyEvaluation:
-    """Answers unmodified clients of encrypted-inference 0.9. It protects no weights: see :mod:`hermetic.legacy`."""
+    """Answers legacy clients (encrypted-inference 0.9). It protects no weights: see :mod:`hermetic.legacy`."""
 
     def __init__(self) -> None:
         self._weights: dict[str, LegacyWeights] = {}
@@ -27,7 +27,7 @@ class LegacyEvaluation:
         """Forget a model."""
         self._weights.pop(model, None)
 
-    def answer(self, model: EncryptedModel, head: Head, payload: memoryview) -> bytes:
+    def answer(self, model: CompiledModel, message: EvaluateLegacy, payload: memoryview) -> bytes:
         """A JSON list of base64 strings, one an output, for the ciphertexts in the payload behind the key.
 
         Raises
@@ -35,21 +35,21 @@ class LegacyEvaluation:
         WireError
             If the key or a ciphertext is not as encrypted-inference 0.9 makes them.
         """
-        at = head["key_bytes"]
+        at = message.key_bytes
         if at:
-            self._keys[head["key"]] = RotationKeys(bytes(payload[:at]))
-        if head["key"] not in self._keys:
+            self._keys[message.key_id] = RotationKeys(bytes(payload[:at]))
+        if message.key_id not in self._keys:
             raise MismatchError("the public keys must be known to the evaluation process. They are not: try again.")
         ciphertexts = []
-        for size in head["parts"]:
+        for size in message.parts:
             ciphertexts.append(bytes(payload[at : at + size]))
             at += size
-        weights = self._weights.get(head["model"]) or LegacyWeights(*real_map(model))
-        self._weights[head["model"]] = weights
-        return json.dumps(weights.evaluate(ciphertexts, self._keys[head["key"]])).encode()
+        weights = self._weights.get(message.model) or LegacyWeights(*real_map(model))
+        self._weights[message.model] = weights
+        return json.dumps(weights.evaluate(ciphertexts, self._keys[message.key_id])).encode()
 
 
-def real_map(model: EncryptedModel) -> tuple[Reals, Reals]:
+def real_map(model: CompiledModel) -> tuple[Reals, Reals]:
     """What a model's integers stand for: coefficients (k, d) and intercepts (k,), in units of inputs and scores."""
     one, grid = model.integers, model.signature.grid
     exact = (one.limbs, one.limb_bits, one.scale_exponent)

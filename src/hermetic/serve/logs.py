@@ -12,7 +12,7 @@ import sys
 from datetime import UTC, datetime
 from typing import Any
 
-from .faults import describe_fault
+from .failures import describe_failure
 
 FIELDS = (
     "event",
@@ -63,7 +63,7 @@ def fields_of(record: logging.LogRecord) -> dict[str, Any]:
     """Those of :data:`FIELDS` that a record has; an exception becomes its place."""
     fields = {name: value for name in FIELDS if (value := getattr(record, name, None)) is not None}
     if record.exc_info and record.exc_info[1]:
-        fields["reason"] = describe_fault(record.exc_info[1])
+        fields["reason"] = describe_failure(record.exc_info[1])
     return fields
 
 

@@ -9,9 +9,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute
 
-from .keystore import OLD_KEY_ID
-from .plain import KEY_SIZES, MAX_QUERIES
-from .routes import OPEN, house_of, route
+from .keystore import LEGACY_KEY_ID
+from .rest import KEY_SIZES, MAX_QUERIES
+from .routes import OPEN, route, service_of
 
 Node = dict[str, Any]
 
@@ -23,7 +23,7 @@ _MODEL = {"name": "model", "in": "path", "required": True, "schema": _STRING}
 _VERSION = {
     "name": "version", "in": "path", "required": True, "schema": {"type": "string", "pattern": "^[1-9][0-9]{0,8}$"},
 }  # fmt: skip
-_OLD_KEY_ID = {"type": "string", "pattern": f"^{OLD_KEY_ID.pattern}$"}
+_LEGACY_KEY_ID = {"type": "string", "pattern": f"^{LEGACY_KEY_ID.pattern}$"}
 _JSON_LENGTH = {
     "name": "Inference-Header-Content-Length",
     "in": "header",
@@ -38,16 +38,16 @@ def routes() -> list[BaseRoute]:
 
 
 async def openapi(request: Request) -> Response:
-    house = house_of(request)
-    options = {"public_models": house.public_models, "old_clients": house.settings.legacy_clients}
-    return JSONResponse(document(needs_token=not house.gate.is_open, **options))
+    service = service_of(request)
+    options = {"public_models": service.public_models, "legacy_clients": service.settings.legacy_clients}
+    return JSONResponse(document(needs_token=not service.gate.is_open, **options))
 
 
-def document(*, needs_token: bool, public_models: bool, old_clients: bool = False) -> Node:
-    """The document for a service that does, or does not, ask for tokens, and answer clients of 0.9."""
+def document(*, needs_token: bool, public_models: bool, legacy_clients: bool = False) -> Node:
+    """The document for a service that does, or does not, ask for tokens, and answer legacy clients."""
     tokens: list[Node] = [{"token": []}] if needs_token else []
     reading = [] if public_models else tokens
-    key_id: Node = {"anyOf": [_DIGEST, _OLD_KEY_ID]} if old_clients else _DIGEST
+    key_id: Node = {"anyOf": [_DIGEST, _LEGACY_KEY_ID]} if legacy_clients else _DIGEST
     paths = {**_protocol_paths(reading, tokens), **_plain_paths(reading, tokens, key_id)}
     return {
         "openapi": "3.1.0",
@@ -66,9 +66,9 @@ def document(*, needs_token: bool, public_models: bool, old_clients: bool = Fals
 
 
 def _protocol_paths(reading: list[Node], tokens: list[Node]) -> dict[str, Node]:
-    plain = {"get": _operation("Server metadata", _json("ServerMetadata"))}
+    metadata = {"get": _operation("Server metadata", _json("ServerMetadata"))}
     paths: dict[str, Node] = {
-        "/v2": plain,
+        "/v2": metadata,
         "/v2/health/live": {"get": _operation("Liveness", _json("Object"))},
         "/v2/health/ready": {"get": _operation("Readiness", _json("Object"), "503")},
     }

@@ -22,7 +22,7 @@ from ..signature import Signature
 from .browser import stylesheet
 from .refusals import not_found
 from .repository import ServedModel
-from .routes import OPEN, house_of, route
+from .routes import OPEN, route, service_of
 
 _STATIC = {"page.css": "text/css", "copy.js": "text/javascript", "icon.svg": "image/svg+xml"}
 _SHOWN_FEATURES = 12
@@ -60,10 +60,10 @@ async def static(request: Request) -> Response:
 
 
 async def start(request: Request) -> Response:
-    house = house_of(request)
-    url = house.settings.public_url or str(request.base_url).rstrip("/")
-    shown = house.repository.models if house.gate.is_open or house.public_models else None
-    brand, guarded = house.brand, not house.gate.is_open
+    service = service_of(request)
+    url = service.settings.public_url or str(request.base_url).rstrip("/")
+    shown = service.repository.models if service.gate.is_open or service.public_models else None
+    brand, guarded = service.brand, not service.gate.is_open
     page = render(shown, url, needs_token=guarded, title=brand.title, descriptions=brand.descriptions)
     headers = {"Content-Security-Policy": _POLICY, "Cache-Control": "no-cache"}
     return Response(page, media_type="text/html", headers=headers)

@@ -1,6 +1,9 @@
 """uvicorn's HTTP/1.1 protocol with the bounds it lacks: header bytes and time, pipelined requests, idle and stalled
 connections, and their number (:mod:`.connections`).
 
+uvicorn has no interface for that, so its own methods are overridden. Their names, parameters and attributes are held by
+``tests/serve/test_protocol.py``, its version by ``pyproject.toml``.
+
 Also: a client whose request is refused before its body was read may finish sending it, within bounds, so that it gets
 to read the refusal instead of a reset connection.
 """

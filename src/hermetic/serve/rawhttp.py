@@ -10,7 +10,7 @@ import io
 import sys
 from typing import Any
 
-from .frames import Head
+from .messages import RunScript
 
 _AML_REQUEST = "azureml_inference_server_http.api.aml_request"
 
@@ -22,15 +22,15 @@ def is_requested() -> bool:
     return bool(getattr(sys.modules.get(_AML_REQUEST), "_rawHttpRequested", False))
 
 
-def request(head: Head, body: bytes) -> Any:
+def request(message: RunScript, body: bytes) -> Any:
     """A ``flask.Request`` for ``/score``, as the host gives it to ``run``."""
     import flask
 
     environ: dict[str, Any] = {
-        "REQUEST_METHOD": head["method"],
+        "REQUEST_METHOD": message.method,
         "SCRIPT_NAME": "",
         "PATH_INFO": "/score",
-        "QUERY_STRING": head["query"],
+        "QUERY_STRING": message.query,
         "SERVER_NAME": "localhost",
         "SERVER_PORT": "80",
         "SERVER_PROTOCOL": "HTTP/1.1",
@@ -42,7 +42,7 @@ def request(head: Head, body: bytes) -> Any:
         "wsgi.multiprocess": True,
         "wsgi.run_once": False,
     }
-    for name, value in head["headers"]:
+    for name, value in message.headers:
         environ["HTTP_" + name.upper().replace("-", "_")] = value
     environ["CONTENT_TYPE"] = environ.pop("HTTP_CONTENT_TYPE", "")
     environ["CONTENT_LENGTH"] = str(len(body))

@@ -17,7 +17,8 @@ from ..errors import SettingsError, WireError
 from ..signature import Signature
 from .limits import BodySizes
 from .logs import log
-from .pool import EvaluationError, FaultError, Pool, WorkerLostError
+from .pool import Pool
+from .worker import EvaluationError, FaultError, WorkerLostError
 
 FILE = "model.hermetic"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")

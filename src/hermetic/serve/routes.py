@@ -12,10 +12,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from .access import METRICS, PREDICT, Caller
-from .service import Trace
+from .queries import Trace
 
 if TYPE_CHECKING:
-    from .house import House
+    from .model_service import ModelService
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -46,25 +46,25 @@ class Endpoint:
         return found
 
 
-def house_of(request: Request) -> House:
+def service_of(request: Request) -> ModelService:
     """The parts of the service."""
-    house: House = request.app.state.house
-    return house
+    service: ModelService = request.app.state.service
+    return service
 
 
 def route(path: str, handler: Handler, *, methods: Iterable[str] = ("GET",), access: Access = Access.PREDICT) -> Route:
     """A route whose caller is known before anything else happens."""
 
     async def guarded(request: Request) -> Response:
-        house, trace = house_of(request), request.scope["hermetic.trace"]
+        service, trace = service_of(request), request.scope["hermetic.trace"]
         request.scope["hermetic.route"] = path
         caller = Caller("")
-        house.check_host(request.headers.get("host"))
+        service.check_host(request.headers.get("host"))
         if access is Access.PREDICT:
-            house.check_origin(request.headers)
-        if access not in (Access.OPEN, Access.PUBLIC) or (access is Access.PUBLIC and not house.public_models):
+            service.check_origin(request.headers)
+        if access not in (Access.OPEN, Access.PUBLIC) or (access is Access.PUBLIC and not service.public_models):
             role = METRICS if access is Access.METRICS else PREDICT
-            caller = house.gate.caller(request.headers.get("authorization"), role)
+            caller = service.gate.caller(request.headers.get("authorization"), role)
             trace.tenant = caller.tenant
         request.scope["hermetic"] = Endpoint(path, trace, caller)
         return await handler(request)

@@ -16,11 +16,11 @@ from starlette.types import ASGIApp
 
 from ..errors import SettingsError
 from .app import create_app
-from .entry import ScriptHouse
-from .front import Facts, Front
-from .house import House
+from .base_service import BaseService, Facts
 from .logs import configure, log
+from .model_service import ModelService
 from .protocol import ConnectionLimits, bounded_protocol
+from .script_service import ScriptService
 from .settings import Settings
 from .telemetry import traced
 from .tls import reload_certificate, tls_context
@@ -39,14 +39,14 @@ def serve(settings: Settings) -> None:
     SettingsError
         If the settings are unsafe, or the service cannot start with them.
     """
-    house, tls = _prepared(settings)
-    app, flush = create_app(house), None
+    service, tls = _prepared(settings)
+    app, flush = create_app(service), None
     if settings.telemetry:
         app, flush = traced(app)
     config = _config(app, settings, tls)
     try:
         with contextlib.suppress(asyncio.CancelledError):  # a signal, before it listened
-            _run(_served(house, config), config)
+            _run(_served(service, config), config)
         log.info("stopped", extra={"event": "stopped"})
     except SystemExit:
         where = f"{settings.host}:{settings.port}"
@@ -67,23 +67,23 @@ def check(settings: Settings) -> Facts:
     SettingsError
         If the service would not start, or a model file would not be served.
     """
-    house, tls = _prepared(settings)
+    service, tls = _prepared(settings)
 
     async def tried() -> Facts:
         await _can_listen(settings)
-        async with house.running():
-            house.check()
-            return house.facts()
+        async with service.running():
+            service.check()
+            return service.facts()
 
-    return _run(tried(), _config(create_app(house), settings, tls))
+    return _run(tried(), _config(create_app(service), settings, tls))
 
 
-def _prepared(settings: Settings) -> tuple[Front, ssl.SSLContext | None]:
+def _prepared(settings: Settings) -> tuple[BaseService, ssl.SSLContext | None]:
     settings.check_exposure()
     configure(settings.log_level)
     _allow_files(settings.max_connections)
-    house = ScriptHouse(settings) if settings.entry_script else House(settings)
-    return house, tls_context(settings)
+    service = ScriptService(settings) if settings.entry_script else ModelService(settings)
+    return service, tls_context(settings)
 
 
 def _allow_files(connections: int) -> None:
@@ -100,11 +100,11 @@ def _run(work: Coroutine[Any, Any, T], config: uvicorn.Config) -> T:
         return runner.run(work)
 
 
-async def _served(house: Front, config: uvicorn.Config) -> None:
-    server = Server(config, house)
+async def _served(service: BaseService, config: uvicorn.Config) -> None:
+    server = Server(config, service)
     server.watch_signals()
-    async with house.running():
-        reloading = asyncio.create_task(reload_certificate(config.ssl, house.settings)) if config.ssl else None
+    async with service.running():
+        reloading = asyncio.create_task(reload_certificate(config.ssl, service.settings)) if config.ssl else None
         await server.serve()
         if reloading:
             reloading.cancel()
@@ -153,9 +153,9 @@ def _config(app: ASGIApp, settings: Settings, tls: ssl.SSLContext | None) -> uvi
 class Server(uvicorn.Server):
     """uvicorn's server: says where it listens and what stops it, and returns after SIGTERM instead of dying of it."""
 
-    def __init__(self, config: uvicorn.Config, house: Front) -> None:
+    def __init__(self, config: uvicorn.Config, service: BaseService) -> None:
         super().__init__(config)
-        self._house = house
+        self._service = service
 
     def watch_signals(self) -> None:
         """Stop on a signal, also while the service is still starting. Call it in the task that starts it."""
@@ -176,7 +176,7 @@ class Server(uvicorn.Server):
         host, port = self.servers[0].sockets[0].getsockname()[:2]
         scheme = "https" if self.config.ssl else "http"
         shown = f"[{host}]" if ":" in host else host
-        told = {"event": "listening", "url": f"{scheme}://{shown}:{port}", **self._house.facts()}
+        told = {"event": "listening", "url": f"{scheme}://{shown}:{port}", **self._service.facts()}
         log.info("listening", extra=told)
 
     @contextlib.contextmanager

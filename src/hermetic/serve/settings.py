@@ -89,13 +89,13 @@ class Settings(BaseModel):
     )
     legacy_clients: bool = Field(
         False,
-        description="Answer unmodified clients of encrypted-inference 0.9 too: in CKKS, **without protection of the "
+        description="Answer legacy clients (encrypted-inference 0.9) too: in CKKS, **without protection of the "
         "weights** from whoever may call.",
     )
     forbid_legacy_clients: bool = Field(
         False,
-        description="Make it impossible to answer clients of encrypted-inference 0.9: `legacy_clients`, here and in "
-        "scoring scripts, is then an error.",
+        description="Make it impossible to answer legacy clients (encrypted-inference 0.9): `legacy_clients`, here and "
+        "in scoring scripts, is then an error.",
     )
     rate: Rate | None = Field(None, description="Predictions a tenant may ask for, such as `600/minute`.")
     quota: Rate | None = Field(None, description="A second, longer limit of the same kind, such as `20000/day`.")

@@ -20,11 +20,11 @@ from starlette.routing import BaseRoute
 from ..envelope import PEEK_BYTES
 from .bodies import declared_length
 from .documents import Body, LongList, listed_octets, read_object
-from .pool import Data
+from .queries import check_digest, wrong_size
 from .refusals import RefusalError, malformed, too_large
 from .repository import ServedModel
-from .routes import OPEN, PUBLIC, Endpoint, house_of, route
-from .service import check_digest, wrong_size
+from .routes import OPEN, PUBLIC, Endpoint, route, service_of
+from .worker import Data
 
 JSON_LENGTH = "inference-header-content-length"
 INPUT, OUTPUT = "query", "result"
@@ -54,7 +54,7 @@ async def live(_: Request) -> Response:
 
 
 async def ready(request: Request) -> Response:
-    if not house_of(request).ready:
+    if not service_of(request).ready:
         raise RefusalError(
             503, "not_ready", "no model is being served, or the service is starting or stopping.", retry_after=1
         )
@@ -62,16 +62,16 @@ async def ready(request: Request) -> Response:
 
 
 async def model_ready(request: Request) -> Response:
-    house = house_of(request)
+    service = service_of(request)
     one = _model(request)
-    if not house.pool.alive:
+    if not service.pool.alive:
         raise RefusalError(503, "not_ready", "no evaluation process is running.", retry_after=1)
     return JSONResponse({"name": one.name, "version": str(one.version), "ready": True})
 
 
 async def model_metadata(request: Request) -> Response:
     one = _model(request)
-    versions = [str(other.version) for other in house_of(request).repository.versions(one.name)]
+    versions = [str(other.version) for other in service_of(request).repository.versions(one.name)]
     return JSONResponse(
         {
             "name": one.name,
@@ -92,7 +92,7 @@ async def model_metadata(request: Request) -> Response:
 
 def _model(request: Request) -> ServedModel:
     params = request.path_params
-    return house_of(request).service.model(params["model"], params.get("version"))
+    return service_of(request).queries.model(params["model"], params.get("version"))
 
 
 @dataclass(frozen=True)
@@ -105,30 +105,30 @@ class InferRequest:
 
 
 async def infer(request: Request) -> Response:
-    house, endpoint = house_of(request), Endpoint.of(request)
+    service, endpoint = service_of(request), Endpoint.of(request)
     model = _model(request)
     endpoint.trace.note(model)
-    house.allowance.check(endpoint.caller)
+    service.allowance.check(endpoint.caller)
     json_bytes = _declared_json_bytes(request)
 
     def check(length: int) -> None:
         if json_bytes is None:
-            if length > house.max_json_body:
+            if length > service.max_json_body:
                 raise too_large(
-                    f"a JSON body must have at most {house.max_json_body} bytes. Got {length} instead: use the binary "
-                    "tensor extension."
+                    f"a JSON body must have at most {service.max_json_body} bytes. Got {length} instead: use the "
+                    "binary tensor extension."
                 )
         elif not model.sizes.allow(length - json_bytes):
             raise wrong_size(model, length - json_bytes)
 
     if json_bytes is not None and not model.sizes.allow(declared_length(request) - json_bytes):
-        head = await house.bodies.read_start(request, json_bytes + PEEK_BYTES)
+        head = await service.bodies.read_start(request, json_bytes + PEEK_BYTES)
         check_digest(model, head[json_bytes:])
-    async with house.bodies.read(request, endpoint.caller.tenant, check) as body:
+    async with service.bodies.read(request, endpoint.caller.tenant, check) as body:
         endpoint.trace.bytes_in = len(body)
-        with house.allowance.counting_refusals(endpoint.caller):
+        with service.allowance.counting_refusals(endpoint.caller):
             asked = await _read_request(body, json_bytes)
-        answer = await house.service.evaluate(endpoint.caller, model, asked.query, endpoint.trace)
+        answer = await service.queries.evaluate(endpoint.caller, model, asked.query, endpoint.trace)
     return _respond(model, asked, answer.data)
 
 

@@ -1,115 +1,231 @@
-"""An evaluation process: models and parsed public keys in, sanitised answers out. It sees no network.
+"""One evaluation process as the front process sees it: started, asked, and what it holds.
 
-The front process owns every decision: which models are loaded, which keys are held and which are dropped.
+The program in the process is :mod:`.evaluator` or :mod:`.script_runner`.
 """
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import itertools
 import json
-import os
-import signal
 import socket
 import sys
-import time
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
-from ..circuits.linear.evaluate import MaskingKey
-from ..circuits.linear.wire import Query
-from ..errors import HermeticError, MismatchError, ModelFileError
-from ..keys.public import PublicKey
-from ..model import EncryptedModel
-from .faults import describe_fault
-from .frames import Channel, Head
-from .legacy_evaluation import LegacyEvaluation
+from .frames import encode_head, read_frame
+from .messages import Done, DropKey, Evaluate, Evaluated, Failed, LoadModel, Message, Refused, UnloadModel
+
+Data = bytes | bytearray | memoryview
+Reply = TypeVar("Reply", bound=Message)
+
+_READ_AHEAD = 1 << 20
+_LOAD_SECONDS = 600.0
 
 
-class Evaluator:
-    """Answers the messages of the front process."""
+class WorkerLostError(Exception):
+    """The evaluation process died or was killed before it answered."""
 
-    def __init__(self, threads: int) -> None:
-        """``threads`` may work on a large answer."""
-        self._threads = threads
-        self._models: dict[str, EncryptedModel] = {}
-        self._keys: dict[str, MaskingKey] = {}
-        self._legacy = LegacyEvaluation()
 
-    def answer(self, head: Head, payload: memoryview) -> tuple[Head, bytes]:
-        """The reply to one message.
+class EvaluationError(Exception):
+    """The evaluation process refused a model file or a query; the message says why."""
 
-        ``error`` says what is wrong with a model file, a key or a query; ``fault`` names where this program failed.
+
+class FaultError(Exception):
+    """The evaluation process failed where it must not; the message says where."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """What an evaluation process runs: ``python -m module SOCKET OPTIONS``, answering :mod:`.frames`.
+
+    Attributes
+    ----------
+    module
+        Its full name.
+    options
+        What it is told, as JSON.
+    environment
+        Its environment variables.
+    depth
+        Requests in a process at once: one that it evaluates, and those that already wait in its socket.
+    """
+
+    module: str
+    options: Mapping[str, Any]
+    environment: Mapping[str, str]
+    depth: int
+
+
+@dataclass(frozen=True)
+class PoolOptions:
+    """How many processes, and the bounds on what they hold and how long callers wait.
+
+    Attributes
+    ----------
+    workers
+        Processes.
+    key_memory
+        Bytes of parsed public keys in each.
+    timeout
+        Seconds until a process that does not answer is killed.
+    queue, queue_timeout
+        Requests that may wait for a process, half of them of one tenant, and for how many seconds.
+    """
+
+    workers: int
+    key_memory: int
+    timeout: float
+    queue: int
+    queue_timeout: float
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A result envelope, and the milliseconds its evaluation took."""
+
+    data: bytes
+    ms: float
+
+
+class Worker:
+    """The front process's end of one evaluation process: what was sent to it, and what it holds."""
+
+    def __init__(self, options: PoolOptions, program: Program) -> None:
+        self.outstanding = 0
+        self.models: set[str] = set()
+        self._options = options
+        self._program = program
+        self._keys: OrderedDict[str, int] = OrderedDict()
+        self._waiting: dict[int, asyncio.Future[tuple[Message, bytes]]] = {}
+        self._numbers = itertools.count()
+        self._lost = False
+
+    async def start(self) -> None:
+        """Start the process."""
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        with theirs:
+            self.process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                *("-m", self._program.module, str(theirs.fileno()), json.dumps(self._program.options)),
+                pass_fds=[theirs.fileno()],
+                stdin=asyncio.subprocess.DEVNULL,
+                env=self._program.environment,
+            )
+        reader, self._writer = await asyncio.open_unix_connection(sock=ours, limit=_READ_AHEAD)
+        self._reading = asyncio.create_task(self._read(reader))
+
+    async def _read(self, reader: asyncio.StreamReader) -> None:
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            while True:
+                number, message, payload = await read_frame(reader)
+                waiting = self._waiting.pop(number, None)
+                if waiting and not waiting.done():
+                    waiting.set_result((message, payload))
+
+    async def ended(self) -> None:
+        """Return when the process is gone; whatever waited for it gets :class:`WorkerLostError`."""
+        await self._reading
+        self._lost = True
+        self.kill()
+        for waiting in self._waiting.values():
+            if not waiting.done():
+                waiting.set_exception(WorkerLostError("the evaluation process died"))
+                waiting.exception()  # nobody may be left to ask for it
+        self._waiting.clear()
+        await self.process.wait()
+        self._writer.close()
+
+    async def ask(
+        self, message: Message, *payload: Data, reply: type[Reply], timeout: float | None = None
+    ) -> tuple[Reply, bytes]:
+        """Send a message and wait for its reply, with its payload; a process that takes too long is killed.
+
+        Raises
+        ------
+        EvaluationError, WorkerLostError, FaultError
+            As the process answers, or does not.
         """
+        number = self._send(message, *payload)
+        waiting = self._waiting[number] = asyncio.get_running_loop().create_future()
         try:
-            reply, data = getattr(self, f"_{head['op']}")(head, payload)
-        except HermeticError as error:
-            reply, data = {"error": str(error)}, b""
-        except Exception as error:
-            reply, data = {"fault": describe_fault(error)}, b""
-        return {"id": head["id"], **reply}, data
+            async with asyncio.timeout(timeout or self._options.timeout):
+                answer, data = await waiting
+        except TimeoutError:
+            self.kill()
+            raise WorkerLostError("the evaluation took too long") from None
+        if isinstance(answer, Failed):
+            raise FaultError(answer.reason)
+        if isinstance(answer, Refused):
+            raise EvaluationError(answer.reason)
+        if not isinstance(answer, reply):
+            raise FaultError(f"the reply to {type(message).__name__} is {type(answer).__name__}")
+        return answer, data
 
-    def _load(self, head: Head, payload: memoryview) -> tuple[Head, bytes]:
-        """Load a model from the bytes of its file, exactly as the front process read them."""
-        with os.fdopen(os.memfd_create("model"), "wb") as file:
-            file.write(payload)
-            file.flush()
-            path = f"/proc/self/fd/{file.fileno()}"
-            try:
-                model = EncryptedModel.load(path)
-            except ModelFileError as error:
-                raise ModelFileError(str(error).replace(path, "the file")) from None
-        model.prepare(1)
-        self._models[head["model"]] = model
-        return {}, model.signature.to_bytes()
+    def _send(self, message: Message, *payload: Data) -> int:
+        """Send a message; gives its number. The process takes messages in the order they were sent."""
+        if self._lost or self._writer.is_closing():
+            raise WorkerLostError("the evaluation process died")
+        number = next(self._numbers)
+        self._writer.writelines([encode_head(number, message, sum(map(len, payload))), *payload])
+        return number
 
-    def _unload(self, head: Head, _: memoryview) -> tuple[Head, bytes]:
-        self._models.pop(head["model"], None)
-        self._legacy.unload(head["model"])
-        return {}, b""
+    async def load(self, model: str, data: bytes) -> bytes:
+        """Load a model; gives its signature envelope."""
+        _, envelope = await self.ask(LoadModel(model), data, reply=Done, timeout=_LOAD_SECONDS)
+        self.models.add(model)
+        return envelope
 
-    def _drop(self, head: Head, _: memoryview) -> tuple[Head, bytes]:
-        self._drop_keys([head["key"]])
-        return {}, b""
+    async def unload(self, model: str) -> None:
+        if model in self.models:
+            self.models.remove(model)
+            await self.ask(UnloadModel(model), reply=Done)
 
-    def _drop_keys(self, key_ids: list[str]) -> None:
-        for key_id in key_ids:
-            self._keys.pop(key_id, None)
-            self._legacy.drop(key_id)
-
-    def _evaluate(self, head: Head, payload: memoryview) -> tuple[Head, bytes]:
-        started = time.perf_counter()
-        self._drop_keys(head["drop"])
-        if head["key_bytes"]:
-            key = PublicKey.from_bytes(bytes(payload[: head["key_bytes"]]))
-            self._keys[key.id] = MaskingKey(key)
-        model = self._models[head["model"]]
-        query = Query.from_bytes(payload[head["key_bytes"] :], model.signature)
-        answer = model.evaluate(query, self._key(head["key"]), threads=self._threads).to_bytes()
-        return {"ms": (time.perf_counter() - started) * 1e3}, answer
-
-    def _key(self, key_id: str) -> MaskingKey:
-        if key_id not in self._keys:
-            raise MismatchError("the public key must be known to the evaluation process. It is not: try again.")
-        return self._keys[key_id]
-
-    def _evaluate_legacy(self, head: Head, payload: memoryview) -> tuple[Head, bytes]:
-        started = time.perf_counter()
-        self._drop_keys(head["drop"])
-        answer = self._legacy.answer(self._models[head["model"]], head, payload)
-        return {"ms": (time.perf_counter() - started) * 1e3}, answer
-
-
-def main(descriptor: int, options: Head) -> None:
-    """Serve the front process at the other end of a socket until it closes it."""
-    # These are sent to the whole group; the front process decides when to stop.
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
-    channel = Channel(socket.socket(fileno=descriptor))
-    evaluator = Evaluator(options["threads"])
-    while True:
+    async def evaluate(
+        self, model: str, key_id: str, key: Data, *query: Data, kind: type[Evaluate] = Evaluate
+    ) -> Answer:
+        """Answer a query, in one part or several; the key's bytes go along if the process does not have it."""
+        sent = b"" if key_id in self._keys else key
+        dropped = self._hold(key_id, int(kind.key_growth * len(key)))
+        message = kind(model, key_id, len(sent), dropped, list(map(len, query)))
         try:
-            head, payload = channel.receive()
-            channel.send(*evaluator.answer(head, payload))
-        except (EOFError, BrokenPipeError, ConnectionResetError):
-            return
+            evaluated, data = await self.ask(message, sent, *query, reply=Evaluated)
+        except BaseException:  # also of a caller that no longer waits
+            if sent:
+                self._renounce(key_id)
+            raise
+        return Answer(data, evaluated.ms)
 
+    async def drop_key(self, key_id: str) -> None:
+        if self._keys.pop(key_id, None):
+            await self.ask(DropKey(key_id), reply=Done)
 
-if __name__ == "__main__":
-    main(int(sys.argv[1]), json.loads(sys.argv[2]))
+    def _renounce(self, key_id: str) -> None:
+        """Whether the process could read a key, before its message failed, is not known: now it surely lacks it."""
+        if self._keys.pop(key_id, None):
+            with contextlib.suppress(WorkerLostError):
+                self._send(DropKey(key_id))
+
+    def has_key(self, key_id: str) -> bool:
+        return key_id in self._keys
+
+    def _hold(self, key_id: str, cost: int) -> list[str]:
+        """Note that the process has the key now; give the keys it must drop for that."""
+        self._keys[key_id] = cost
+        self._keys.move_to_end(key_id)
+        dropped = []
+        while len(self._keys) > 1 and sum(self._keys.values()) > self._options.key_memory:
+            dropped.append(self._keys.popitem(last=False)[0])
+        return dropped
+
+    def kill(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            self.process.kill()
+
+    def close(self) -> None:
+        """Ask the process to end: it does when it has answered everything it was sent."""
+        self._writer.write_eof()

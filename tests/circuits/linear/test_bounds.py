@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from hermetic import Client, EncryptedModel, ModelFileError, Query, Result
+from hermetic import Client, CompiledModel, ModelFileError, Query, Result
 from hermetic.arrays import Residues
 from hermetic.circuits.linear import bounds
 from hermetic.circuits.linear.integers import MAX_RESULT_BITS
@@ -161,7 +161,7 @@ def test_the_largest_layouts_are_for_batches_of_more_samples_than_features() -> 
 
 
 @cache
-def model_of(profile: str, flooding: float | None = None) -> EncryptedModel:
+def model_of(profile: str, flooding: float | None = None) -> CompiledModel:
     rng = np.random.default_rng(1)
     weights, bias = rng.normal(size=(OUTPUTS, FEATURES)), rng.normal(size=OUTPUTS)
     return compiled(weights, bias, input_range=(-4, 3), profile=profile, flooding=flooding)
@@ -203,8 +203,8 @@ def test_noise_of_real_answers_is_the_flooding_and_within_its_bound(profile: str
     assert math.sqrt(np.mean(absolute.astype(np.float64) ** 2)) == pytest.approx(flooded / math.sqrt(12), rel=0.05)
 
 
-def client_answer(client: Client, model: EncryptedModel, X: np.ndarray) -> Result:
-    only = EncryptedModel(model.integers, client.signature)
+def client_answer(client: Client, model: CompiledModel, X: np.ndarray) -> Result:
+    only = CompiledModel(model.integers, client.signature)
     return only.evaluate(client.encrypt(X), client.public_key)
 
 
@@ -252,7 +252,7 @@ def loudest_masks(client: Client, sign: int) -> Callable[..., None]:
     return mask
 
 
-def loudest_error(model: EncryptedModel, layout: Layout, target: int, group: int, sign: int) -> np.ndarray:
+def loudest_error(model: CompiledModel, layout: Layout, target: int, group: int, sign: int) -> np.ndarray:
     """Query noise (m, N) within ±21 that reaches 21·||W||_1 at one coefficient of one result polynomial."""
     n = layout.ring_degree
     weights = np.zeros((layout.query_polynomials(FEATURES), n), dtype=np.int64)
@@ -303,8 +303,8 @@ def test_the_most_extreme_honest_answer_is_exact(
 # --- models that do not keep the bounds are refused -----------------------------------------------------------------
 
 
-def with_offer(model: EncryptedModel, offer: Offer) -> EncryptedModel:
-    return EncryptedModel(model.integers, with_circuit(model.signature, offers=(offer,)))
+def with_offer(model: CompiledModel, offer: Offer) -> CompiledModel:
+    return CompiledModel(model.integers, with_circuit(model.signature, offers=(offer,)))
 
 
 @both_profiles
@@ -341,17 +341,17 @@ def test_a_model_with_weights_that_flooding_cannot_hide_is_refused() -> None:
         weights = np.full_like(integers.weights, int(too_large * factor))
         loud = replace(integers, weights=weights)
         if fits:
-            assert EncryptedModel(loud, open_signature)
+            assert CompiledModel(loud, open_signature)
         else:
             with pytest.raises(ModelFileError, match="must be flooded by"):
-                EncryptedModel(loud, open_signature)
+                CompiledModel(loud, open_signature)
 
 
 @both_profiles
 def test_a_model_whose_results_need_more_bits_is_refused(profile: str) -> None:
     model = model_of(profile)
     with pytest.raises(ModelFileError, match="results must stay below"):
-        EncryptedModel(replace(model.integers, weights=2 * model.integers.weights), model.signature)
+        CompiledModel(replace(model.integers, weights=2 * model.integers.weights), model.signature)
 
 
 def test_a_model_that_offers_too_many_words_of_a_polynomial_is_refused() -> None:
@@ -362,6 +362,6 @@ def test_a_model_that_offers_too_many_words_of_a_polynomial_is_refused() -> None
     grid = model.signature.grid
     wide_grid = replace(grid, **{name: np.tile(getattr(grid, name), 16) for name in ("offset", "step", "low", "high")})
     signature = with_circuit(model.signature, grid=wide_grid, result_bits=model.signature.circuit.result_bits + 4)
-    assert EncryptedModel(wide_features, with_circuit(signature, offers=(Offer(small, 10.0),)))
+    assert CompiledModel(wide_features, with_circuit(signature, offers=(Offer(small, 10.0),)))
     with pytest.raises(ModelFileError, match="releases too many words"):
-        EncryptedModel(wide_features, with_circuit(signature, offers=(Offer(wide, 10.0),)))
+        CompiledModel(wide_features, with_circuit(signature, offers=(Offer(wide, 10.0),)))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from hermetic import EncryptedModel, PrecisionError
+from hermetic import CompiledModel, PrecisionError
 from hermetic.circuits.linear import bounds
 from hermetic.circuits.linear.integers import MAX_RESULT_BITS, IntegerMap
 from hermetic.circuits.linear.packing import Layout
@@ -30,7 +30,7 @@ from known_weights import (
 both_profiles = pytest.mark.parametrize("profile", ["fast", "precise"])
 
 
-def inputs_of(model: EncryptedModel, samples: int, rng: np.random.Generator) -> np.ndarray:
+def inputs_of(model: CompiledModel, samples: int, rng: np.random.Generator) -> np.ndarray:
     """Inputs (n, d) in range, on the grid if it is exact; the first two are its corners."""
     grid = model.signature.grid
     integers = rng.integers(grid.low, grid.high, size=(samples, grid.features), endpoint=True)
@@ -39,7 +39,7 @@ def inputs_of(model: EncryptedModel, samples: int, rng: np.random.Generator) -> 
     return np.clip(grid.offset + (integers + off_grid) * grid.step, grid.lower, grid.upper)
 
 
-def check_exact(model: EncryptedModel, X: np.ndarray) -> None:
+def check_exact(model: CompiledModel, X: np.ndarray) -> None:
     """Encrypt, evaluate and decrypt X, everything through bytes, and compare with Python's integers."""
     client = client_of(model)
     result = answered(model, client, X)
@@ -53,7 +53,7 @@ def check_exact(model: EncryptedModel, X: np.ndarray) -> None:
     assert (found[rows] == exact).all()
 
 
-def more_precise(weights: np.ndarray, bias: np.ndarray, options: dict[str, Any], factor: float) -> EncryptedModel:
+def more_precise(weights: np.ndarray, bias: np.ndarray, options: dict[str, Any], factor: float) -> CompiledModel:
     """The model with an error smaller by a factor, which takes limbs; the plain one if that cannot be guaranteed."""
     plain = compiled(weights, bias, **options)
     try:
@@ -63,7 +63,7 @@ def more_precise(weights: np.ndarray, bias: np.ndarray, options: dict[str, Any],
 
 
 @st.composite
-def models(draw: st.DrawFn, features: st.SearchStrategy[int], outputs: st.SearchStrategy[int]) -> EncryptedModel:
+def models(draw: st.DrawFn, features: st.SearchStrategy[int], outputs: st.SearchStrategy[int]) -> CompiledModel:
     shape = draw(outputs, label="outputs"), draw(features, label="features")
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     weights = WEIGHTS[draw(st.sampled_from(sorted(WEIGHTS)), label="weights")](rng, shape)
@@ -77,12 +77,12 @@ def models(draw: st.DrawFn, features: st.SearchStrategy[int], outputs: st.Search
     return model
 
 
-def delivered(model: EncryptedModel) -> EncryptedModel:
+def delivered(model: CompiledModel) -> CompiledModel:
     """The model with its signature as clients read it."""
-    return EncryptedModel(model.integers, Signature.from_bytes(model.signature.to_bytes()))
+    return CompiledModel(model.integers, Signature.from_bytes(model.signature.to_bytes()))
 
 
-def affordable(model: EncryptedModel, samples: int, budget_ms: float) -> int:
+def affordable(model: CompiledModel, samples: int, budget_ms: float) -> int:
     """At most so many samples, fewer where they cost more than the budget."""
     while samples > 1 and model.signature.cost(samples).estimated_ms > budget_ms:
         samples //= 2
@@ -91,7 +91,7 @@ def affordable(model: EncryptedModel, samples: int, budget_ms: float) -> int:
 
 @given(model=models(up_to(300), up_to(60)), samples=up_to(300), seed=st.integers(0, 2**32 - 1))
 @settings(max_examples=60)
-def test_any_model_and_batch(model: EncryptedModel, samples: int, seed: int) -> None:
+def test_any_model_and_batch(model: CompiledModel, samples: int, seed: int) -> None:
     samples = affordable(model, samples, 300)
     event(f"{model.signature.parameters.profile}, B={model.signature.layout_for(samples).samples}")
     check_exact(delivered(model), inputs_of(model, samples, np.random.default_rng(seed)))
@@ -99,7 +99,7 @@ def test_any_model_and_batch(model: EncryptedModel, samples: int, seed: int) -> 
 
 @given(model=models(st.integers(1000, 6000), up_to(10)), samples=up_to(50), seed=st.integers(0, 2**32 - 1))
 @settings(max_examples=10)
-def test_many_features(model: EncryptedModel, samples: int, seed: int) -> None:
+def test_many_features(model: CompiledModel, samples: int, seed: int) -> None:
     samples = affordable(model, samples, 500)
     check_exact(delivered(model), inputs_of(model, samples, np.random.default_rng(seed)))
 
@@ -167,7 +167,7 @@ def test_results_as_large_as_they_get(profile: str, result_bits: int) -> None:
     offer = Offer(Layout(parameters.ring_degree, 4, 1, 5), bounds.MIN_LAMBDA_BITS)
     public = compiled(weights, bias, profile=profile, **INPUTS["pixels"]).signature
     signature = with_circuit(public, grid=grid, result_bits=result_bits, scale_exponent=0, limb_bits=0, offers=(offer,))
-    check_exact(EncryptedModel(integers, signature), np.arange(-100, 101)[:, None])
+    check_exact(CompiledModel(integers, signature), np.arange(-100, 101)[:, None])
 
 
 @both_profiles

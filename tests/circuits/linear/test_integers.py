@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hermetic import EncryptedModel, InputError, PrecisionError
+from hermetic import CompiledModel, InputError, PrecisionError
 from hermetic.circuits.linear.integers import (
     MAX_RESULT_BITS,
     IntegerMap,
@@ -352,7 +352,7 @@ def test_one_limb_below_53_bits_is_read_without_rounding() -> None:
 # --- the guaranteed error -------------------------------------------------------------------------------------------
 
 
-def worst_inputs(model: EncryptedModel, weights: np.ndarray) -> np.ndarray:
+def worst_inputs(model: CompiledModel, weights: np.ndarray) -> np.ndarray:
     """Two inputs for every output, which make every part of its error as large as it gets and of one sign."""
     grid, (integer_weights, _) = model.signature.grid, whole(model.integers, len(weights))
     scale = Fraction(2) ** -model.signature.circuit.scale_exponent
@@ -366,13 +366,13 @@ def worst_inputs(model: EncryptedModel, weights: np.ndarray) -> np.ndarray:
     return np.array(rows)
 
 
-def scores_of(model: EncryptedModel, X: np.ndarray) -> np.ndarray:
+def scores_of(model: CompiledModel, X: np.ndarray) -> np.ndarray:
     """What decryption gives for X."""
     one = model.integers
     return recombine(one.apply(model.signature.grid.quantize(X)), one.limbs, one.limb_bits, one.scale_exponent)
 
 
-def largest_error(model: EncryptedModel, weights: np.ndarray, bias: np.ndarray, X: np.ndarray) -> Fraction:
+def largest_error(model: CompiledModel, weights: np.ndarray, bias: np.ndarray, X: np.ndarray) -> Fraction:
     """The largest |decrypted score - W·x - b|, without rounding but that of the decrypted scores themselves."""
     largest = Fraction(0)
     for x, row in zip(X.tolist(), scores_of(model, X).tolist(), strict=True):

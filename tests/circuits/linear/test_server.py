@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import fitted
-from hermetic import Client, EncryptedModel, MaskingKey, MismatchError, Parameters, PublicKey, Query, Result
+from hermetic import Client, CompiledModel, MaskingKey, MismatchError, Parameters, PublicKey, Query, Result
 from hermetic.circuits.linear import bounds, evaluate, weights
 from hermetic.circuits.linear.packing import Layout
 from hermetic.circuits.linear.public import Offer
@@ -55,7 +55,7 @@ def test_several_threads_answer_as_one(samples: int, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(evaluate, "_MANY_PRODUCTS", 0)
     monkeypatch.setattr(evaluate, "_PART", 1)
     monkeypatch.setattr(weights, "_TILE_GROUPS", 1)
-    model = EncryptedModel(MODEL.integers, MODEL.signature)
+    model = CompiledModel(MODEL.integers, MODEL.signature)
     query = CLIENT.encrypt(PETALS.X[:samples])
     integers, _ = CLIENT.quantize(PETALS.X[:samples])
     for threads in (1, 2, 5):
@@ -79,7 +79,7 @@ def test_a_query_for_another_model_is_a_mismatch() -> None:
 
 
 def test_a_query_for_another_signature_of_the_same_weights_is_a_mismatch() -> None:
-    renamed = EncryptedModel(MODEL.integers, replace(MODEL.signature, name="petals, renamed"))
+    renamed = CompiledModel(MODEL.integers, replace(MODEL.signature, name="petals, renamed"))
     query = CLIENT.encrypt([1.4, 0.2])
     with pytest.raises(MismatchError):
         renamed.evaluate(query, CLIENT.public_key)
@@ -131,7 +131,7 @@ def test_flooding_is_uniform_over_its_whole_range(bits: int, parameters: Paramet
 def test_a_model_answers_the_same_in_any_memory(memory: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Layouts that were used longest ago give way; what is not kept is made anew."""
     monkeypatch.setattr("hermetic.circuits.linear.server.ENCODED_BYTES", memory)
-    model = EncryptedModel(MODEL.integers, MODEL.signature)
+    model = CompiledModel(MODEL.integers, MODEL.signature)
     for samples in (1, 5, 150, 1, 5):
         integers, _ = CLIENT.quantize(PETALS.X[:samples])
         found = CLIENT.decrypt_integers(model.evaluate(CLIENT.encrypt(PETALS.X[:samples]), CLIENT.public_key))
@@ -145,9 +145,7 @@ def test_many_scores_of_a_sample_are_answered_in_one_polynomial() -> None:
     model = compiled(rng.normal(size=(600, 40)), rng.normal(size=600), input_range=(-1, 1), tolerance=0.1)
     layout = Layout(4096, 1, 6, 600)
     lambda_bits = model.signature.flood_bits - math.log2(21 * sum(model.integers.norms)) - 0.1
-    model = EncryptedModel(
-        model.integers, with_circuit(model.signature, offers=(Offer(layout, round(lambda_bits, 1)),))
-    )
+    model = CompiledModel(model.integers, with_circuit(model.signature, offers=(Offer(layout, round(lambda_bits, 1)),)))
     assert bounds.layout_allowed(FAST, layout, 40, model.signature.flood_bits, samples=1)
     client, x = Client(model.signature), rng.uniform(-1, 1, size=40)
     result = model.evaluate(client.encrypt(x), client.public_key)

@@ -78,12 +78,12 @@ def own_answer(module: nn.Module, X: Any) -> np.ndarray:
         return module(torch.tensor(X, dtype=next(module.parameters()).dtype)).double().numpy()
 
 
-def decrypted(model: hermetic.EncryptedModel, X: Any, **options: Any) -> tuple[hermetic.Client, hermetic.Result]:
+def decrypted(model: hermetic.CompiledModel, X: Any, **options: Any) -> tuple[hermetic.Client, hermetic.Result]:
     client = hermetic.Client(model.signature, **options)
     return client, model.evaluate(client.encrypt(X), client.public_key)
 
 
-def compared(module: nn.Module, model: hermetic.EncryptedModel) -> dict[str, Any]:
+def compared(module: nn.Module, model: hermetic.CompiledModel) -> dict[str, Any]:
     """How far the decrypted answers to some samples are from the module's own."""
     X = SAMPLES[:20]
     client, result = decrypted(model, X)

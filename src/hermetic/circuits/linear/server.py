@@ -53,7 +53,7 @@ class ServerHalf:
         self._keys: OrderedDict[str, MaskingKey] = OrderedDict()
 
     def evaluate(self, query: Query, public_key: PublicKey | MaskingKey, threads: int | None = None) -> Result:
-        """Answer a query, see :meth:`hermetic.EncryptedModel.evaluate`."""
+        """Answer a query, see :meth:`hermetic.CompiledModel.evaluate`."""
         check_kind(query, Query, "query")
         key = public_key if isinstance(public_key, MaskingKey) else self.masking_key(public_key)
         return evaluate(self._signature, self.encoded, query, key, threads or available_cores())
@@ -90,7 +90,7 @@ class ServerHalf:
 
     @property
     def spread_over_range(self) -> float:
-        """See :attr:`hermetic.EncryptedModel.spread_over_range`."""
+        """See :attr:`hermetic.CompiledModel.spread_over_range`."""
         one, grid = self.integers, self._signature.grid
         weights = recombine(one.weights.T, one.limbs, one.limb_bits, one.scale_exponent)
         reach = weights * (grid.high - grid.low)[:, None]

@@ -17,7 +17,7 @@ from hermetic.circuits.linear.wire import Query, Result
 from hermetic.errors import HermeticError, MismatchError
 from hermetic.keys.public import PublicKey
 from hermetic.legacy.format import is_legacy
-from hermetic.model import EncryptedModel
+from hermetic.model import CompiledModel
 
 from .exchange import (
     FLOOD_BITS,
@@ -53,8 +53,8 @@ class EIServer:
     verbose
         Print what is done: sizes, never an input or a coefficient.
     legacy_clients
-        Answer unmodified clients of encrypted-inference 0.9 too, **without protection of the coefficients**; by default
-        as the environment variable ``HERMETIC_LEGACY_CLIENTS`` says (``1`` or ``0``), and otherwise not. Warns.
+        Answer legacy clients (encrypted-inference 0.9) too, **without protection of the coefficients**; by
+        default as the environment variable ``HERMETIC_LEGACY_CLIENTS`` says (``1`` or ``0``), and otherwise not. Warns.
 
     Attributes
     ----------
@@ -69,7 +69,7 @@ class EIServer:
 
     Notes
     -----
-    Leaks to the client: the scores, ``error``, and what :meth:`hermetic.EncryptedModel.evaluate` says.
+    Leaks to the client: the scores, ``error``, and what :meth:`hermetic.CompiledModel.evaluate` says.
     """
 
     def __init__(
@@ -126,7 +126,7 @@ class EIServer:
         if self._legacy is None:
             raise ValueError(
                 "the request must be of this version. It is of encrypted-inference 0.9: update the client, or let the "
-                f"operator allow old clients (legacy_clients=True, or {SWITCH}=1)."
+                f"operator allow legacy clients (legacy_clients=True, or {SWITCH}=1)."
             )
         return self._legacy.predict(ciphertexts, public_keys)
 
@@ -176,7 +176,7 @@ def _read_coefficients(coeffs: npt.ArrayLike, intercept: npt.ArrayLike) -> tuple
     return w, b
 
 
-def _compile(coeffs: Reals, intercept: Reals) -> EncryptedModel:
+def _compile(coeffs: Reals, intercept: Reals) -> CompiledModel:
     """The model with the fewest limbs that make the rounding of the coefficients smaller than that of the inputs."""
     features = coeffs.shape[1]
     inputs, weights = grid(features), coeffs * RESOLUTION
@@ -191,9 +191,9 @@ def _compile(coeffs: Reals, intercept: Reals) -> EncryptedModel:
     return _model(error, integers, features, len(intercept))
 
 
-def _model(error: float, integers: IntegerMap, features: int, outputs: int) -> EncryptedModel:
+def _model(error: float, integers: IntegerMap, features: int, outputs: int) -> CompiledModel:
     packing = layout(features)
     flooded = math.floor(lambda_bits(integers, packing, FLOOD_BITS) * 10) / 10
     offer = Offer(packing, flooded)
     exponent, limbs, bits = integers.scale_exponent, integers.limbs, integers.limb_bits
-    return EncryptedModel(integers, signature(features, outputs, exponent, limbs, bits, offer, error))
+    return CompiledModel(integers, signature(features, outputs, exponent, limbs, bits, offer, error))

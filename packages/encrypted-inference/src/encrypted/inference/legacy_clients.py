@@ -1,4 +1,4 @@
-"""Answers for unmodified clients of encrypted-inference 0.9, and the switch that allows them."""
+"""Answers for legacy clients (encrypted-inference 0.9), and the switch that allows them."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from hermetic.legacy.ckks import LegacyWeights, RotationKeys
 from hermetic.legacy.format import read_strings
 
 SWITCH = "HERMETIC_LEGACY_CLIENTS"
-"""The environment variable that allows old clients where a script does not say."""
+"""The environment variable that allows legacy clients where a script does not say."""
 
 _KEPT_KEYS = 8
 
 
 def switched_on(asked: bool | None) -> bool:
-    """Whether old clients are answered: as asked, or else as the environment says.
+    """Whether legacy clients are answered: as asked, or else as the environment says.
 
     Raises
     ------
@@ -46,8 +46,8 @@ class LegacyClients:
 
     def __init__(self, coeffs: Reals, intercept: Reals) -> None:
         warnings.warn(
-            "answers to clients of encrypted-inference 0.9 are CKKS ciphertexts: the coefficients are not protected "
-            "from whoever may ask.",
+            "answers to legacy clients (encrypted-inference 0.9) are CKKS ciphertexts: the coefficients are not "
+            "protected from whoever may ask.",
             stacklevel=3,
         )
         self._coeffs, self._intercept = coeffs, intercept
@@ -59,7 +59,7 @@ class LegacyClients:
         return LegacyWeights(self._coeffs, self._intercept)
 
     def predict(self, ciphertexts: Sequence[str], public_keys: bytes) -> list[str]:
-        """k base64 strings for ``decrypt`` of an old client. Raises :class:`hermetic.WireError`."""
+        """k base64 strings for ``decrypt`` of a legacy client. Raises :class:`hermetic.WireError`."""
         strings = read_strings(ciphertexts, self._weights.features)
         with self._lock:
             return self._weights.evaluate(strings, self._parsed(public_keys))

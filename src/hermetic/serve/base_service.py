@@ -21,15 +21,16 @@ from .limits import MemoryBudget
 from .logs import log
 from .metrics import Metrics
 from .origins import origin_check
-from .pool import Pool, PoolOptions, Program
+from .pool import Pool
 from .settings import MIB, Settings
 from .stores import Store
+from .worker import PoolOptions, Program
 
 Facts = dict[str, Any]
 """What the log says of a service when it starts, by the names of its fields."""
 
 
-class Front(ABC):
+class BaseService(ABC):
     """The parts of a running service that do not depend on what it serves.
 
     Raises
@@ -51,7 +52,7 @@ class Front(ABC):
         self.metrics = Metrics()
         if settings.legacy_clients:
             log.warning(
-                "clients of encrypted-inference 0.9 are answered in CKKS: the weights are not protected from them",
+                "legacy clients (encrypted-inference 0.9) are answered, in CKKS: weights are not protected from them",
                 extra={"event": "legacy_clients"},
             )
         self._open = False
@@ -141,7 +142,7 @@ async def again_and_again(chore: Callable[[], Awaitable[None]], pause: float) ->
 
 
 def forbidding(settings: Settings) -> dict[str, str]:
-    """What tells evaluation processes that old clients must not be answered, if they must not."""
+    """What tells evaluation processes that legacy clients must not be answered, if they must not."""
     return {FORBIDDEN: "1"} if settings.forbid_legacy_clients else {}
 
 

@@ -13,26 +13,26 @@ from watchfiles import awatch
 
 from ..circuits.linear.evaluate import available_cores
 from ..errors import SettingsError
-from . import brand, browser, openapi, pages, plain, v2
+from . import brand, browser, openapi, pages, rest, v2
+from .base_service import BaseService, Facts, again_and_again, forbidding
 from .checks import check_files
-from .front import Facts, Front, again_and_again, forbidding
 from .keycache import KeyCache
 from .keyquota import KeyQuota
-from .keystore import DIGEST_BYTES, OLD_KEY_ID, AsyncKeyStore, is_open, open_keys
+from .keystore import DIGEST_BYTES, LEGACY_KEY_ID, AsyncKeyStore, is_open, open_keys
 from .logs import log
-from .pool import Program
+from .queries import QueryHandler
 from .refusals import RefusalError
 from .repository import Repository
-from .service import Service
 from .settings import MIB, Settings
 from .stores import shown
+from .worker import Program
 
 _SWEEP_SECONDS = 3600.0
 _INHERITED = ("PATH", "HOME", "LANG", "LC_", "LD_LIBRARY_PATH", "PYTHON", "TMPDIR", "VIRTUAL_ENV")
 _DEPTH = 2  # the next query is in the process before the one that it evaluates is answered
 
 
-class House(Front):
+class ModelService(BaseService):
     """The parts of a running service of models.
 
     Raises
@@ -51,9 +51,9 @@ class House(Front):
         self._store_is_open = is_open(keys.store)
         self.quota = KeyQuota(self.keys, settings.max_keys)
         self._cache = KeyCache(self.keys, settings.key_cache * MIB, settings.key_recheck)
-        self.checking_old_keys = asyncio.Lock()  # it takes some 40 MB: one after the other
+        self.checking_legacy_keys = asyncio.Lock()  # it takes some 40 MB: one after the other
         self.repository = Repository(settings.models, self.pool, settings.max_samples)
-        self.service = Service(self.repository, self._cache, self.pool, self.allowance, self.metrics)
+        self.queries = QueryHandler(self.repository, self._cache, self.pool, self.allowance, self.metrics)
         for name, text, read in (
             ("models", "Model versions that are served.", lambda: len(self.repository.models)),
             ("broken_models", "Model files that could not be loaded.", lambda: len(self.repository.broken)),
@@ -67,7 +67,7 @@ class House(Front):
         return super().ready and bool(self.repository.models)
 
     def routes(self) -> list[BaseRoute]:
-        modules = (v2, plain, browser, brand, pages, openapi)
+        modules = (v2, rest, browser, brand, pages, openapi)
         return [one for module in modules for one in module.routes()]
 
     async def load(self) -> None:
@@ -96,7 +96,7 @@ class House(Front):
     async def forget_key(self, tenant: str, key_id: str) -> bool:
         """Delete a public key everywhere; False if there is none."""
         held = key_id
-        if OLD_KEY_ID.fullmatch(key_id) and (stored := await self._cache.get(tenant, key_id)):
+        if LEGACY_KEY_ID.fullmatch(key_id) and (stored := await self._cache.get(tenant, key_id)):
             held = stored[:DIGEST_BYTES].hex()
         found = await self.keys.delete(tenant, key_id)
         self._cache.forget(tenant, key_id)
@@ -136,7 +136,7 @@ def _program(settings: Settings) -> Program:
     """The evaluator, with what it needs of our environment and its share of the cores: no credentials of stores."""
     kept = {name: value for name, value in os.environ.items() if name.startswith(_INHERITED)}
     return Program(
-        module=f"{__package__}.worker",
+        module=f"{__package__}.evaluator",
         options={"threads": max(1, available_cores() // settings.workers)},
         environment={**kept, **forbidding(settings), "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
         depth=_DEPTH,

@@ -14,14 +14,14 @@ from starlette.routing import BaseRoute
 from ..errors import WireError
 from ..keys.public import PublicKey
 from ..rlwe.parameters import PROFILES
-from . import old_clients
+from . import legacy_clients
 from .documents import MAX_PARTS, base64_octets, read_object
 from .keystore import DIGEST_BYTES, KEY_ID
 from .metrics import CONTENT_TYPE
-from .pool import Data
 from .refusals import malformed, not_found, too_large
 from .repository import ServedModel
-from .routes import OPEN, PUBLIC, Access, Endpoint, house_of, route
+from .routes import OPEN, PUBLIC, Access, Endpoint, route, service_of
+from .worker import Data
 
 KEY_SIZES = sorted({PublicKey.size(parameters) for parameters in PROFILES.values()})
 MAX_QUERIES = MAX_PARTS
@@ -46,20 +46,20 @@ def routes() -> list[BaseRoute]:
 
 async def health(request: Request) -> Response:
     """Whether the front process lives; never waits for an evaluation process."""
-    house = house_of(request)
-    return JSONResponse({"status": "ok", "ready": house.ready, "workers": house.pool.alive})
+    service = service_of(request)
+    return JSONResponse({"status": "ok", "ready": service.ready, "workers": service.pool.alive})
 
 
 async def metrics(request: Request) -> Response:
-    return Response(house_of(request).metrics.text(), media_type=CONTENT_TYPE)
+    return Response(service_of(request).metrics.text(), media_type=CONTENT_TYPE)
 
 
 async def models(request: Request) -> Response:
-    house = house_of(request)
+    service = service_of(request)
     listed: dict[str, dict[str, Any]] = {}
-    for one in house.repository.models:  # by version: the highest comes last
+    for one in service.repository.models:  # by version: the highest comes last
         entry = listed.setdefault(one.name, {"name": one.name, "versions": []})
-        if description := house.brand.descriptions.get(one.name):
+        if description := service.brand.descriptions.get(one.name):
             entry["description"] = description
         entry["versions"].append(one.version)
         entry["signature_digest"] = one.digest
@@ -68,7 +68,7 @@ async def models(request: Request) -> Response:
 
 async def signature(request: Request) -> Response:
     params = request.path_params
-    one = house_of(request).service.model(params["model"], params.get("version"))
+    one = service_of(request).queries.model(params["model"], params.get("version"))
     headers = {
         "ETag": f'"{one.digest}"',
         "Cache-Control": "no-cache",
@@ -84,27 +84,27 @@ async def signature(request: Request) -> Response:
 
 def _key_id(request: Request) -> str:
     key_id: str = request.path_params["key_id"]
-    if not KEY_ID.fullmatch(key_id) and not old_clients.is_old_key(house_of(request), key_id):
+    if not KEY_ID.fullmatch(key_id) and not legacy_clients.is_legacy_key(service_of(request), key_id):
         raise malformed("a key id must be 64 lower-case hexadecimal digits.")
     return key_id
 
 
 async def put_key(request: Request) -> Response:
-    house, endpoint = house_of(request), Endpoint.of(request)
+    service, endpoint = service_of(request), Endpoint.of(request)
     key_id, tenant = _key_id(request), endpoint.caller.tenant
-    if old_clients.is_old_key(house, key_id):
-        return await old_clients.put_key(request)
+    if legacy_clients.is_legacy_key(service, key_id):
+        return await legacy_clients.put_key(request)
 
     def check(length: int) -> None:
         if length not in KEY_SIZES:
             sizes = " or ".join(map(str, KEY_SIZES))
             raise too_large(f"a public key must have {sizes} bytes. Got {length} instead.")
 
-    async with house.bodies.read(request, tenant, check) as body:
+    async with service.bodies.read(request, tenant, check) as body:
         endpoint.trace.bytes_in = len(body)
-        with house.allowance.counting_refusals(endpoint.caller):
+        with service.allowance.counting_refusals(endpoint.caller):
             key = _checked_key(bytes(body), key_id)
-        created = await house.quota.create(tenant, key_id, key)
+        created = await service.quota.create(tenant, key_id, key)
     return JSONResponse({"key_id": key_id}, status_code=201 if created else 200)
 
 
@@ -120,51 +120,51 @@ def _checked_key(data: bytes, key_id: str) -> bytes:
 
 async def get_key(request: Request) -> Response:
     key_id = _key_id(request)
-    data = await house_of(request).keys.read(Endpoint.of(request).caller.tenant, key_id)
+    data = await service_of(request).keys.read(Endpoint.of(request).caller.tenant, key_id)
     if data is None:
         raise not_found("the public key")
-    if old_clients.is_old_key(house_of(request), key_id):
+    if legacy_clients.is_legacy_key(service_of(request), key_id):
         data = data[DIGEST_BYTES:]
     return Response(data, media_type=_BINARY, headers={"ETag": f'"{key_id}"'})
 
 
 async def delete_key(request: Request) -> Response:
-    house, key_id, tenant = house_of(request), _key_id(request), Endpoint.of(request).caller.tenant
-    if not await house.forget_key(tenant, key_id):
+    service, key_id, tenant = service_of(request), _key_id(request), Endpoint.of(request).caller.tenant
+    if not await service.forget_key(tenant, key_id):
         raise not_found("the public key")
     return Response(status_code=204)
 
 
 async def score(request: Request) -> Response:
     """The form ``{"data": [base64, …], "key_id": …}``: several queries, answered in their order."""
-    house, endpoint = house_of(request), Endpoint.of(request)
-    house.allowance.check(endpoint.caller)
-    largest = max((one.sizes.largest for one in house.repository.models), default=0)
+    service, endpoint = service_of(request), Endpoint.of(request)
+    service.allowance.check(endpoint.caller)
+    largest = max((one.sizes.largest for one in service.repository.models), default=0)
 
     def check(length: int) -> None:
-        limit = max(4 * (largest + 2) // 3 + _SCORE_OVERHEAD, old_clients.largest_body(house))
+        limit = max(4 * (largest + 2) // 3 + _SCORE_OVERHEAD, legacy_clients.largest_body(service))
         if length > limit:
             raise too_large(f"the body must have at most {limit} bytes. Got {length} instead: send fewer samples.")
 
-    async with house.bodies.read(request, endpoint.caller.tenant, check) as body:
+    async with service.bodies.read(request, endpoint.caller.tenant, check) as body:
         endpoint.trace.bytes_in = len(body)
-        with house.allowance.counting_refusals(endpoint.caller):
+        with service.allowance.counting_refusals(endpoint.caller):
             document = await asyncio.to_thread(read_object, body)
-        if old_clients.is_old_key(house, document.get("key_id")):
-            return await old_clients.score(request, document)
-        with house.allowance.counting_refusals(endpoint.caller):
+        if legacy_clients.is_legacy_key(service, document.get("key_id")):
+            return await legacy_clients.score(request, document)
+        with service.allowance.counting_refusals(endpoint.caller):
             queries, name, key_id = await asyncio.to_thread(_read_score, document)
         answers = []
         for query in queries:
             model = _model_for(request, name, query)
-            answer = await house.service.evaluate(endpoint.caller, model, query, endpoint.trace, key_id)
+            answer = await service.queries.evaluate(endpoint.caller, model, query, endpoint.trace, key_id)
             answers.append(base64.b64encode(answer.data).decode())
     return JSONResponse(answers)
 
 
 def _model_for(request: Request, name: str | None, query: Data) -> ServedModel:
-    service = house_of(request).service
-    return service.model_of_query(query) if name is None else service.model(name, None)
+    queries = service_of(request).queries
+    return queries.model_of_query(query) if name is None else queries.model(name, None)
 
 
 def _read_score(document: dict[str, Any]) -> tuple[list[bytes | memoryview], str | None, str]:

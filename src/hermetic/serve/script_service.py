@@ -1,8 +1,8 @@
 """A service that runs a scoring script: ``init()`` once in each evaluation process, ``run()`` for each ``/score``.
 
 The contract is that of Azure Machine Learning's inference server (``azureml-inference-server-http``): a script that
-runs there runs here, unchanged. The script is loaded by :mod:`.script`, in processes of its own, so that nothing that
-it does keeps the front process from answering.
+runs there runs here, unchanged. The script is loaded by :mod:`.script_runner`, in processes of its own, so that nothing
+that it does keeps the front process from answering.
 """
 
 from __future__ import annotations
@@ -18,19 +18,20 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute
 
 from ..errors import SettingsError
-from . import plain, v2
+from . import rest, v2
 from .access import Caller
+from .base_service import BaseService, Facts, forbidding
 from .checks import check_files
 from .documents import PIECE, Body
-from .frames import Head
-from .front import Facts, Front, forbidding
 from .keystore import open_keys
 from .logs import log
-from .pool import FaultError, Program, QueueFullError, WorkerLostError
+from .messages import RunScript, ScriptAnswered
+from .pool import QueueFullError
+from .queries import Trace
 from .refusals import RefusalError, busy, too_large
 from .routes import OPEN, Access, Endpoint, route
-from .service import Trace
 from .settings import MIB, Settings
+from .worker import FaultError, Program, WorkerLostError
 
 _MODEL_DIR = "AZUREML_MODEL_DIR"
 _LEGACY_CLIENTS = "HERMETIC_LEGACY_CLIENTS"  # what encrypted.inference.eiserver asks
@@ -38,7 +39,7 @@ _ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 _NOT_FOR_SCRIPTS = ("authorization", "cookie")
 
 
-class ScriptHouse(Front):
+class ScriptService(BaseService):
     """The parts of a running service of a script.
 
     Every request counts as one prediction of its tenant's limits, because only the script knows what is in it. A script
@@ -64,10 +65,10 @@ class ScriptHouse(Front):
         return [
             route("/", _healthy, access=OPEN),
             route("/score", _score, methods=("GET", "POST")),
-            route("/healthz", plain.health, access=OPEN),
+            route("/healthz", rest.health, access=OPEN),
             route("/v2/health/live", v2.live, access=OPEN),
             route("/v2/health/ready", v2.ready, access=OPEN),
-            route("/metrics", plain.metrics, access=Access.METRICS),
+            route("/metrics", rest.metrics, access=Access.METRICS),
         ]
 
     def facts(self) -> Facts:
@@ -107,7 +108,7 @@ class ScriptHouse(Front):
         try:
             async with self.pool.worker_for(caller.tenant, "") as worker:
                 self.allowance.charge(caller, 1)
-                reply, data = await worker.ask(_head(request), body)
+                answer, data = await worker.ask(_message(request), body, reply=ScriptAnswered)
         except QueueFullError as error:
             raise busy(f"{error}.") from None
         except (FaultError, WorkerLostError) as error:
@@ -115,9 +116,9 @@ class ScriptHouse(Front):
             log.error("entry script failed", extra={"event": "script_failed", **told})
             message = "the entry script failed. The operator's log says where."
             raise RefusalError(500, "script_failed", message, headers={"x-ms-run-function-failed": "True"}) from None
-        trace.evaluation_ms = reply["ms"]
-        self.metrics.evaluated(self._path.stem, 1, reply["ms"])
-        return _response(reply, data)
+        trace.evaluation_ms = answer.ms
+        self.metrics.evaluated(self._path.stem, 1, answer.ms)
+        return _response(answer, data)
 
 
 def _program(settings: Settings) -> Program:
@@ -127,7 +128,7 @@ def _program(settings: Settings) -> Program:
         environment[_LEGACY_CLIENTS] = "1"
     if settings.model_dir:
         environment[_MODEL_DIR] = str(settings.model_dir.resolve())
-    return Program(module=f"{__package__}.script", options={}, environment=environment, depth=1)
+    return Program(module=f"{__package__}.script_runner", options={}, environment=environment, depth=1)
 
 
 def _check_text(body: Body) -> None:
@@ -141,17 +142,17 @@ def _check_text(body: Body) -> None:
         raise RefusalError(400, "malformed", "the body must be UTF-8 text for this script. It is not.") from None
 
 
-def _head(request: Request) -> Head:
+def _message(request: Request) -> RunScript:
     """What a script may see of a request besides its body; never the caller's token."""
     headers = [(name, value) for name, value in request.headers.items() if name not in _NOT_FOR_SCRIPTS]
-    return {"op": "run", "method": request.method, "query": request.url.query, "headers": headers}
+    return RunScript(request.method, request.url.query, headers)
 
 
-def _response(reply: Head, data: bytes) -> Response:
-    response = Response(data, reply["status"])
-    for name, value in reply["headers"]:
+def _response(answer: ScriptAnswered, data: bytes) -> Response:
+    response = Response(data, answer.status)
+    for name, value in answer.headers:
         response.headers.append(name, value)
-    response.headers["x-ms-run-fn-exec-ms"] = f"{reply['ms']:.3f}"
+    response.headers["x-ms-run-fn-exec-ms"] = f"{answer.ms:.3f}"
     return response
 
 
@@ -160,19 +161,19 @@ async def _healthy(_: Request) -> Response:
 
 
 async def _score(request: Request) -> Response:
-    house: ScriptHouse = request.app.state.house
+    service: ScriptService = request.app.state.service
     endpoint = Endpoint.of(request)
-    house.allowance.check(endpoint.caller)
+    service.allowance.check(endpoint.caller)
 
     def check(length: int) -> None:
-        if length > house.max_body:
+        if length > service.max_body:
             raise too_large(
-                f"a body for the script must have at most {house.max_body} bytes. Got {length} instead: send less at "
+                f"a body for the script must have at most {service.max_body} bytes. Got {length} instead: send less at "
                 "once, or set max_script_body."
             )
 
     if request.method != "POST":
-        return await house.run(endpoint.caller, request, b"", endpoint.trace)
-    async with house.bodies.read(request, endpoint.caller.tenant, check) as body:
+        return await service.run(endpoint.caller, request, b"", endpoint.trace)
+    async with service.bodies.read(request, endpoint.caller.tenant, check) as body:
         endpoint.trace.bytes_in = len(body)
-        return await house.run(endpoint.caller, request, body, endpoint.trace)
+        return await service.run(endpoint.caller, request, body, endpoint.trace)

@@ -21,7 +21,8 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from . import rawhttp
-from .frames import Channel, Head
+from .frames import Channel
+from .messages import Done, Failed, Handlers, LoadModel, Message, RunScript, ScriptAnswered, UnloadModel, answered
 
 _MODULE = "entry_module"
 _PR_SET_PDEATHSIG = 1
@@ -32,33 +33,36 @@ class ScriptRunner:
 
     _run_function: Callable[[Any], Any]
 
-    def answer(self, head: Head, payload: memoryview) -> tuple[Head, bytes]:
-        """The reply to one message; ``fault`` is the traceback of whatever the script raised."""
-        try:
-            reply, data = getattr(self, f"_{head['op']}")(head, bytes(payload))
-        except (Exception, SystemExit):
-            reply, data = {"fault": _traceback()}, b""
-        return {"id": head["id"], **reply}, data
+    def __init__(self) -> None:
+        self._handlers: Handlers = {LoadModel: self._load, UnloadModel: self._unload, RunScript: self._run}
 
-    def _load(self, _: Head, path: bytes) -> tuple[Head, bytes]:
+    def answer(self, message: Message, payload: memoryview) -> tuple[Message, bytes]:
+        """The reply to one message: :class:`Failed` with the traceback of whatever the script raised."""
+        try:
+            return answered(self._handlers, message, payload)
+        except (Exception, SystemExit):
+            return Failed(_traceback()), b""
+
+    def _load(self, _: LoadModel, path: memoryview) -> tuple[Message, bytes]:
         """Import the script at a path and call its ``init()``; the answer says whether it takes raw requests."""
-        module = import_script(Path(path.decode()))
+        module = import_script(Path(bytes(path).decode()))
         module.init()
         self._run_function = module.run
         self._raw = rawhttp.is_requested()
-        return {}, json.dumps({"raw": self._raw}).encode()
+        return Done(), json.dumps({"raw": self._raw}).encode()
 
-    def _unload(self, _: Head, __: bytes) -> tuple[Head, bytes]:
+    def _unload(self, _: UnloadModel, __: memoryview) -> tuple[Message, bytes]:
         """Sent when the script failed in another process: the service does not start, and this process ends."""
-        return {}, b""
+        return Done(), b""
 
-    def _run(self, head: Head, body: bytes) -> tuple[Head, bytes]:
-        raw_data = rawhttp.request(head, body) if self._raw else _text(head, body)
+    def _run(self, message: RunScript, payload: memoryview) -> tuple[Message, bytes]:
+        body = bytes(payload)
+        raw_data = rawhttp.request(message, body) if self._raw else _text(message, body)
         started = time.perf_counter()
         answer = self._run_function(raw_data)
         ms = (time.perf_counter() - started) * 1e3
         status, headers, data = rawhttp.parts(answer) if rawhttp.is_response(answer) else _json(answer)
-        return {"ms": ms, "status": status, "headers": headers}, data
+        return ScriptAnswered(ms, status, headers), data
 
 
 def import_script(path: Path) -> ModuleType:
@@ -83,9 +87,9 @@ def import_script(path: Path) -> ModuleType:
     return module
 
 
-def _text(head: Head, body: bytes) -> str:
+def _text(message: RunScript, body: bytes) -> str:
     """The body; for another method than POST the query's parameters as a JSON object."""
-    return body.decode() if head["method"] == "POST" else json.dumps(_parameters(head["query"]))
+    return body.decode() if message.method == "POST" else json.dumps(_parameters(message.query))
 
 
 def _parameters(query: str) -> dict[str, Any]:
@@ -123,13 +127,14 @@ def _end_with_parent() -> None:
 def main(descriptor: int) -> None:
     """Serve the front process at the other end of a socket until it closes it."""
     # These are sent to the whole group; the front process decides when to stop.
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
+    for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, signal.SIG_IGN)
     _end_with_parent()
     channel, runner = Channel(socket.socket(fileno=descriptor)), ScriptRunner()
     while True:
         try:
-            channel.send(*runner.answer(*channel.receive()))
+            number, message, payload = channel.receive()
+            channel.send(number, *runner.answer(message, payload))
         except (EOFError, BrokenPipeError, ConnectionResetError):
             return
 

@@ -1,4 +1,4 @@
-"""The door for unmodified clients of encrypted-inference 0.9: their keys and requests, if the operator allows them."""
+"""Endpoints for legacy clients (encrypted-inference 0.9): their keys and requests, if the operator allows them."""
 
 from __future__ import annotations
 
@@ -12,53 +12,53 @@ from starlette.responses import JSONResponse, Response
 from ..errors import WireError
 from ..legacy.format import MAX_KEY_BYTES, max_ciphertext_bytes, read_galois_keys, read_strings
 from .documents import LongString
-from .keystore import OLD_KEY_ID
+from .keystore import LEGACY_KEY_ID
 from .refusals import RefusalError, malformed, too_large
-from .routes import Endpoint, house_of
+from .routes import Endpoint, service_of
 
 if TYPE_CHECKING:
-    from .house import House
+    from .model_service import ModelService
     from .repository import ServedModel
 
 _JSON_OVERHEAD = 16 << 10
 
 
-def is_old_key(house: House, key_id: Any) -> bool:
-    """Whether a key id is one of encrypted-inference 0.9, and old clients are allowed."""
-    return house.settings.legacy_clients and isinstance(key_id, str) and OLD_KEY_ID.fullmatch(key_id) is not None
+def is_legacy_key(service: ModelService, key_id: Any) -> bool:
+    """Whether a key id is one of encrypted-inference 0.9, and legacy clients are allowed."""
+    return service.settings.legacy_clients and isinstance(key_id, str) and LEGACY_KEY_ID.fullmatch(key_id) is not None
 
 
-def largest_body(house: House) -> int:
-    """The most bytes of an old client's request for any of the models; 0 if old clients are not allowed."""
-    if not house.settings.legacy_clients:
+def largest_body(service: ModelService) -> int:
+    """The most bytes of a legacy client's request for any of the models; 0 if legacy clients are not allowed."""
+    if not service.settings.legacy_clients:
         return 0
-    sizes = [max_ciphertext_bytes(one.signature.features) for one in house.repository.models]
+    sizes = [max_ciphertext_bytes(one.signature.features) for one in service.repository.models]
     return 4 * (max(sizes, default=0) + 2) // 3 + _JSON_OVERHEAD
 
 
 async def put_key(request: Request) -> Response:
-    """Store the keys of an old client under its own name for them; other keys under that name are refused."""
-    house, endpoint, key_id = house_of(request), Endpoint.of(request), request.path_params["key_id"]
+    """Store the keys of a legacy client under its own name for them; other keys under that name are refused."""
+    service, endpoint, key_id = service_of(request), Endpoint.of(request), request.path_params["key_id"]
     tenant = endpoint.caller.tenant
 
     def check(length: int) -> None:
         if length > MAX_KEY_BYTES:
             raise too_large(f"public keys must have at most {MAX_KEY_BYTES} bytes. Got {length} instead.")
 
-    async with house.bodies.read(request, tenant, check) as body:
+    async with service.bodies.read(request, tenant, check) as body:
         endpoint.trace.bytes_in = len(body)
-        with house.allowance.counting_refusals(endpoint.caller):
-            await _check_keys(house, bytes(body))
+        with service.allowance.counting_refusals(endpoint.caller):
+            await _check_keys(service, bytes(body))
         stored = hashlib.sha256(body).digest() + body
-        created = await house.quota.create(tenant, key_id, stored)
-        if not created and await house.keys.read(tenant, key_id) != stored:
+        created = await service.quota.create(tenant, key_id, stored)
+        if not created and await service.keys.read(tenant, key_id) != stored:
             raise RefusalError(409, "other_key", "the name must be free. Other keys have it: delete them first.")
     return JSONResponse({"key_id": key_id}, status_code=201 if created else 200)
 
 
-async def _check_keys(house: House, data: bytes) -> None:
+async def _check_keys(service: ModelService, data: bytes) -> None:
     try:
-        async with house.checking_old_keys:
+        async with service.checking_legacy_keys:
             await asyncio.to_thread(read_galois_keys, data)
     except WireError as error:
         raise malformed(str(error)) from None
@@ -69,22 +69,22 @@ async def score(request: Request, document: dict[str, Any]) -> Response:
 
     ``model`` names the model; it may be left out if there is only one.
     """
-    house, endpoint = house_of(request), Endpoint.of(request)
-    with house.allowance.counting_refusals(endpoint.caller):
-        model, ciphertexts = _read_score(house, document)
+    service, endpoint = service_of(request), Endpoint.of(request)
+    with service.allowance.counting_refusals(endpoint.caller):
+        model, ciphertexts = _read_score(service, document)
     key_id = str(document["key_id"])
-    answer = await house.service.evaluate_legacy(endpoint.caller, model, key_id, ciphertexts, endpoint.trace)
+    answer = await service.queries.evaluate_legacy(endpoint.caller, model, key_id, ciphertexts, endpoint.trace)
     return Response(answer.data, media_type="application/json")
 
 
-def _read_score(house: House, document: dict[str, Any]) -> tuple[ServedModel, list[bytes]]:
+def _read_score(service: ModelService, document: dict[str, Any]) -> tuple[ServedModel, list[bytes]]:
     data, name = document.get("data"), document.get("model")
-    names = {one.name for one in house.repository.models}
+    names = {one.name for one in service.repository.models}
     if name is None and len(names) == 1:
         (name,) = names
     if not isinstance(name, str) or not isinstance(data, list):
         raise malformed("data must be a list of base64 strings, and model the name of one of several models.")
-    model = house.service.model(name, None)
+    model = service.queries.model(name, None)
     strings = [bytes(one.text) if isinstance(one, LongString) else one for one in data]
     try:
         return model, read_strings(strings, model.signature.features)

@@ -32,7 +32,7 @@ for line in sys.stdin:
 
 
 @dataclass
-class OldClient:
+class LegacyClient:
     """A client with its keys."""
 
     process: subprocess.Popen[str]
@@ -47,25 +47,25 @@ class OldClient:
 
     def _ask(self, method: str, argument: Any) -> Any:
         if self.process.stdin is None or self.process.stdout is None:
-            raise RuntimeError("the old client must be open")
+            raise RuntimeError("the legacy client must be open")
         self.process.stdin.write(json.dumps([method, argument]) + "\n")
         self.process.stdin.flush()
         line = self.process.stdout.readline()
         if not line:
-            raise RuntimeError("the old client died")
+            raise RuntimeError("the legacy client died")
         return json.loads(line)
 
 
 @contextlib.contextmanager
-def old_client() -> Iterator[OldClient]:
+def legacy_client() -> Iterator[LegacyClient]:
     """Start one; it ends with the block."""
     command = [str(PYTHON), "-I", "-W", "ignore", "-c", _PROGRAM]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
         if process.stdout is None:
-            raise RuntimeError("the old client must have an output")
+            raise RuntimeError("the legacy client must have an output")
         key_id, keys = json.loads(process.stdout.readline())
-        yield OldClient(process, key_id, base64.b64decode(keys))
+        yield LegacyClient(process, key_id, base64.b64decode(keys))
     finally:
         process.kill()
         process.communicate()

@@ -183,11 +183,11 @@ def test_nothing_is_told_about_the_server_software(service: Live) -> None:
 def test_the_openapi_document_is_valid_and_has_every_address(service: Live) -> None:
     from openapi_spec_validator import validate
 
-    from hermetic.serve import brand, browser, openapi, pages, plain, v2
+    from hermetic.serve import brand, browser, openapi, pages, rest, v2
 
     document = httpx.get(f"{service.url}/openapi.json").json()
     validate(document)
-    made = [one for module in (browser, brand, pages, v2, plain, openapi) for one in module.routes()]
+    made = [one for module in (browser, brand, pages, v2, rest, openapi) for one in module.routes()]
     served = {(one.path, method.lower()) for one in made for method in one.methods}  # type: ignore[attr-defined]
     told = {(path, method) for path, node in document["paths"].items() for method in node if method != "parameters"}
     assert told <= served

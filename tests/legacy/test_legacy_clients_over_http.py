@@ -14,7 +14,7 @@ import jsonschema
 import numpy as np
 import psutil
 import pytest
-from old_client import OldClient
+from legacy_client import LegacyClient
 
 from fitted import Fitted, digits, progression, tumours
 from hermetic.legacy.format import MAX_KEY_BYTES
@@ -23,23 +23,23 @@ from serve.asking import Caller
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory, old: OldClient) -> Iterator[Live]:
+def service(tmp_path_factory: pytest.TempPathFactory, old: LegacyClient) -> Iterator[Live]:
     models = {one.signature.name: one.model for one in (digits(), tumours(), progression())}
     with serving(tmp_path_factory.mktemp("legacy"), models, "--legacy-clients") as live:
         assert put(live, old).status_code == 201
         yield live
 
 
-def put(service: Live, old: OldClient, keys: bytes | None = None) -> httpx.Response:
+def put(service: Live, old: LegacyClient, keys: bytes | None = None) -> httpx.Response:
     return httpx.put(f"{service.url}/keys/{old.key_id}", content=keys or old.keys, timeout=240)
 
 
-def score(service: Live, old: OldClient, data: object, **members: object) -> httpx.Response:
+def score(service: Live, old: LegacyClient, data: object, **members: object) -> httpx.Response:
     return httpx.post(f"{service.url}/score", json={"data": data, "key_id": old.key_id, **members}, timeout=240)
 
 
 @pytest.mark.parametrize("fitted", [digits, tumours, progression])
-def test_old_clients_get_the_estimators_scores(service: Live, old: OldClient, fitted: Fitted) -> None:
+def test_legacy_clients_get_the_estimators_scores(service: Live, old: LegacyClient, fitted: Fitted) -> None:
     """Pixels, a pipeline with a scaler, and a precise model of two limbs."""
     one = fitted()
     for sample in range(2):
@@ -63,7 +63,7 @@ def test_new_clients_are_answered_beside_them(service: Live) -> None:
     assert caller.works()
 
 
-def test_keys_are_read_back_as_they_came_and_deleted(service: Live, old: OldClient) -> None:
+def test_keys_are_read_back_as_they_came_and_deleted(service: Live, old: LegacyClient) -> None:
     address = f"{service.url}/keys/{old.key_id}"
     assert put(service, old).status_code == 200
     assert httpx.get(address).content == old.keys
@@ -74,7 +74,7 @@ def test_keys_are_read_back_as_they_came_and_deleted(service: Live, old: OldClie
     assert score(service, old, old.encrypt(x), model="digits").status_code == 200
 
 
-def test_keys_that_are_none_and_names_that_are_taken_are_refused(service: Live, old: OldClient) -> None:
+def test_keys_that_are_none_and_names_that_are_taken_are_refused(service: Live, old: LegacyClient) -> None:
     for keys, status, words in [
         (old.keys + b"other", 409, "Other keys have it"),
         (bytes(1000), 422, "format of encrypted-inference 0.9"),
@@ -87,7 +87,7 @@ def test_keys_that_are_none_and_names_that_are_taken_are_refused(service: Live, 
     assert httpx.put(f"{service.url}/keys/{named}", content=old.keys, timeout=240).status_code == 413
 
 
-def test_requests_that_do_not_fit_are_refused_and_the_service_lives(service: Live, old: OldClient) -> None:
+def test_requests_that_do_not_fit_are_refused_and_the_service_lives(service: Live, old: LegacyClient) -> None:
     right = old.encrypt(digits().X[0])
     garbled = bytearray(base64.b64decode(right[0]))
     garbled[30:60] = bytes(30)
@@ -108,13 +108,13 @@ def test_requests_that_do_not_fit_are_refused_and_the_service_lives(service: Liv
     assert service.process.poll() is None
 
 
-def test_the_log_names_no_key_in_full_and_no_ciphertext(service: Live, old: OldClient) -> None:
+def test_the_log_names_no_key_in_full_and_no_ciphertext(service: Live, old: LegacyClient) -> None:
     right = old.encrypt(digits().X[0])
     score(service, old, right, model="digits")
     assert old.key_id not in str(service.log) and right[0][:60] not in str(service.log)
 
 
-def test_without_the_switch_nothing_of_it_is_there(tmp_path: Path, old: OldClient) -> None:
+def test_without_the_switch_nothing_of_it_is_there(tmp_path: Path, old: LegacyClient) -> None:
     with serving(tmp_path, {"digits": digits().model}) as service:
         assert put(service, old).status_code == 422
         refused = score(service, old, old.encrypt(digits().X[0]))
@@ -122,7 +122,7 @@ def test_without_the_switch_nothing_of_it_is_there(tmp_path: Path, old: OldClien
         assert not [entry for entry in service.log if entry.get("event") == "legacy_clients"]
 
 
-def test_it_can_be_made_impossible(tmp_path: Path, old: OldClient) -> None:
+def test_it_can_be_made_impossible(tmp_path: Path, old: LegacyClient) -> None:
     """Even where the front process let such a request through, no evaluation process would answer it."""
     options = ("--forbid-legacy-clients",)
     with serving(tmp_path, {"digits": digits().model}, *options) as service:
@@ -154,7 +154,7 @@ def start(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]
     return subprocess.run(command, env=os.environ | variables, capture_output=True, text=True, check=False, timeout=480)
 
 
-def test_limits_count_old_clients_too(tmp_path: Path, old: OldClient) -> None:
+def test_limits_count_legacy_clients_too(tmp_path: Path, old: LegacyClient) -> None:
     options = ("--legacy-clients", "--rate", "1/hour")
     with serving(tmp_path, {"digits": digits().model}, *options) as service:
         put(service, old)
@@ -176,7 +176,7 @@ def run(raw_data):
 """
 
 
-def test_the_switch_reaches_an_entry_script(tmp_path: Path, old: OldClient) -> None:
+def test_the_switch_reaches_an_entry_script(tmp_path: Path, old: LegacyClient) -> None:
     script = tmp_path / "score.py"
     script.write_text(SCRIPT)
     with serving_script(script, "--legacy-clients") as service:
@@ -185,7 +185,7 @@ def test_the_switch_reaches_an_entry_script(tmp_path: Path, old: OldClient) -> N
         assert old.decrypt(answer.json()) == pytest.approx([5.5, -5.0], abs=1e-5)
 
 
-def test_the_openapi_document_takes_the_key_ids_of_old_clients(service: Live, old: OldClient) -> None:
+def test_the_openapi_document_takes_the_key_ids_of_legacy_clients(service: Live, old: LegacyClient) -> None:
     document = httpx.get(f"{service.url}/openapi.json").json()
     asked = document["components"]["schemas"]["ScoreRequest"]["properties"]["key_id"]
     jsonschema.validate(old.key_id, asked)

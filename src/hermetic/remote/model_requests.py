@@ -34,7 +34,7 @@ _MAX_LIST = 4 << 20
 _BINARY = "application/octet-stream"
 
 
-class Service:
+class ModelRequests:
     """The requests that one model's client makes."""
 
     def __init__(self, settings: Settings) -> None:
@@ -130,7 +130,7 @@ class Description:
 
 
 def read_description(reply: Reply) -> Description:
-    """An answer to :meth:`Service.description`.
+    """An answer to :meth:`ModelRequests.description`.
 
     Raises
     ------
@@ -154,7 +154,7 @@ def _limit(value: Any) -> int | None:
 
 
 def read_models(reply: Reply) -> list[str]:
-    """The names in an answer to :meth:`Service.models`; empty if they cannot be read."""
+    """The names in an answer to :meth:`ModelRequests.models`; empty if they cannot be read."""
     try:
         return sorted({readable(one["name"]) for one in json.loads(reply.body)})
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
@@ -162,7 +162,7 @@ def read_models(reply: Reply) -> list[str]:
 
 
 def read_answer(send: Send, reply: Reply, answer_bytes: int) -> bytes:
-    """The result's envelope in an answer to :meth:`Service.infer`.
+    """The result's envelope in an answer to :meth:`ModelRequests.infer`.
 
     Raises
     ------

@@ -6,7 +6,7 @@ import traceback
 from pathlib import Path
 
 
-def describe_fault(error: BaseException) -> str:
+def describe_failure(error: BaseException) -> str:
     """The exception's type and the files and lines it passed, innermost last.
 
     Its message and the values of variables are left out: they may hold bytes of a query or of a key.

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import numpy.typing as npt
 import pytest
-from old_client import OldClient
+from legacy_client import LegacyClient
 
 from encrypted.inference.eiclient import EILinearRegressionClient
 from encrypted.inference.eiserver import EIServer
@@ -19,11 +19,11 @@ Reals = npt.NDArray[np.float64]
 
 
 @pytest.fixture(scope="module")
-def keys(old: OldClient) -> RotationKeys:
+def keys(old: LegacyClient) -> RotationKeys:
     return RotationKeys(old.keys)
 
 
-def ask(old: OldClient, keys: RotationKeys, coeffs: Reals, intercept: Reals, x: Reals) -> Reals:
+def ask(old: LegacyClient, keys: RotationKeys, coeffs: Reals, intercept: Reals, x: Reals) -> Reals:
     strings = read_strings(old.encrypt(x), len(x))
     return old.decrypt(LegacyWeights(coeffs, intercept).evaluate(strings, keys))
 
@@ -44,30 +44,30 @@ def assert_right(scores: Reals, coeffs: Reals, intercept: Reals, x: Reals) -> No
     ("outputs", "features"),
     [(1, 1), (2, 3), (3, 30), (10, 784), (16, 4096), (5, 4097), (1, 12_000), (65, 70)],
 )
-def test_scores_are_right_for_any_shape(old: OldClient, keys: RotationKeys, outputs: int, features: int) -> None:
+def test_scores_are_right_for_any_shape(old: LegacyClient, keys: RotationKeys, outputs: int, features: int) -> None:
     coeffs, intercept, x = random_map(outputs, features)
     assert_right(ask(old, keys, coeffs, intercept, x), coeffs, intercept, x)
 
 
 @pytest.mark.parametrize("scale", [1e-6, 1e4, 1e12])
-def test_scores_are_right_for_coefficients_of_any_size(old: OldClient, keys: RotationKeys, scale: float) -> None:
+def test_scores_are_right_for_coefficients_of_any_size(old: LegacyClient, keys: RotationKeys, scale: float) -> None:
     coeffs, intercept, x = random_map(3, 50)
     assert_right(ask(old, keys, coeffs * scale, intercept * scale, x), coeffs * scale, intercept * scale, x)
 
 
-def test_large_inputs_and_scores_do_not_overflow(old: OldClient, keys: RotationKeys) -> None:
+def test_large_inputs_and_scores_do_not_overflow(old: LegacyClient, keys: RotationKeys) -> None:
     coeffs, intercept, x = random_map(4, 60)
     assert_right(ask(old, keys, coeffs, intercept, 1e6 * x), coeffs, intercept, 1e6 * x)
 
 
-def test_maps_with_zeros_are_answered(old: OldClient, keys: RotationKeys) -> None:
+def test_maps_with_zeros_are_answered(old: LegacyClient, keys: RotationKeys) -> None:
     x = np.array([1.0, -2.0, 3.0])
     for coeffs in (np.zeros((3, 3)), np.eye(3), np.array([[0, 0, 1e-3], [0, 0, 0], [5, 0, 0]])):
         intercept = np.array([1.0, 0.0, -7.0])
         assert np.abs(ask(old, keys, coeffs, intercept, x) - (coeffs @ x + intercept)).max() < 1e-5
 
 
-def test_a_large_intercept_leaves_the_scores_right(old: OldClient, keys: RotationKeys) -> None:
+def test_a_large_intercept_leaves_the_scores_right(old: LegacyClient, keys: RotationKeys) -> None:
     coeffs, _, x = random_map(2, 9)
     intercept = np.array([1e15, -3e14])
     assert_right(ask(old, keys, coeffs, intercept, x), coeffs, intercept, x)
@@ -87,7 +87,7 @@ class CountingKeys(RotationKeys):
 
 @pytest.mark.parametrize(("outputs", "features", "expected"), [(10, 784, 23), (1, 784, 12), (10, 5000, 26)])
 def test_the_number_of_rotations_is_what_the_text_says(
-    old: OldClient, outputs: int, features: int, expected: int
+    old: LegacyClient, outputs: int, features: int, expected: int
 ) -> None:
     coeffs, intercept, x = random_map(outputs, features)
     keys = CountingKeys(old.keys)
@@ -98,7 +98,7 @@ def test_the_number_of_rotations_is_what_the_text_says(
 # EIServer
 
 
-def test_the_server_answers_old_clients_and_new_ones_once_it_is_told_to(old: OldClient) -> None:
+def test_the_server_answers_legacy_clients_and_new_ones_once_it_is_told_to(old: LegacyClient) -> None:
     coeffs, intercept, x = random_map(10, 784)
     with pytest.warns(UserWarning, match="not protected"):
         server = EIServer(coeffs, intercept, legacy_clients=True)
@@ -110,13 +110,15 @@ def test_the_server_answers_old_clients_and_new_ones_once_it_is_told_to(old: Old
     assert np.abs(scores - (coeffs @ x + intercept)).max() <= server.error
 
 
-def test_the_server_refuses_old_clients_unless_it_is_told_to(old: OldClient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_server_refuses_legacy_clients_unless_it_is_told_to(
+    old: LegacyClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("HERMETIC_LEGACY_CLIENTS", raising=False)
     with pytest.raises(ValueError, match="HERMETIC_LEGACY_CLIENTS"):
         EIServer([[1.0]], [0.0]).predict(old.encrypt([1.0]), old.keys)
 
 
-def test_an_environment_variable_tells_an_unchanged_script(old: OldClient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_environment_variable_tells_an_unchanged_script(old: LegacyClient, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HERMETIC_LEGACY_CLIENTS", "1")
     with pytest.warns(UserWarning, match="not protected"):
         server = EIServer([[2.0]], [1.0])
@@ -127,7 +129,7 @@ def test_an_environment_variable_tells_an_unchanged_script(old: OldClient, monke
 
 
 @pytest.mark.parametrize("word", ["1", "true", "yes", "TRUE", " 1 ", "please"])
-def test_an_operator_can_make_them_impossible(word: str, old: OldClient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_operator_can_make_them_impossible(word: str, old: LegacyClient, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever asks, and however deep: an answer in this format needs weights that are encoded for it."""
     monkeypatch.setenv("HERMETIC_FORBID_LEGACY_CLIENTS", word)
     with pytest.raises(ValueError, match="HERMETIC_FORBID_LEGACY_CLIENTS is set"):
@@ -149,7 +151,7 @@ def test_a_plain_no_forbids_nothing(word: str, monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.filterwarnings("ignore:answers")
-def test_the_server_parses_keys_once_and_keeps_few(old: OldClient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_server_parses_keys_once_and_keeps_few(old: LegacyClient, monkeypatch: pytest.MonkeyPatch) -> None:
     parsed = []
 
     class Counted(RotationKeys):
@@ -170,7 +172,7 @@ def test_the_server_parses_keys_once_and_keeps_few(old: OldClient, monkeypatch: 
 
 
 @pytest.mark.filterwarnings("ignore:answers")
-def test_requests_of_old_clients_that_do_not_fit_are_refused(old: OldClient) -> None:
+def test_requests_of_legacy_clients_that_do_not_fit_are_refused(old: LegacyClient) -> None:
     server, right = EIServer([[1.0, 2.0]], [0.0], legacy_clients=True), old.encrypt([1.0, 2.0])
     for ciphertexts, keys, words in [
         ([], old.keys, "must take 1 ciphertexts"),

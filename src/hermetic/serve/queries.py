@@ -1,4 +1,4 @@
-"""The way of a query, whichever door it came through: model, key, queue, rate, evaluation."""
+"""The way of a query, whichever endpoint it came through: model, key, queue, rate, evaluation."""
 
 from __future__ import annotations
 
@@ -15,10 +15,12 @@ from .allowance import Allowance
 from .keycache import KeyCache
 from .keystore import DIGEST_BYTES
 from .logs import log
+from .messages import EvaluateLegacy
 from .metrics import Metrics
-from .pool import Answer, Data, EvaluationError, FaultError, Pool, QueueFullError, Worker, WorkerLostError
+from .pool import Pool, QueueFullError
 from .refusals import RefusalError, busy, malformed, not_found, signature_changed, too_large, unknown_key
 from .repository import Repository, ServedModel
+from .worker import Answer, Data, EvaluationError, FaultError, Worker, WorkerLostError
 
 
 @dataclass
@@ -62,7 +64,7 @@ def digest_of(query: Data) -> str:
         raise malformed(str(error)) from None
 
 
-class Service:
+class QueryHandler:
     """Answers queries.
 
     Parameters
@@ -136,7 +138,7 @@ class Service:
     async def evaluate_legacy(
         self, caller: Caller, model: ServedModel, key_id: str, ciphertexts: list[bytes], trace: Trace
     ) -> Answer:
-        """Answer the ciphertexts of one sample of an old client, see :mod:`hermetic.legacy`.
+        """Answer the ciphertexts of one sample of a legacy client, see :mod:`hermetic.legacy`.
 
         Raises
         ------
@@ -151,7 +153,7 @@ class Service:
         content, key = stored[:DIGEST_BYTES].hex(), memoryview(stored)[DIGEST_BYTES:]
 
         async def ask(worker: Worker) -> Answer:
-            return await worker.evaluate(model.content, content, key, *ciphertexts, op="evaluate_legacy")
+            return await worker.evaluate(model.content, content, key, *ciphertexts, kind=EvaluateLegacy)
 
         answer = await self._in_process(caller, model, content, 1, trace, ask)
         self._metrics.evaluated(model.name, 1, answer.ms)
