@@ -10,7 +10,6 @@ ARGS   ?=
 VENV      := .venv
 BIN       := $(VENV)/bin
 DEMO      := .venv-demo
-OLDEST    := .venv-oldest
 BROWSER   := browser/node_modules/.installed
 SITE      := .venv-docs
 AZURITE   := tests/azurite/node_modules/.installed
@@ -20,6 +19,7 @@ AZUREML   := tests/hosts/azureml/.venv
 TORCH     := tests/hosts/torch/.venv
 TORCH_CPU := torch==2.13.0+cpu
 PACKAGES  := packages/encrypted-inference
+EDGES     := $(addprefix tests/,compiler features circuits keys rlwe test_client.py test_model.py test_signature.py)
 LOCK       = $(UV) pip compile --universal --python-version 3.11 --fork-strategy fewest --generate-hashes \
   --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' --quiet
 SUDO      := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
@@ -30,7 +30,7 @@ PIP        = $(@D)/bin/python -m pip --disable-pip-version-check
 INSTALL    = $(PIP) install --quiet --no-index --no-deps --no-build-isolation
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test quick oldest browser azurite hosts page bench docs lint types lock clean
+.PHONY: help venv demo test quick oldest newest browser azurite hosts page bench docs lint types lock clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,9 +50,9 @@ define CHECK_COMPILER
 @command -v c++ >/dev/null || command -v g++ >/dev/null || command -v clang++ >/dev/null \
   || { command -v apt-get >/dev/null && $(APT) g++; } || { \
   echo "Hermetic's native ring needs a C++17 compiler. Got none: install g++ or clang." >&2; exit 1; }
-@headers=$$($(PYTHON) -c 'import sysconfig; print(sysconfig.get_path("include"))'); \
-  test -e "$$headers/Python.h" || { command -v apt-get >/dev/null && $(APT) python3-dev && test -e "$$headers/Python.h"; } || { \
-  echo "Hermetic's native ring needs the headers of $(PYTHON). Got no $$headers/Python.h: install python3-dev." >&2; exit 1; }
+@header=$$($(@D)/bin/python -c 'import sysconfig; print(sysconfig.get_path("include") + "/Python.h")'); \
+  test -e "$$header" || { command -v apt-get >/dev/null && $(APT) python3-dev && test -e "$$header"; } || { \
+  echo "Hermetic's native ring needs Python's headers. Got no $$header: install python3-dev, or its like." >&2; exit 1; }
 endef
 
 # A new lock starts an environment afresh, so nothing that it dropped stays behind. pip's words become one line that
@@ -91,6 +91,23 @@ test: venv browser azurite hosts $(SITE)/.installed  ## Run the whole test suite
 
 quick: venv lint types  ## Check style, types and the tests that only compute, in under 2 minutes; ARGS go to pytest
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest --quick -q -n 2 --dist loadfile $(ARGS)
+
+oldest: .venv-oldest/.installed  ## Test the compiler and the arithmetic on the oldest Python and libraries that are allowed
+newest: .venv-newest/.installed  ## The same on the newest
+oldest newest:
+	OPENBLAS_NUM_THREADS=1 .venv-$@/bin/python -m pytest -q -n 2 --dist loadfile $(EDGES) $(ARGS)
+
+# A Python that is not here comes from uv, where that is, or else is named; nothing is left out in silence.
+.venv-%/.installed: tests/edges.py pyproject.toml $(NATIVE)
+	@wanted=$$($(PYTHON) tests/edges.py $* python); \
+	  if command -v $$wanted >/dev/null; then $$wanted -m venv --clear $(@D); \
+	  elif command -v $(UV) >/dev/null; then $(UV) venv --quiet --seed --clear --python $$wanted $(@D); \
+	  else echo "make $* needs $$wanted, or uv to fetch it. Got neither: nothing was tested." >&2; exit 1; fi
+	$(CHECK_COMPILER)
+	$(PYTHON) tests/edges.py $* requirements > $(@D)/requirements.txt
+	$(PIP) install --quiet --only-binary :all: -r $(@D)/requirements.txt
+	$(INSTALL) -e .
+	@touch $@
 
 browser: $(BROWSER)  ## Install what the browser's client is built and tested with: Node packages and Chromium
 
@@ -161,5 +178,5 @@ lock:  ## Pin every dependency again in requirements.lock (needs uv; newer versi
 	for host in docs/site/ tests/hosts/*/; do (cd $$host && $(LOCK) requirements.in --output-file requirements.lock $(ARGS)) || exit 1; done
 
 clean:  ## Remove the environments of this folder, caches and builds
-	rm -rf $(VENV) $(DEMO) $(OLDEST) $(SITE) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-* build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -47,12 +47,12 @@ class Run:
 
     @property
     def response(self) -> np.ndarray:
-        """What the estimator's own method gives, in float64."""
+        """What the estimator's own method gives, asked in the type that it was fitted in."""
         return np.asarray(self.ask(self.signature.method))
 
     def ask(self, method: str) -> Any:
-        raw_scores = read_model(self.estimator).linear.raw_scores
-        return estimator_answers(self.estimator, self.signature, self.X, raw_scores)(method)
+        read = read_model(self.estimator)
+        return estimator_answers(self.estimator, self.signature, self.X, read.linear.raw_scores, read.types)(method)
 
     @property
     def classes(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import ssl
+import sys
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from hermetic.remote.batches import Batches, best_batch_size
 from hermetic.remote.changes import differences
 from hermetic.remote.exchange import readable
 from hermetic.remote.metrics import accuracy, r2
+from hermetic.remote.progress import reporting
 from hermetic.remote.settings import Settings
 
 TOKEN = "hermetic_a-token-nobody-should-see"
@@ -119,6 +121,14 @@ def test_one_sample_is_one_batch() -> None:
     assert (len(batches), batches.samples, batches.largest) == (1, 1, 1)
     (only,) = batches
     assert only.shape == (3,)
+
+
+def test_a_bar_needs_rich_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "rich.console", None)
+    with pytest.raises(SettingsError, match="pip install rich"), reporting(True, Batches(np.zeros((3, 1)), 1)):
+        pass
+    with reporting(True, Batches(np.zeros((3, 1)), 3)) as show:  # one batch has no bar
+        show(1)
 
 
 @pytest.mark.parametrize("signature", [digits().signature, tumours().signature])

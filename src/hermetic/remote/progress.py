@@ -41,7 +41,7 @@ def _bar(total: int) -> Iterator[Callable[[int], None]]:
         from rich.console import Console
         from rich.progress import Progress as Bar
     except ImportError:
-        raise SettingsError("progress=True needs rich. Install it with: pip install 'hermetic[cli]'") from None
+        raise SettingsError("progress=True needs rich. Install it with: pip install rich") from None
     console = Console(stderr=True)
     with Bar(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("encrypted predictions", total=total)

@@ -34,7 +34,7 @@ _REPLACED = {
     "python": f"this Python, {platform.python_version()}, runs the service",
     "pip": "pip is only needed to install",
 }
-_OLDEST_SCIKIT_LEARN = Version("1.4")
+_OLDEST_SCIKIT_LEARN = Version("1.6")
 _LONGEST_INSTALL = 600
 _LINK = "calling_environment.pth"
 

@@ -13,7 +13,7 @@ try:
     from ._native import Ring, accept, centred_binomial, pack, small_uniform, sources, target, targets, unpack
 except ModuleNotFoundError as error:
     raise ImportError(
-        "Hermetic's native ring is not built. Run `make venv` in a clone, or `pip install hermetic` anew."
+        "Hermetic's native ring is not built. Run `make venv` in a clone, or install Hermetic anew."
     ) from error
 
 __all__ = ["Ring", "accept", "centred_binomial", "pack", "small_uniform", "target", "targets", "unpack"]

@@ -27,22 +27,11 @@ void mask(double* answer, const double* key, const uint8_t* u, unsigned bits, do
     }
 }
 
-// Lanes at one place modulo every prime, divided by the primes that go and rounded to nearest (Cheon, Han, Kim, Kim and
-// Song, SAC 2018). The lanes that stay are in [-p/2, p/2].
-INLINE void rescale_lanes(double* x, const Rescaling& r) {
-    for (size_t last = r.count - 1; last >= r.keep; last--)
-        for (size_t i = 0; i < last; i++) {
-            const Modulus& m = r.moduli[i];
-            const double inverse = r.drop[i * r.count + last];
-            const double gap = reduced(x[i] - x[last], m.p, m.inverse);
-            x[i] = centred(reduced(product(gap, inverse, inverse * m.inverse, m.p), m.p, m.inverse), m.p);
-        }
-}
-
 constexpr size_t kMaxPrimes = 8;
 constexpr size_t kStrip = 64;
 
-// As rescale_lanes for a strip of places at once: x[l][j].
+// A strip of lanes modulo every prime, x[l][j], divided by the primes that go and rounded to nearest (Cheon, Han, Kim,
+// Kim and Song, SAC 2018). The lanes that stay are in [-p/2, p/2].
 INLINE void rescale_strip(double (*x)[kStrip], const Rescaling& r) {
     for (size_t last = r.count - 1; last >= r.keep; last--)
         for (size_t i = 0; i < last; i++) {
@@ -82,18 +71,23 @@ INLINE double flood_lane(const uint8_t* bytes, unsigned bits, const Modulus& m) 
 }
 
 void target_words(const double* answer, size_t n, const Targets& t, int64_t* out, const Rescaling& r) {
-    for (size_t i = 0; i < t.count; i++) {
-        const size_t group = static_cast<size_t>(t.places[i]) / n, place = static_cast<size_t>(t.places[i]) % n;
-        const double error = binomial_at(t.errors, i);
-        double x[kMaxPrimes];
-        for (size_t l = 0; l < r.count; l++) {
-            const Modulus& m = r.moduli[l];
-            const double sum = answer[(2 * group * r.count + l) * n + place] + error +
-                               lifted(t.offsets[i * r.count + l], m.p) + flood_lane(t.flood + 16 * i, t.flood_bits, m);
-            x[l] = centred(reduced(sum, m.p, m.inverse), m.p);
+    for (size_t start = 0; start < t.count; start += kStrip) {
+        const size_t words = t.count - start < kStrip ? t.count - start : kStrip;
+        double x[kMaxPrimes][kStrip] = {};
+        for (size_t j = 0; j < words; j++) {
+            const size_t i = start + j, place = static_cast<size_t>(t.places[i]);
+            const double error = binomial_at(t.errors, i);
+            for (size_t l = 0; l < r.count; l++) {
+                const Modulus& m = r.moduli[l];
+                const double sum = answer[(2 * (place / n) * r.count + l) * n + place % n] + error +
+                                   lifted(t.offsets[i * r.count + l], m.p) +
+                                   flood_lane(t.flood + 16 * i, t.flood_bits, m);
+                x[l][j] = centred(reduced(sum, m.p, m.inverse), m.p);
+            }
         }
-        rescale_lanes(x, r);
-        for (size_t l = 0; l < r.keep; l++) out[l * t.count + i] = lowered(x[l], r.moduli[l].p);
+        rescale_strip(x, r);
+        for (size_t l = 0; l < r.keep; l++)
+            for (size_t j = 0; j < words; j++) out[l * t.count + start + j] = lowered(x[l][j], r.moduli[l].p);
     }
 }
 

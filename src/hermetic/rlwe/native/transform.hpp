@@ -23,39 +23,40 @@ INLINE void scale_row(double* a, size_t n, double w, double ratio, double p) {
     for (size_t i = 0; i < n; i++) a[i] = product(a[i], w, ratio, p);
 }
 
-INLINE void forward_butterfly(double& x, double& y, double w, double ratio, double p) {
-    const double v = product(y, w, ratio, p), u = x;
-    x = u + v;
-    y = u - v;
-}
+struct Forward {
+    static constexpr bool kLargeFirst = true;
 
-INLINE void backward_butterfly(double& x, double& y, double w, double ratio, double p) {
-    const double u = x, v = y;
-    x = u + v;
-    y = product(u - v, w, ratio, p);
-}
+    static INLINE void butterfly(double& x, double& y, double w, double ratio, double p) {
+        const double v = product(y, w, ratio, p), u = x;
+        x = u + v;
+        y = u - v;
+    }
+};
+
+struct Backward {
+    static constexpr bool kLargeFirst = false;
+
+    static INLINE void butterfly(double& x, double& y, double w, double ratio, double p) {
+        const double u = x, v = y;
+        x = u + v;
+        y = product(u - v, w, ratio, p);
+    }
+};
 
 // One level: `blocks` blocks of 2·half words each.
-INLINE void forward_level(double* a, size_t blocks, size_t half, const double* w, const double* r, double p) {
+template <typename Direction>
+INLINE void level(double* a, size_t blocks, size_t half, const double* w, const double* r, double p) {
     for (size_t i = 0; i < blocks; i++) {
         const double W = w[blocks + i], R = r[blocks + i];
         double* __restrict x = a + 2 * i * half;
         double* __restrict y = x + half;
-        for (size_t j = 0; j < half; j++) forward_butterfly(x[j], y[j], W, R, p);
-    }
-}
-
-INLINE void backward_level(double* a, size_t blocks, size_t half, const double* w, const double* r, double p) {
-    for (size_t i = 0; i < blocks; i++) {
-        const double W = w[blocks + i], R = r[blocks + i];
-        double* __restrict x = a + 2 * i * half;
-        double* __restrict y = x + half;
-        for (size_t j = 0; j < half; j++) backward_butterfly(x[j], y[j], W, R, p);
+        for (size_t j = 0; j < half; j++) Direction::butterfly(x[j], y[j], W, R, p);
     }
 }
 
 // Two levels in one pass: `blocks` blocks of 4·quarter words.
-INLINE void forward_pair(double* a, size_t blocks, size_t quarter, const double* w, const double* r, double p) {
+template <typename Direction>
+INLINE void pair(double* a, size_t blocks, size_t quarter, const double* w, const double* r, double p) {
     for (size_t i = 0; i < blocks; i++) {
         const size_t k = blocks + i;
         const double W = w[k], R = r[k], W0 = w[2 * k], R0 = r[2 * k], W1 = w[2 * k + 1], R1 = r[2 * k + 1];
@@ -65,29 +66,16 @@ INLINE void forward_pair(double* a, size_t blocks, size_t quarter, const double*
         double* __restrict x3 = x2 + quarter;
         for (size_t j = 0; j < quarter; j++) {
             double b0 = x0[j], b1 = x1[j], b2 = x2[j], b3 = x3[j];
-            forward_butterfly(b0, b2, W, R, p);
-            forward_butterfly(b1, b3, W, R, p);
-            forward_butterfly(b0, b1, W0, R0, p);
-            forward_butterfly(b2, b3, W1, R1, p);
-            x0[j] = b0, x1[j] = b1, x2[j] = b2, x3[j] = b3;
-        }
-    }
-}
-
-INLINE void backward_pair(double* a, size_t blocks, size_t quarter, const double* w, const double* r, double p) {
-    for (size_t i = 0; i < blocks; i++) {
-        const size_t k = blocks + i;
-        const double W = w[k], R = r[k], W0 = w[2 * k], R0 = r[2 * k], W1 = w[2 * k + 1], R1 = r[2 * k + 1];
-        double* __restrict x0 = a + 4 * i * quarter;
-        double* __restrict x1 = x0 + quarter;
-        double* __restrict x2 = x1 + quarter;
-        double* __restrict x3 = x2 + quarter;
-        for (size_t j = 0; j < quarter; j++) {
-            double b0 = x0[j], b1 = x1[j], b2 = x2[j], b3 = x3[j];
-            backward_butterfly(b0, b1, W0, R0, p);
-            backward_butterfly(b2, b3, W1, R1, p);
-            backward_butterfly(b0, b2, W, R, p);
-            backward_butterfly(b1, b3, W, R, p);
+            if (Direction::kLargeFirst) {
+                Direction::butterfly(b0, b2, W, R, p);
+                Direction::butterfly(b1, b3, W, R, p);
+            }
+            Direction::butterfly(b0, b1, W0, R0, p);
+            Direction::butterfly(b2, b3, W1, R1, p);
+            if (!Direction::kLargeFirst) {
+                Direction::butterfly(b0, b2, W, R, p);
+                Direction::butterfly(b1, b3, W, R, p);
+            }
             x0[j] = b0, x1[j] = b1, x2[j] = b2, x3[j] = b3;
         }
     }
@@ -98,51 +86,27 @@ constexpr size_t kLastTwiddles = 7 * kBlock;
 // Where the last levels' twiddles of a transform of n words start.
 INLINE size_t last_offset(size_t n) { return (n - kTransposed) / kTransposed * kLastTwiddles; }
 
-// The levels of half = 4, 2, 1 on 64 words, transposed so that lanes are blocks and nothing is shuffled.
-struct Transposed {
-    double b[kBlock][kBlock];
-
-    INLINE void load(const double* a) {
+// The three levels of half = 4, 2 and 1, on 64 words at a time, transposed so that lanes are blocks and nothing is
+// shuffled between levels.
+template <typename Direction>
+INLINE void small_levels(double* __restrict a, size_t n, const Twiddles& t, double p) {
+    const double* __restrict w = t.last + last_offset(n);
+    const double* __restrict r = t.last_ratio + last_offset(n);
+    for (size_t base = 0; base < n; base += kTransposed, w += kLastTwiddles, r += kLastTwiddles) {
+        double b[kBlock][kBlock];
         for (size_t j = 0; j < kBlock; j++)
-            for (size_t l = 0; l < kBlock; l++) b[j][l] = a[kBlock * l + j];
-    }
-    INLINE void store(double* a) const {
+            for (size_t l = 0; l < kBlock; l++) b[j][l] = a[base + kBlock * l + j];
+        for (size_t step = 1; step < kBlock; step *= 2) {
+            const size_t half = Direction::kLargeFirst ? kBlock / 2 / step : step, parts = kBlock / 2 / half;
+            for (size_t part = 0; part < parts; part++)
+                for (size_t j = 0; j < half; j++) {
+                    double *x = b[2 * half * part + j], *y = x + half * kBlock;
+                    const size_t row = (parts - 1 + part) * kBlock;
+                    for (size_t l = 0; l < kBlock; l++) Direction::butterfly(x[l], y[l], w[row + l], r[row + l], p);
+                }
+        }
         for (size_t l = 0; l < kBlock; l++)
-            for (size_t j = 0; j < kBlock; j++) a[kBlock * l + j] = b[j][l];
-    }
-};
-
-INLINE void forward_last(double* __restrict a, size_t n, const Twiddles& t, double p) {
-    const double* __restrict w = t.last + last_offset(n);
-    const double* __restrict r = t.last_ratio + last_offset(n);
-    for (size_t base = 0; base < n; base += kTransposed, w += kLastTwiddles, r += kLastTwiddles) {
-        Transposed words;
-        words.load(a + base);
-        for (size_t half = kBlock / 2, parts = 1; half; half /= 2, parts *= 2)
-            for (size_t part = 0; part < parts; part++)
-                for (size_t j = 0; j < half; j++) {
-                    double *x = words.b[2 * half * part + j], *y = x + half * kBlock;
-                    const size_t row = (parts - 1 + part) * kBlock;
-                    for (size_t l = 0; l < kBlock; l++) forward_butterfly(x[l], y[l], w[row + l], r[row + l], p);
-                }
-        words.store(a + base);
-    }
-}
-
-INLINE void backward_first(double* __restrict a, size_t n, const Twiddles& t, double p) {
-    const double* __restrict w = t.last + last_offset(n);
-    const double* __restrict r = t.last_ratio + last_offset(n);
-    for (size_t base = 0; base < n; base += kTransposed, w += kLastTwiddles, r += kLastTwiddles) {
-        Transposed words;
-        words.load(a + base);
-        for (size_t half = 1, parts = kBlock / 2; half < kBlock; half *= 2, parts /= 2)
-            for (size_t part = 0; part < parts; part++)
-                for (size_t j = 0; j < half; j++) {
-                    double *x = words.b[2 * half * part + j], *y = x + half * kBlock;
-                    const size_t row = (parts - 1 + part) * kBlock;
-                    for (size_t l = 0; l < kBlock; l++) backward_butterfly(x[l], y[l], w[row + l], r[row + l], p);
-                }
-        words.store(a + base);
+            for (size_t j = 0; j < kBlock; j++) a[base + kBlock * l + j] = b[j][l];
     }
 }
 
@@ -169,18 +133,18 @@ INLINE void forward_row(double* a, size_t n, const Modulus& m) {
     size_t size = n;  // of a block
     const auto single = [&] {
         levels.spend(1);
-        forward_level(a, n / size, size / 2, w, r, m.p);
+        level<Forward>(a, n / size, size / 2, w, r, m.p);
         size /= 2;
     };
     if (__builtin_ctzll(size / last) % 2) single();
     for (; size > last && size >= 4 * kBlock; size /= 4) {
         levels.spend(2);
-        forward_pair(a, n / size, size / 4, w, r, m.p);
+        pair<Forward>(a, n / size, size / 4, w, r, m.p);
     }
     while (size > last) single();
     if (last == kBlock) {
         levels.spend(3);
-        forward_last(a, n, m.forward, m.p);
+        small_levels<Forward>(a, n, m.forward, m.p);
     }
     centre_row(a, n, m.p, m.inverse);
 }
@@ -191,15 +155,15 @@ INLINE void backward_row(double* a, size_t n, const Modulus& m) {
     size_t size = 1;
     if (n >= kTransposed) {
         levels.spend(3);
-        backward_first(a, n, m.backward, m.p);
+        small_levels<Backward>(a, n, m.backward, m.p);
         for (size = kBlock; 4 * size <= n; size *= 4) {
             levels.spend(2);
-            backward_pair(a, n / (4 * size), size, w, r, m.p);
+            pair<Backward>(a, n / (4 * size), size, w, r, m.p);
         }
     }
     for (; size < n; size *= 2) {
         levels.spend(1);
-        backward_level(a, n / (2 * size), size, w, r, m.p);
+        level<Backward>(a, n / (2 * size), size, w, r, m.p);
     }
     scale_row(a, n, m.scale, m.scale_ratio, m.p);
     centre_row(a, n, m.p, m.inverse);
