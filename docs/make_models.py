@@ -5,7 +5,7 @@ A test compares the file with what this writes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from importlib import import_module
 from importlib.metadata import version
 from itertools import groupby
@@ -68,12 +68,20 @@ NEAREST_HEADING = """## What comes nearest
 def render() -> str:
     """The text of ``supported-models.md``."""
     parts = [INTRODUCTION]
-    for module in dict.fromkeys(entry.reader.__module__ for entry in ESTIMATORS.values()):
-        family = [entry for entry in ESTIMATORS.values() if entry.reader.__module__ == module]
+    for module, family in groupby(_by_module(ESTIMATORS), key=_module):
         parts += [f"## {_title(module)}\n", _table(family)]
     parts += [STEPS_HEADING, _steps(), ONNX_HEADING, _operators(), TORCH_HEADING, _modules()]
     rows = "".join(f"| `{name}` | `{nearest}` |\n" for name, nearest in sorted(NEAREST.items()))
     return "\n".join([*parts, NEAREST_HEADING + rows])
+
+
+def _by_module(registry: Mapping[str, Entry]) -> list[Entry]:
+    """The entries of every module together, whichever was imported first."""
+    return sorted(registry.values(), key=_module)
+
+
+def _module(entry: Entry) -> str:
+    return entry.reader.__module__
 
 
 def _title(module: str) -> str:
@@ -88,7 +96,7 @@ def _table(entries: Iterable[Entry]) -> str:
 
 def _steps() -> str:
     return "| step | condition |\n|---|---|\n" + "".join(
-        f"| {names} | {one.condition or '–'} |\n" for names, one in _by_reader(STEPS.values())
+        f"| {names} | {one.condition or '–'} |\n" for names, one in _by_reader(_by_module(STEPS))
     )
 
 
