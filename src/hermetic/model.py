@@ -152,9 +152,10 @@ class CompiledModel:
         return CompiledModel(integers, signature)
 
     def __repr__(self) -> str:
-        one = self.signature
+        signature = self.signature
         return (
-            f"CompiledModel({one.name!r}, {one.features} features -> {one.outputs} outputs, {one.parameters.profile})"
+            f"CompiledModel({signature.name!r}, {signature.features} features -> {signature.outputs} outputs, "
+            f"{signature.parameters.profile})"
         )
 
 

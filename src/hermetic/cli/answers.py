@@ -83,9 +83,11 @@ def _headings(answers: Answers) -> list[str]:
     noun = "value" if answers.classes is None else "label"
     headings = [noun] if width == 1 else [f"{noun} {i}" for i in range(width)]
     for name, values in answers.details.items():
-        one = _COLUMN[name]
+        heading = _COLUMN[name]
         columns = values.shape[1]
-        headings += [one] if columns == 1 else [f"{one}({label})" for label in answers.classes or range(columns)]
+        headings += (
+            [heading] if columns == 1 else [f"{heading}({label})" for label in answers.classes or range(columns)]
+        )
     return headings
 
 

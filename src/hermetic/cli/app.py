@@ -39,7 +39,9 @@ class _Commands(TyperGroup):
     """
 
     def main(self, args: Sequence[str] | None = None, *rest: Any, **options: Any) -> Any:
-        return super().main([_at_home(one) for one in (sys.argv[1:] if args is None else args)], *rest, **options)
+        return super().main(
+            [_at_home(argument) for argument in (sys.argv[1:] if args is None else args)], *rest, **options
+        )
 
     def invoke(self, ctx: Any) -> Any:
         try:

@@ -18,7 +18,7 @@ def stderr() -> Console:
 
 def printable(text: str) -> str:
     """The text with every control character replaced: a name in a file must not steer the terminal that shows it."""
-    return "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in text)
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
 
 
 def fail(error: Exception) -> None:

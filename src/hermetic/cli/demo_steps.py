@@ -89,11 +89,15 @@ def _set_up(console: Console, mnist: Mnist, trained: Trained, profile: str) -> t
     model, seconds = _timed(
         "Compiling", lambda: compile_model(trained.estimator, sample, name="mnist", profile=profile)
     )
-    one = model.signature
-    _done(console, "compiled", f"in {duration(seconds)}: profile {one.parameters.profile}")
-    _done(console, "security", one.parameters.security)
-    _done(console, "guaranteed", f"error of a score <= {one.error:g}, answers flooded by {one.lambda_bits:g} bits")
-    client, key_seconds = _timed("Making keys", lambda: Client(one))
+    signature = model.signature
+    _done(console, "compiled", f"in {duration(seconds)}: profile {signature.parameters.profile}")
+    _done(console, "security", signature.parameters.security)
+    _done(
+        console,
+        "guaranteed",
+        f"error of a score <= {signature.error:g}, answers flooded by {signature.lambda_bits:g} bits",
+    )
+    client, key_seconds = _timed("Making keys", lambda: Client(signature))
     public_key = client.public_key.to_bytes()
     _done(console, "keys", f"in {duration(key_seconds)}: {size(len(public_key))} public; the secret one stays here")
     service = LocalServer(model, public_key)

@@ -100,18 +100,18 @@ def deploy(  # noqa: PLR0913, PLR0917
 
 
 def _pairs(given: list[str] | None, option: str) -> dict[str, str]:
-    found = dict(one.partition("=")[::2] for one in given or ())
-    if any("=" not in one for one in given or ()):
+    found = dict(pair.partition("=")[::2] for pair in given or ())
+    if any("=" not in pair for pair in given or ()):
         raise SettingsError(f"{option} must be NAME=VALUE. Got a value without =.")
     return found
 
 
 def _from_here(names: list[str] | None) -> dict[str, str]:
     """The values of secret variables, from this command's own environment: they never are on a command line."""
-    missing = [one for one in names or () if one not in os.environ]
+    missing = [name for name in names or () if name not in os.environ]
     if missing:
         raise SettingsError(f"{missing[0]} must be set where this command runs. It is not.")
-    return {one: os.environ[one] for one in names or ()}
+    return {name: os.environ[name] for name in names or ()}
 
 
 def _show(rendered: Rendered, output: Path) -> None:

@@ -61,14 +61,17 @@ def read_table(
 
 
 def _separator(text: str, names: Sequence[str] | None, columns: int | None, comments: bool) -> str:
-    begun = {one: [fields for _, fields in islice(_records(text, one, comments), _LOOKED_AT)] for one in _SEPARATORS}
-    widths = {one: {len(fields) for fields in found} for one, found in begun.items()}
-    cutting = [one for one, found in widths.items() if len(found) == 1 and found != {1}]
-    named = [one for one in cutting if holds_all(begun[one][0], names)]
-    fitting = [one for one in cutting if widths[one] == {columns}]
+    begun = {
+        separator: [fields for _, fields in islice(_records(text, separator, comments), _LOOKED_AT)]
+        for separator in _SEPARATORS
+    }
+    widths = {separator: {len(fields) for fields in found} for separator, found in begun.items()}
+    cutting = [separator for separator, found in widths.items() if len(found) == 1 and found != {1}]
+    named = [separator for separator in cutting if holds_all(begun[separator][0], names)]
+    fitting = [separator for separator in cutting if widths[separator] == {columns}]
     if columns == 1:
-        fitting = [*(one for one in cutting if one != " "), ","]
-    ragged = sorted(",;\t", key=lambda one: -max(widths[one], default=0))
+        fitting = [*(separator for separator in cutting if separator != " "), ","]
+    ragged = sorted(",;\t", key=lambda separator: -max(widths[separator], default=0))
     return (named or fitting or cutting or ragged)[0]
 
 

@@ -58,4 +58,4 @@ def hexadecimal(data: bytes, rows: int, columns: int) -> list[Text]:
 
 def beside(left: Sequence[Text], right: Sequence[Text], gap: str) -> list[Text]:
     """Two blocks of equally many lines, next to each other."""
-    return [Text.assemble(one, gap, other) for one, other in zip(left, right, strict=True)]
+    return [Text.assemble(line, gap, other) for line, other in zip(left, right, strict=True)]

@@ -100,7 +100,7 @@ def _loaded(path: Path, read: Callable[[Path], Any]) -> Any:
             raise
         except Exception as error:
             raise CompileError(f"{path} does not load: {type(error).__name__}: {error}") from error
-    for message in dict.fromkeys(_in_words(path, one.message) for one in caught):
+    for message in dict.fromkeys(_in_words(path, warning.message) for warning in caught):
         warn(message)
     return estimator
 

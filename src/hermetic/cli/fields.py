@@ -35,7 +35,7 @@ class Fields:
     def __init__(self, features: FeatureMap | None, separator: str = ",") -> None:
         self._features = features
         self._categories = {} if features is None else dict(features.categories)
-        self._texts = {column: _by_text(one) for column, one in self._categories.items()}
+        self._texts = {column: _by_text(known) for column, known in self._categories.items()}
         self._comma = separator != ","
         self._written: dict[str, str] = {}
         self._is_doubtful = separator not in ",;"
@@ -121,7 +121,7 @@ def _advice(field: str) -> str:
 
 
 def _by_text(categories: Categories) -> dict[str, Any]:
-    return {str(one): one for one in categories.values if one is not None}
+    return {str(category): category for category in categories.values if category is not None}
 
 
 def _value(field: str, known: dict[str, Any]) -> Any:
@@ -130,5 +130,5 @@ def _value(field: str, known: dict[str, Any]) -> Any:
         return known[field]
     if not field.strip():
         return math.nan
-    numbers = any(isinstance(one, int | float) for one in known.values())
+    numbers = any(isinstance(category, int | float) for category in known.values())
     return number(field) if numbers and is_number(field) else field

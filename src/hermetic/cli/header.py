@@ -38,7 +38,7 @@ def is_header(
     found = [field.strip() for field in first]
     if has_index(found):
         found, others = found[1:], [fields[1:] for fields in others]
-    words, named = {one for one in found if not is_number(one)}, holds_all(found, names)
+    words, named = {name for name in found if not is_number(name)}, holds_all(found, names)
     if (named and words) or (found == list(names or ()) and not is_sample):
         return True
     if is_sample and not named:
@@ -60,9 +60,9 @@ def holds_all(fields: Sequence[str], names: Sequence[str] | None) -> bool:
 
 def _are_names(found: Sequence[str]) -> bool:
     """Words that can name columns: each but once, and none like a number with a unit or a missing value."""
-    words = all(any(map(str.isalpha, one)) or not any(map(str.isdigit, one)) for one in found)
-    begun = any(one[:1].isalpha() or one[:1] == "_" for one in found)
-    return words and begun and len(set(found)) == len(found) and _MISSING.isdisjoint(one.lower() for one in found)
+    words = all(any(map(str.isalpha, name)) or not any(map(str.isdigit, name)) for name in found)
+    begun = any(name[:1].isalpha() or name[:1] == "_" for name in found)
+    return words and begun and len(set(found)) == len(found) and _MISSING.isdisjoint(name.lower() for name in found)
 
 
 def has_index(names: Sequence[str]) -> bool:
@@ -72,15 +72,15 @@ def has_index(names: Sequence[str]) -> bool:
 
 def _counts_up(found: Sequence[str]) -> bool:
     """Numbers in even steps, as columns without names are numbered."""
-    values = [number(one) for one in found]
+    values = [number(name) for name in found]
     if len(values) <= _FEW:
         return [*found] in (["0"], ["0", "1"], ["1", "2"])
     steps = [after - before for before, after in pairwise(values)]
-    return steps[0] > 0 and all(math.isclose(one, steps[0], rel_tol=1e-9) for one in steps)
+    return steps[0] > 0 and all(math.isclose(step, steps[0], rel_tol=1e-9) for step in steps)
 
 
 def _is_written_unlike(found: Sequence[str], others: Sequence[Sequence[str]]) -> bool:
     """Rising whole numbers over columns that hold none."""
-    values = [number(one) for one in found]
-    rising = all(one.isdigit() for one in found) and values == sorted(set(values))
+    values = [number(name) for name in found]
+    rising = all(name.isdigit() for name in found) and values == sorted(set(values))
     return rising and bool(others) and not any(field.strip().isdigit() for fields in others for field in fields)

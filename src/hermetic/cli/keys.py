@@ -35,11 +35,11 @@ def list_keys(
 ) -> None:
     """List stored public keys, one a line."""
     with _opened(store, config) as keys:
-        found = sorted(keys.list(tenant), key=lambda one: (one.tenant, one.key_id))
+        found = sorted(keys.list(tenant), key=lambda key: (key.tenant, key.key_id))
     if as_document:
-        show_document([_document(one) for one in found], indent=2)
+        show_document([_document(key) for key in found], indent=2)
         return
-    rows = [(one.tenant, one.key_id, str(one.size), f"{one.modified:%Y-%m-%d %H:%M} UTC") for one in found]
+    rows = [(key.tenant, key.key_id, str(key.size), f"{key.modified:%Y-%m-%d %H:%M} UTC") for key in found]
     for line in _aligned([("tenant", "key", "bytes", "uploaded"), *rows]):
         typer.echo(line)
 
@@ -64,7 +64,7 @@ def delete_keys(
         if expired:
             typer.echo(f"{keys.sweep()} keys deleted")
         stored = keys.list()
-        for key_id in [_only(stored, tenant, one) for one in key_ids or ()]:
+        for key_id in [_only(stored, tenant, start) for start in key_ids or ()]:
             keys.delete(tenant, key_id)
 
 
@@ -82,12 +82,12 @@ def _opened(store: str | None, config: Path | None) -> Iterator[KeyStore]:
 
 def _only(stored: list[StoredKey], tenant: str, start: str) -> str:
     """The tenant's one key that starts so. All are found before one is deleted."""
-    fitting = [one for one in stored if one.key_id.startswith(start.lower())]
-    own = [one.key_id for one in fitting if one.tenant == tenant]
+    fitting = [key for key in stored if key.key_id.startswith(start.lower())]
+    own = [key.key_id for key in fitting if key.tenant == tenant]
     if len(start) < _SHORTEST or len(own) > 1:
         raise SettingsError(f"{start} must name one key: give more of it, {_SHORTEST} characters or more.")
     if not own:
-        others = ", ".join(sorted({one.tenant for one in fitting}))
+        others = ", ".join(sorted({key.tenant for key in fitting}))
         advice = f" It belongs to {others}: pass --tenant." if others else " See hermetic keys list."
         raise SettingsError(f"the keys must be stored for tenant {tenant!r}. There is no {start}.{advice}")
     return own[0]
@@ -100,5 +100,5 @@ def _aligned(rows: list[tuple[str, ...]]) -> Iterator[str]:
         yield "  ".join(printable(cell).ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
 
 
-def _document(one: StoredKey) -> dict[str, str | int]:
-    return {"tenant": one.tenant, "key_id": one.key_id, "bytes": one.size, "uploaded": one.modified.isoformat()}
+def _document(key: StoredKey) -> dict[str, str | int]:
+    return {"tenant": key.tenant, "key_id": key.key_id, "bytes": key.size, "uploaded": key.modified.isoformat()}

@@ -51,7 +51,7 @@ def measure(signature: Signature, model: CompiledModel | None, samples: int) -> 
     client = Client(signature, clip=any_input, round_inputs=any_input)
     public_key, X = client.public_key.to_bytes(), _random_inputs(signature, samples)
     sizes: tuple[int, int | None]
-    before: list[Seconds] = [{"keys": median(one["keys"] for one in keys)}]
+    before: list[Seconds] = [{"keys": median(seconds["keys"] for seconds in keys)}]
     if model is None:
         measured = _repeat(lambda: _ask(client, X))
         sizes = len(client.encrypt(X).to_bytes()), None
@@ -61,8 +61,8 @@ def measure(signature: Signature, model: CompiledModel | None, samples: int) -> 
         measured = _repeat(lambda: round_trip(client, service, X).seconds)
         trip = round_trip(client, service, X)
         sizes = len(trip.request), len(trip.response)
-    steps = {step: median(one[step] for one in measured) for step in STEPS if step in measured[0]}
-    seconds = {step: value for one in (*before, steps) for step, value in one.items()}
+    steps = {step: median(seconds[step] for seconds in measured) for step in STEPS if step in measured[0]}
+    seconds = {step: value for measured_steps in (*before, steps) for step, value in measured_steps.items()}
     return Measured(samples, len(measured), seconds, len(public_key), *sizes)
 
 
@@ -108,6 +108,6 @@ def _random_table(features: FeatureMap, random: np.random.Generator, samples: in
     if not features.categories:
         return numbers
     table = numbers.astype(object)
-    for column, one in features.categories.items():
-        table[:, column] = one.values_of(random.choice(one.numbers, samples))
+    for column, categories in features.categories.items():
+        table[:, column] = categories.values_of(random.choice(categories.numbers, samples))
     return table

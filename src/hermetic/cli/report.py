@@ -41,7 +41,7 @@ def show_layouts(console: Console, signature: Signature) -> None:
 
 def as_json(signature: Signature, model: CompiledModel | None, file_bytes: int) -> dict[str, Any]:
     """The same facts for programs."""
-    one = signature.parameters
+    parameters = signature.parameters
     return {
         "kind": "signature" if model is None else "model",
         "file_bytes": file_bytes,
@@ -52,35 +52,35 @@ def as_json(signature: Signature, model: CompiledModel | None, file_bytes: int) 
         "error_over_spread": None if model is None else _over_spread(model),
         "lambda_bits": signature.lambda_bits,
         "security_bits": SECURITY_BITS,
-        "estimated_security_bits": one.estimated_bits,
+        "estimated_security_bits": parameters.estimated_bits,
         "parameters": {
-            "profile": one.profile,
-            "ring_degree": one.ring_degree,
-            "data_primes": one.data_primes,
-            "special_prime": one.special_prime,
+            "profile": parameters.profile,
+            "ring_degree": parameters.ring_degree,
+            "data_primes": parameters.data_primes,
+            "special_prime": parameters.special_prime,
         },
-        "public_key_bytes": PublicKey.size(one),
+        "public_key_bytes": PublicKey.size(parameters),
         "layouts": signature.circuit.full_batches,
     }
 
 
 def _public(signature: Signature) -> dict[str, str]:
-    one = signature
-    link = f", {'probabilities' if one.head.has_probabilities else 'made'} by {one.link}" if one.link else ""
+    made = "probabilities" if signature.head.has_probabilities else "made"
+    link = f", {made} by {signature.link}" if signature.link else ""
     rows = {
-        "name": one.name,
-        "shape": f"{_shape(one)} -> {counted(one.outputs, 'score')}",
-        "inputs" if one.feature_map is None else "features": _inputs(one.grid),
-        "scores": f"of {one.method}{link}",
+        "name": signature.name,
+        "shape": f"{_shape(signature)} -> {counted(signature.outputs, 'score')}",
+        "inputs" if signature.feature_map is None else "features": _inputs(signature.grid),
+        "scores": f"of {signature.method}{link}",
     }
-    if one.backbone is not None:
-        rows["backbone"] = f"{one.backbone!r}, which clients have: it computes the inputs"
-    if one.feature_names is not None:
-        rows["feature names"] = _listed(one.feature_names)
-    if one.labels is not None:
-        rows["labels"] = f"{_listed(map(repr, one.labels.tolist()))} ({one.labels.dtype})"
-    rows |= one.circuit.words
-    rows["signature"] = f"{size(len(one.to_bytes()))}, {one.digest.hex()[:32]}…"
+    if signature.backbone is not None:
+        rows["backbone"] = f"{signature.backbone!r}, which clients have: it computes the inputs"
+    if signature.feature_names is not None:
+        rows["feature names"] = _listed(signature.feature_names)
+    if signature.labels is not None:
+        rows["labels"] = f"{_listed(map(repr, signature.labels.tolist()))} ({signature.labels.dtype})"
+    rows |= signature.circuit.words
+    rows["signature"] = f"{size(len(signature.to_bytes()))}, {signature.digest.hex()[:32]}…"
     return rows
 
 
@@ -94,8 +94,8 @@ def _shape(signature: Signature) -> str:
 def _features(features: FeatureMap, names: tuple[str, ...] | None) -> dict[str, str]:
     """Every parameter of a feature map in words; the values of categories themselves, where they are few."""
     rows = {
-        f"input {column}" if names is None else repr(names[column]): f"one of {_listed(map(repr, one.values))}"
-        for column, one in features.categories.items()
+        f"input {column}" if names is None else repr(names[column]): f"one of {_listed(map(repr, categories.values))}"
+        for column, categories in features.categories.items()
     }
     return rows | {f"step {number}": words for number, words in enumerate(features.parameters, start=1)}
 
@@ -109,15 +109,15 @@ def _private(model: CompiledModel, file_bytes: int) -> dict[str, str]:
 
 
 def _guaranteed(signature: Signature, model: CompiledModel | None) -> dict[str, str]:
-    one = signature.parameters
-    modulus = "+".join(str(p.bit_length()) for p in one.data_primes)
+    parameters = signature.parameters
+    modulus = "+".join(str(p.bit_length()) for p in parameters.data_primes)
     share = None if model is None else _over_spread(model)
     beside = "" if share is None else f", {_share(share)} of the spread of scores"
     return {
         "error of a score": f"<= {signature.error:g}{beside}",
         "flooding of answers": f"lambda >= {signature.lambda_bits:g} bits",
-        "security": one.security,
-        "parameters": f"profile {one.profile}, N = {one.ring_degree:,}, q = {modulus} bits",
+        "security": parameters.security,
+        "parameters": f"profile {parameters.profile}, N = {parameters.ring_degree:,}, q = {modulus} bits",
     }
 
 
@@ -146,14 +146,14 @@ def _layouts(signature: Signature) -> Table:
     headings = ("samples", "features", "outputs", "ciphertexts", "request", "response", "a sample", "lambda")
     for heading in headings:
         table.add_column(heading, justify="right", header_style="dim")
-    for one in signature.circuit.full_batches:
+    for batch in signature.circuit.full_batches:
         table.add_row(
-            *(f"{one[name]:,}" for name in headings[:3]),
-            f"{one['query_ciphertexts']:,} up, {one['result_ciphertexts']:,} down",
-            size(one["request_bytes"]),
-            size(one["response_bytes"]),
-            size((one["request_bytes"] + one["response_bytes"]) / one["samples"]),
-            f"{one['lambda_bits']:g}",
+            *(f"{batch[name]:,}" for name in headings[:3]),
+            f"{batch['query_ciphertexts']:,} up, {batch['result_ciphertexts']:,} down",
+            size(batch["request_bytes"]),
+            size(batch["response_bytes"]),
+            size((batch["request_bytes"] + batch["response_bytes"]) / batch["samples"]),
+            f"{batch['lambda_bits']:g}",
         )
     return table
 

@@ -158,4 +158,4 @@ def _has_header(
     if header is not None or not records:
         return bool(header and records)
     (_, first), *others = records
-    return is_header(name, first, [one for _, one in others], names, is_sample=form.hold_a_category(first))
+    return is_header(name, first, [other for _, other in others], names, is_sample=form.hold_a_category(first))

@@ -60,9 +60,9 @@ def _command() -> Callable[..., None]:
 
     options = [inspect.Parameter("config", inspect.Parameter.KEYWORD_ONLY, annotation=ConfigOption, default=None)]
     options += [inspect.Parameter("check", inspect.Parameter.KEYWORD_ONLY, annotation=CheckOption, default=False)]
-    options += [_parameter(one) for one in all_settings()]
+    options += [_parameter(setting) for setting in all_settings()]
     command.__signature__ = inspect.Signature(options)  # type: ignore[attr-defined]
-    command.__annotations__ = {one.name: one.annotation for one in options}
+    command.__annotations__ = {option.name: option.annotation for option in options}
     return command
 
 

@@ -68,7 +68,7 @@ def list_tokens(
     need_serve()
     from ..serve.access import read_tokens
 
-    rows = [_described(one) for one in read_tokens(file)]
+    rows = [_described(token) for token in read_tokens(file)]
     if as_document:
         typer.echo(json.dumps(rows, indent=2))
         return
@@ -129,14 +129,14 @@ def _others_read_stdout() -> bool:
     return stat.S_ISREG(mode) and bool(mode & 0o077)
 
 
-def _described(one: Token) -> dict[str, str | None]:
-    expires = f"{one.expires:%Y-%m-%d %H:%M} UTC" if one.expires else None
-    expired = "" if one.valid(datetime.now(UTC)) else " (over)"
-    limits = {"rate": one.caller.rate, "quota": one.caller.quota}
+def _described(token: Token) -> dict[str, str | None]:
+    expires = f"{token.expires:%Y-%m-%d %H:%M} UTC" if token.expires else None
+    expired = "" if token.valid(datetime.now(UTC)) else " (over)"
+    limits = {"rate": token.caller.rate, "quota": token.caller.quota}
     return {
-        "tenant": one.caller.tenant,
-        "id": one.id,
-        "role": one.role,
+        "tenant": token.caller.tenant,
+        "id": token.id,
+        "role": token.role,
         "expires": expires and expires + expired,
         **{name: str(limit) if limit else None for name, limit in limits.items()},
     }

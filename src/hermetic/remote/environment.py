@@ -55,7 +55,7 @@ def route_to(url: str) -> Route:
     parts = urlsplit(url)
     host = (parts.hostname or "").rstrip(".")
     proxies = {} if is_loopback(host) else getproxies()
-    scheme = next((one for one in (parts.scheme, "all") if proxies.get(one, "").strip()), None)
+    scheme = next((scheme for scheme in (parts.scheme, "all") if proxies.get(scheme, "").strip()), None)
     if scheme is None:
         return Route()
     variable = _variable(f"{scheme}_proxy")
@@ -66,7 +66,14 @@ def route_to(url: str) -> Route:
 
 def _variable(name: str) -> str | None:
     """Which variable it is that is set, in small letters first."""
-    return next((one for one in sorted(os.environ, reverse=True) if one.lower() == name and os.environ[one]), None)
+    return next(
+        (
+            variable
+            for variable in sorted(os.environ, reverse=True)
+            if variable.lower() == name and os.environ[variable]
+        ),
+        None,
+    )
 
 
 def _is_excepted(url: SplitResult, entries: str) -> bool:

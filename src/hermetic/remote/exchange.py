@@ -98,12 +98,12 @@ def _broken(send: Send, error: httpx.TransportError) -> _Failure:
 
 def _way(error: Exception) -> str:
     """What the network notes about the way: a sentence, after a blank, if a proxy was on it."""
-    return "".join(f" {one}" for one in getattr(error, "__notes__", [])[:1] if one)
+    return "".join(f" {note}" for note in getattr(error, "__notes__", [])[:1] if note)
 
 
 def _authorities(error: Exception) -> str:
     """What it notes about the authorities that are trusted, likewise."""
-    return "".join(f" {one}" for one in getattr(error, "__notes__", [])[1:2] if one)
+    return "".join(f" {note}" for note in getattr(error, "__notes__", [])[1:2] if note)
 
 
 def _busy(send: Send, reply: Reply) -> _Failure:
@@ -155,6 +155,6 @@ def explanation(reply: Reply) -> str:
 
 def readable(text: str) -> str:
     """Text that a server chose, fit for a terminal: printable, on one line, and short."""
-    line = "".join(one if one.isprintable() else " " for one in text[: 2 * _SHOWN])
+    line = "".join(character if character.isprintable() else " " for character in text[: 2 * _SHOWN])
     line = " ".join(line.split()).rstrip(".")
     return line if len(line) <= _SHOWN else line[:_SHOWN] + "…"

@@ -156,7 +156,7 @@ def _limit(value: Any) -> int | None:
 def read_models(reply: Reply) -> list[str]:
     """The names in an answer to :meth:`ModelRequests.models`; empty if they cannot be read."""
     try:
-        return sorted({readable(one["name"]) for one in json.loads(reply.body)})
+        return sorted({readable(entry["name"]) for entry in json.loads(reply.body)})
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return []
 

@@ -55,10 +55,10 @@ class Predictor:
         return self.client.secret_key
 
     def __repr__(self) -> str:
-        one = self.settings
-        version = "" if one.version is None else f", version={one.version!r}"
-        token = "" if one.token is None else ", token=<hidden>"
-        return f"{type(self).__name__}({one.url!r}, model={one.model!r}{version}{token})"
+        settings = self.settings
+        version = "" if settings.version is None else f", version={settings.version!r}"
+        token = "" if settings.token is None else ", token=<hidden>"
+        return f"{type(self).__name__}({settings.url!r}, model={settings.model!r}{version}{token})"
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(

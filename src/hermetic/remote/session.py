@@ -137,12 +137,12 @@ class Session:
             raise error
 
     def _make_client(self, signature: Signature) -> Client:
-        one = self.settings
+        settings = self.settings
         key = self._secret_key
-        if key is not one.secret_key and key is not None and key.parameters != signature.parameters:
+        if key is not settings.secret_key and key is not None and key.parameters != signature.parameters:
             key = None
-        check_backbone(signature, one.features)
-        client = Client(signature, key, clip=one.clip, round_inputs=one.round_inputs)
+        check_backbone(signature, settings.features)
+        client = Client(signature, key, clip=settings.clip, round_inputs=settings.round_inputs)
         self._secret_key = client.secret_key
         return client
 
@@ -219,7 +219,9 @@ class Session:
     def with_settings(self, settings: Settings) -> Session:
         """A session with other settings that keeps what it can: the keys, and the signature of the same model."""
         other = Session(settings)
-        same_model = all(getattr(self.settings, one) == getattr(settings, one) for one in ("url", "model", "version"))
+        same_model = all(
+            getattr(self.settings, name) == getattr(settings, name) for name in ("url", "model", "version")
+        )
         other._secret_key = self._secret_key
         if same_model and self.client is not None:
             other._key_at_server = self._key_at_server

@@ -74,8 +74,8 @@ def _verifying(context: ssl.SSLContext) -> ssl.SSLContext:
 def _from_path(name: str, value: str) -> ssl.SSLContext:
     """Of a file, or of folders, of which OpenSSL takes several."""
     try:
-        folders = [one for one in value.split(os.pathsep) if one and any(Path(one).expanduser().glob("*"))]
-        paths = os.pathsep.join(str(Path(one).expanduser()) for one in folders)
+        folders = [folder for folder in value.split(os.pathsep) if folder and any(Path(folder).expanduser().glob("*"))]
+        paths = os.pathsep.join(str(Path(folder).expanduser()) for folder in folders)
         file = str(Path(value or os.devnull).expanduser())
     except (OSError, ValueError, RuntimeError) as error:
         raise _unusable(name, value, error) from None

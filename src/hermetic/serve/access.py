@@ -90,7 +90,7 @@ def read_line(line: str) -> Token:
     match = _HASH.fullmatch(rest[0]) if rest else None
     if not match:
         raise SettingsError("a line must be: tenant sha256:<64 hexadecimal digits> [option=value …].")
-    options = dict(_read_option(one) for one in rest[1:])
+    options = dict(_read_option(option) for option in rest[1:])
     role = options.get("role", PREDICT)
     if role not in (PREDICT, METRICS):
         raise SettingsError(f"role must be {PREDICT} or {METRICS}.")
@@ -163,7 +163,7 @@ def revoke(path: Path, tenant: str, start: str = "") -> int:
     def kept(lines: list[str]) -> list[str]:
         nonlocal gone
         tokens = _parsed(path, lines)
-        rest = [line for line, one in zip(lines, tokens, strict=True) if not (one and one.is_of(tenant, start))]
+        rest = [line for line, token in zip(lines, tokens, strict=True) if not (token and token.is_of(tenant, start))]
         gone = len(lines) - len(rest)
         if not gone:
             which = f"a token of tenant {tenant!r}" + (f" with an id that starts with {start}" if start else "")
@@ -224,13 +224,13 @@ class Gatekeeper:
         if scheme.lower() != "bearer" or not token:
             raise _unauthorised("the request must carry a token: Authorization: Bearer TOKEN.", "missing_token")
         presented = _hash(token.strip())
-        found = [one for one in self._tokens if hmac.compare_digest(one.sha256, presented)]
+        found = [known for known in self._tokens if hmac.compare_digest(known.sha256, presented)]
         if not found:
             raise _unauthorised("the token must be one that this service knows. It is not.", "bad_token")
-        valid = [one for one in found if one.valid(datetime.now(UTC))]
+        valid = [token for token in found if token.valid(datetime.now(UTC))]
         if not valid:
             raise _unauthorised("the token must not have expired. It has: ask for a new one.", "expired_token")
-        usable = [one for one in valid if one.role == role]
+        usable = [token for token in valid if token.role == role]
         if not usable:
             raise _wrong_role(role, valid[0].role)
         return usable[0].caller

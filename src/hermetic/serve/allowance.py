@@ -59,7 +59,7 @@ class Allowance:
         return wait
 
     def _limits(self, caller: Caller) -> tuple[Rate, ...]:
-        return tuple(one for one in (caller.rate or self._rate, caller.quota or self._quota) if one)
+        return tuple(limit for limit in (caller.rate or self._rate, caller.quota or self._quota) if limit)
 
 
 def _refuse_over_limit(wait: float, cost: int) -> None:

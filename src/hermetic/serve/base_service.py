@@ -118,7 +118,7 @@ class BaseService(ABC):
             await self.allowance.usage.exchange()
             for event, text in self.warnings():
                 log.warning(text, extra={"event": event})
-            chores = [asyncio.create_task(one) for one in self.chores()]
+            chores = [asyncio.create_task(chore) for chore in self.chores()]
             self._open = True
             yield
         finally:

@@ -62,7 +62,9 @@ def all_settings() -> Iterator[Setting]:
     group = ""
     for name, field in Settings.model_fields.items():
         group = GROUPS.get(name, group)
-        kinds = [one for one in get_args(field.annotation) if one is not NoneType] or [field.annotation]
+        kinds = [alternative for alternative in get_args(field.annotation) if alternative is not NoneType] or [
+            field.annotation
+        ]
         kind = kinds[0] if kinds[0] in (bool, int, float, Path) else str
         default = _COMPUTED_DEFAULTS.get(name, "" if field.default in (None, False, ()) else str(field.default))
         yield Setting(name, kind, default, field.description or "", group)

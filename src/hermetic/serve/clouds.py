@@ -84,7 +84,7 @@ def read_connection_string(text: str) -> tuple[str, str, str]:
         if key in parts:
             raise SettingsError(f"{_CONNECTION} must name each part once. {name.strip()} is there twice.")
         parts[key] = value.strip()
-    if missing := [one for one in ("AccountName", "AccountKey") if not parts.get(one.lower())]:
+    if missing := [part for part in ("AccountName", "AccountKey") if not parts.get(part.lower())]:
         raise SettingsError(f"{_CONNECTION} must hold AccountName and AccountKey. There is no {missing[0]}.")
     return parts["accountname"], parts["accountkey"], _blob_endpoint(parts)
 
@@ -97,7 +97,7 @@ def _blob_endpoint(parts: dict[str, str]) -> str:
 
 
 def _endpoint(variables: tuple[str, ...]) -> str | None:
-    found = next((one for one in variables if os.environ.get(one, "").strip()), None)
+    found = next((variable for variable in variables if os.environ.get(variable, "").strip()), None)
     return _checked(os.environ[found].strip(), found) if found else None
 
 
@@ -107,7 +107,7 @@ def _checked(endpoint: str, source: str) -> str:
         known = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
     except ValueError:
         known = False
-    if not known or any(one.isspace() for one in endpoint):
+    if not known or any(character.isspace() for character in endpoint):
         raise SettingsError(f"{source} must be a URL such as http://minio:9000 or https://…. It is not.")
     return f"{parts.scheme}{endpoint[len(parts.scheme) :]}".rstrip("/")
 

@@ -60,57 +60,61 @@ class ConnectionTable:
     def __len__(self) -> int:
         return len(self._places)
 
-    def admit(self, one: Connection) -> bool:
+    def admit(self, connection: Connection) -> bool:
         """Let a connection in, as a stranger; False if there is no place, and none can be made."""
-        if one.address and self._counts[one.address] >= self._per_address and not self._dismiss_oldest(one.address):
+        if (
+            connection.address
+            and self._counts[connection.address] >= self._per_address
+            and not self._dismiss_oldest(connection.address)
+        ):
             return False
         if len(self) >= self._total and not self._dismiss_oldest(_ANYWHERE):
             return False
-        self._counts[one.address] += 1
-        self._places[one] = None
-        self.wait(one, Waiting.STRANGER)
+        self._counts[connection.address] += 1
+        self._places[connection] = None
+        self.wait(connection, Waiting.STRANGER)
         return True
 
-    def wait(self, one: Connection, what: Waiting) -> None:
+    def wait(self, connection: Connection, what: Waiting) -> None:
         """From now on the connection waits for its client."""
-        if one in self._places:
-            self.work(one)
-            self._places[one] = what
-            for where in {one.address, _ANYWHERE}:
-                self._lines[where, what][one] = None
+        if connection in self._places:
+            self.work(connection)
+            self._places[connection] = what
+            for where in {connection.address, _ANYWHERE}:
+                self._lines[where, what][connection] = None
 
-    def begin_headers(self, one: Connection) -> None:
+    def begin_headers(self, connection: Connection) -> None:
         """A request's headers have begun. The oldest such connection goes if there are too many."""
-        if one in self._places:
-            self._half_open[one] = None
+        if connection in self._places:
+            self._half_open[connection] = None
             if len(self._half_open) > self._most_half_open:
                 self._dismiss(next(iter(self._half_open)))
 
-    def end_headers(self, one: Connection) -> None:
+    def end_headers(self, connection: Connection) -> None:
         """The request's headers are complete."""
-        self._half_open.pop(one, None)
+        self._half_open.pop(connection, None)
 
-    def work(self, one: Connection) -> None:
+    def work(self, connection: Connection) -> None:
         """From now on the connection's client waits for the service."""
-        what = self._places.get(one)
+        what = self._places.get(connection)
         if what is None:
             return
-        self._places[one] = None
-        for where in {one.address, _ANYWHERE}:
+        self._places[connection] = None
+        for where in {connection.address, _ANYWHERE}:
             line = self._lines[where, what]
-            del line[one]
+            del line[connection]
             if not line:
                 del self._lines[where, what]
 
-    def leave(self, one: Connection) -> None:
+    def leave(self, connection: Connection) -> None:
         """The connection is closed, or about to be."""
-        self.end_headers(one)
-        self.work(one)
-        if one in self._places:
-            del self._places[one]
-            self._counts[one.address] -= 1
-            if not self._counts[one.address]:
-                del self._counts[one.address]
+        self.end_headers(connection)
+        self.work(connection)
+        if connection in self._places:
+            del self._places[connection]
+            self._counts[connection.address] -= 1
+            if not self._counts[connection.address]:
+                del self._counts[connection.address]
 
     def _dismiss_oldest(self, where: str) -> bool:
         for what in Waiting:
@@ -119,9 +123,9 @@ class ConnectionTable:
                 return True
         return False
 
-    def _dismiss(self, one: Connection) -> None:
-        self.leave(one)
-        one.dismiss()
+    def _dismiss(self, connection: Connection) -> None:
+        self.leave(connection)
+        connection.dismiss()
 
 
 def counted_by(host: str | None, proxies: tuple[Network, ...]) -> str:

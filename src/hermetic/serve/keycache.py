@@ -27,26 +27,26 @@ class KeyCache:
 
     async def get(self, tenant: str, key_id: str) -> bytes | None:
         """A key's bytes, or ``None`` if the tenant has no such key."""
-        one = (tenant, key_id)
-        if one in self._held:
-            data, checked = self._held[one]
+        place = (tenant, key_id)
+        if place in self._held:
+            data, checked = self._held[place]
             if time.monotonic() - checked < self._recheck:
-                self._held.move_to_end(one)
+                self._held.move_to_end(place)
                 return data
-            self.forget(*one)
-        data_or_none = await self._keys.read(*one)
+            self.forget(*place)
+        data_or_none = await self._keys.read(*place)
         if data_or_none is not None:
-            self._keep(one, data_or_none)
+            self._keep(place, data_or_none)
         return data_or_none
 
     def forget(self, tenant: str, key_id: str) -> None:
         """Drop a key that was deleted."""
-        if one := self._held.pop((tenant, key_id), None):
-            self._used -= len(one[0])
+        if held := self._held.pop((tenant, key_id), None):
+            self._used -= len(held[0])
 
-    def _keep(self, one: tuple[str, str], data: bytes) -> None:
-        self.forget(*one)
-        self._held[one] = (data, time.monotonic())
+    def _keep(self, place: tuple[str, str], data: bytes) -> None:
+        self.forget(*place)
+        self._held[place] = (data, time.monotonic())
         self._used += len(data)
         while self._used > self._memory and len(self._held) > 1:
             _, (dropped, _) = self._held.popitem(last=False)

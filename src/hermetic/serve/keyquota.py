@@ -52,9 +52,9 @@ class KeyQuota:
 
     async def _check_place(self, tenant: str, key_id: str) -> None:
         """Take back a key that was stored when others had filled the room. Keys of one moment all count as earlier."""
-        stored = {one.key_id: one.modified for one in await self._keys.list(tenant)}
+        stored = {key.key_id: key.modified for key in await self._keys.list(tenant)}
         self._counts[tenant] = (len(stored), time.monotonic())
-        if key_id in stored and sum(one <= stored[key_id] for one in stored.values()) > self._limit:
+        if key_id in stored and sum(modified <= stored[key_id] for modified in stored.values()) > self._limit:
             await self._keys.delete(tenant, key_id)
             raise self._too_many(len(stored) - 1)
 

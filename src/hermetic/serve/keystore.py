@@ -161,7 +161,7 @@ class KeyStore:
         with answering():
             batches = list(obstore.list(self._store, f"keys/{tenant}/" if tenant else "keys/"))
         found = []
-        for meta in (one for batch in batches for one in batch):
+        for meta in (entry for batch in batches for entry in batch):
             tenant_of_key, key_id = meta["path"].split("/")[-2:]
             if KEY_ID.fullmatch(key_id) or LEGACY_KEY_ID.fullmatch(key_id):
                 found.append(StoredKey(tenant_of_key, key_id, meta["size"], meta["last_modified"]))

@@ -118,7 +118,9 @@ def _decode(data: bytes) -> Levels:
     """What was written; nothing, and a line in the log, if that is damaged."""
     try:
         tenants = json.loads(data).items()
-        return {(tenant, Rate.parse(rate)): _moment(until) for tenant, one in tenants for rate, until in one.items()}
+        return {
+            (tenant, Rate.parse(rate)): _moment(until) for tenant, limits in tenants for rate, until in limits.items()
+        }
     except (ValueError, TypeError, AttributeError):
         log.error("stored usage is damaged: limits start afresh", extra={"event": "usage_damaged"})
         return {}

@@ -32,7 +32,7 @@ def largest_body(service: ModelService) -> int:
     """The most bytes of a legacy client's request for any of the models; 0 if legacy clients are not allowed."""
     if not service.settings.legacy_clients:
         return 0
-    sizes = [max_ciphertext_bytes(one.signature.features) for one in service.repository.models]
+    sizes = [max_ciphertext_bytes(model.signature.features) for model in service.repository.models]
     return 4 * (max(sizes, default=0) + 2) // 3 + _JSON_OVERHEAD
 
 
@@ -79,13 +79,13 @@ async def score(request: Request, document: dict[str, Any]) -> Response:
 
 def _read_score(service: ModelService, document: dict[str, Any]) -> tuple[ServedModel, list[bytes]]:
     data, name = document.get("data"), document.get("model")
-    names = {one.name for one in service.repository.models}
+    names = {served.name for served in service.repository.models}
     if name is None and len(names) == 1:
         (name,) = names
     if not isinstance(name, str) or not isinstance(data, list):
         raise malformed("data must be a list of base64 strings, and model the name of one of several models.")
     model = service.queries.model(name, None)
-    strings = [bytes(one.text) if isinstance(one, LongString) else one for one in data]
+    strings = [bytes(string.text) if isinstance(string, LongString) else string for string in data]
     try:
         return model, read_strings(strings, model.signature.features)
     except WireError as error:

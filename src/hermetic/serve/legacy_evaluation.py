@@ -51,8 +51,8 @@ class LegacyEvaluation:
 
 def real_map(model: CompiledModel) -> tuple[Reals, Reals]:
     """What a model's integers stand for: coefficients (k, d) and intercepts (k,), in units of inputs and scores."""
-    one, grid = model.integers, model.signature.grid
-    exact = (one.limbs, one.limb_bits, one.scale_exponent)
-    in_steps, bias = recombine(one.weights.T, *exact).T, recombine(one.bias[None], *exact)[0]
+    integers, grid = model.integers, model.signature.grid
+    exact = (integers.limbs, integers.limb_bits, integers.scale_exponent)
+    in_steps, bias = recombine(integers.weights.T, *exact).T, recombine(integers.bias[None], *exact)[0]
     coeffs = in_steps / grid.step
     return coeffs, bias - coeffs @ grid.offset

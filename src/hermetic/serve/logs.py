@@ -76,7 +76,9 @@ class TerminalFormatter(logging.Formatter):
         level = "" if record.levelno <= logging.INFO else f"{record.levelname.lower()}: "
         line = f"{level}{record.getMessage()}" + (f" ({', '.join(told)})" if told else "")
         time = datetime.fromtimestamp(record.created).astimezone()
-        return f"{time:%H:%M:%S} " + "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in line)
+        return f"{time:%H:%M:%S} " + "".join(
+            character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in line
+        )
 
 
 def _shown(value: Any) -> str:

@@ -68,7 +68,7 @@ class ModelService(BaseService):
 
     def routes(self) -> list[BaseRoute]:
         modules = (v2, rest, browser, brand, pages, openapi)
-        return [one for module in modules for one in module.routes()]
+        return [route for module in modules for route in module.routes()]
 
     async def load(self) -> None:
         """Load every model. Raises :class:`SettingsError` if there are some, and none can be served."""
@@ -77,7 +77,7 @@ class ModelService(BaseService):
             raise SettingsError(f"a model that can be served must be named. Got {_reasons(self.repository.broken)}")
 
     def facts(self) -> Facts:
-        models = [f"{one.name}/{one.version}" for one in self.repository.models]
+        models = [f"{model.name}/{model.version}" for model in self.repository.models]
         return {**super().facts(), "models": models, "store": shown(self.settings.store)}
 
     def check(self) -> None:

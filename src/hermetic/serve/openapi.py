@@ -76,16 +76,16 @@ def _protocol_paths(reading: list[Node], tokens: list[Node]) -> dict[str, Node]:
         ("/v2/models/{model}", [_MODEL]),
         ("/v2/models/{model}/versions/{version}", [_MODEL, _VERSION]),
     ):
-        one: Node = {"parameters": parameters}
-        paths[prefix] = one | {
+        shared: Node = {"parameters": parameters}
+        paths[prefix] = shared | {
             "get": _operation("Model metadata", _json("ModelMetadata"), "401", "404", security=reading)
         }
-        paths[f"{prefix}/ready"] = one | {
+        paths[f"{prefix}/ready"] = shared | {
             "get": _operation("Model readiness", _json("Object"), "401", "404", "503", security=reading)
         }
         errors = ("400", "401", "404", "408", "409", "411", "413", "415", "422", "424", "429", "503")
         infer = _operation("Answer an encrypted query", _answer(), *errors, security=tokens)
-        paths[f"{prefix}/infer"] = one | {
+        paths[f"{prefix}/infer"] = shared | {
             "post": infer | {"parameters": [_JSON_LENGTH], "requestBody": _body("InferRequest", binary=True)}
         }
     return paths

@@ -83,7 +83,9 @@ def render(
         name = "NAME"
     else:
         told = descriptions or {}
-        listed = "".join(_model(one, url, told.get(one.name, ""), needs_token=needs_token) for one in reversed(models))
+        listed = "".join(
+            _model(model, url, told.get(model.name, ""), needs_token=needs_token) for model in reversed(models)
+        )
         listed = listed or '<p class="hint">No model is served at the moment.</p>'
         name = models[-1].name if models else "NAME"
     return _PAGE.format(
@@ -97,18 +99,18 @@ def render(
     )
 
 
-def _model(one: ServedModel, url: str, description: str, *, needs_token: bool) -> str:
-    signature = one.signature
+def _model(model: ServedModel, url: str, description: str, *, needs_token: bool) -> str:
+    signature = model.signature
     return _MODEL.format(
-        name=escape(one.name),
-        version=one.version,
-        anchor=escape(f"{one.name}-{one.version}"),
+        name=escape(model.name),
+        version=model.version,
+        anchor=escape(f"{model.name}-{model.version}"),
         task=escape(_task(signature)),
         description=f'<p class="description">{escape(description)}</p>' if description else "",
-        facts=_facts(_facts_of(one)),
+        facts=_facts(_facts_of(model)),
         ranges=_ranges(signature),
-        snippet=escape(_snippet(one, url, needs_token=needs_token)),
-        digest=one.digest,
+        snippet=escape(_snippet(model, url, needs_token=needs_token)),
+        digest=model.digest,
     )
 
 
@@ -118,8 +120,8 @@ def _task(signature: Signature) -> str:
     return f"classification, {len(signature.labels)} classes"
 
 
-def _facts_of(one: ServedModel) -> Iterable[tuple[str, str]]:
-    signature = one.signature
+def _facts_of(model: ServedModel) -> Iterable[tuple[str, str]]:
+    signature = model.signature
     cost = signature.cost(1)
     labels = [] if signature.labels is None else [str(label) for label in signature.labels[:_SHOWN_LABELS].tolist()]
     more = "" if signature.labels is None or len(signature.labels) <= _SHOWN_LABELS else ", …"
@@ -135,7 +137,7 @@ def _facts_of(one: ServedModel) -> Iterable[tuple[str, str]]:
     yield "Parameters", str(signature.parameters)
     yield "Answers flooded by", f"λ = {signature.lambda_bits:.0f} bits"
     yield "One sample", f"{_kilobytes(cost.request_bytes)} up, {_kilobytes(cost.response_bytes)} down"
-    yield "One request", f"up to {_count(one.max_samples, 'sample')}, {_kilobytes(one.sizes.largest)}"
+    yield "One request", f"up to {_count(model.max_samples, 'sample')}, {_kilobytes(model.sizes.largest)}"
 
 
 def _facts(facts: Iterable[tuple[str, str]]) -> str:
@@ -168,12 +170,11 @@ def _ranges(signature: Signature) -> str:
     return _RANGES.format(rows=rows, note=note)
 
 
-def _snippet(one: ServedModel, url: str, *, needs_token: bool) -> str:
+def _snippet(model: ServedModel, url: str, *, needs_token: bool) -> str:
     token = ', token="TOKEN"' if needs_token else ""
-    calls = "\n".join(f"remote.{method}(X)" for method in sorted(one.signature.methods, key=len))
-    return (
-        f"import hermetic\n\nremote = hermetic.connect({json.dumps(url)}, model={json.dumps(one.name)}{token})\n{calls}"
-    )
+    calls = "\n".join(f"remote.{method}(X)" for method in sorted(model.signature.methods, key=len))
+    address = f"{json.dumps(url)}, model={json.dumps(model.name)}"
+    return f"import hermetic\n\nremote = hermetic.connect({address}{token})\n{calls}"
 
 
 def _curl(url: str, name: str, *, needs_token: bool) -> str:

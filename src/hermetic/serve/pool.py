@@ -202,7 +202,7 @@ class Pool:
         free = [worker for worker in self._workers if worker.outstanding < self._program.depth]
         if not free:
             return None
-        worker = min(free, key=lambda one: (one.outstanding, not one.has_key(key_id)))
+        worker = min(free, key=lambda worker: (worker.outstanding, not worker.has_key(key_id)))
         worker.outstanding += 1
         return worker
 

@@ -100,7 +100,7 @@ class QueryHandler:
         if found:
             return found
         models = self._repository.models
-        if len({one.name for one in models}) == 1:
+        if len({model.name for model in models}) == 1:
             return models[-1]  # evaluating it says which signature is the current one
         raise not_found("a model with the signature that the query names")
 

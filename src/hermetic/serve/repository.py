@@ -105,17 +105,19 @@ class Repository:
 
     def versions(self, name: str) -> list[ServedModel]:
         """The served versions of a model, lowest first."""
-        return [one for one in self.models if one.name == name]
+        return [model for model in self.models if model.name == name]
 
     def find(self, name: str, version: str | None = None) -> ServedModel | None:
         """A served version; without a version the highest."""
         if version is None:
-            return max(self.versions(name), key=lambda one: one.version, default=None)
+            return max(self.versions(name), key=lambda model: model.version, default=None)
         return self._served.get((name, int(version))) if _VERSION.fullmatch(version) else None
 
     def find_by_digest(self, digest: str) -> ServedModel | None:
         """The highest served version whose signature has this digest."""
-        return max((one for one in self.models if one.digest == digest), key=lambda one: one.version, default=None)
+        return max(
+            (model for model in self.models if model.digest == digest), key=lambda model: model.version, default=None
+        )
 
     async def refresh(self) -> None:
         """Hold what is served against the files, and load or forget what changed."""
@@ -153,7 +155,7 @@ class Repository:
             await self._release(gone.content)
 
     async def _release(self, content: str) -> None:
-        if all(one.content != content for one in self._served.values()):
+        if all(model.content != content for model in self._served.values()):
             await self._pool.unload(content)
 
     async def _update(self, place: Place, path: Path) -> None:

@@ -57,29 +57,29 @@ async def metrics(request: Request) -> Response:
 async def models(request: Request) -> Response:
     service = service_of(request)
     listed: dict[str, dict[str, Any]] = {}
-    for one in service.repository.models:  # by version: the highest comes last
-        entry = listed.setdefault(one.name, {"name": one.name, "versions": []})
-        if description := service.brand.descriptions.get(one.name):
+    for model in service.repository.models:  # by version: the highest comes last
+        entry = listed.setdefault(model.name, {"name": model.name, "versions": []})
+        if description := service.brand.descriptions.get(model.name):
             entry["description"] = description
-        entry["versions"].append(one.version)
-        entry["signature_digest"] = one.digest
+        entry["versions"].append(model.version)
+        entry["signature_digest"] = model.digest
     return JSONResponse(list(listed.values()))
 
 
 async def signature(request: Request) -> Response:
     params = request.path_params
-    one = service_of(request).queries.model(params["model"], params.get("version"))
+    model = service_of(request).queries.model(params["model"], params.get("version"))
     headers = {
-        "ETag": f'"{one.digest}"',
+        "ETag": f'"{model.digest}"',
         "Cache-Control": "no-cache",
         "Vary": "Accept",
-        "X-Model-Version": str(one.version),
+        "X-Model-Version": str(model.version),
     }
     if request.headers.get("if-none-match") == headers["ETag"]:
         return Response(status_code=304, headers=headers)
     if "application/json" in request.headers.get("accept", ""):
-        return Response(one.signature.json, media_type="application/json", headers=headers)
-    return Response(one.envelope, media_type=_BINARY, headers=headers)
+        return Response(model.signature.json, media_type="application/json", headers=headers)
+    return Response(model.envelope, media_type=_BINARY, headers=headers)
 
 
 def _key_id(request: Request) -> str:
@@ -139,7 +139,7 @@ async def score(request: Request) -> Response:
     """The form ``{"data": [base64, …], "key_id": …}``: several queries, answered in their order."""
     service, endpoint = service_of(request), Endpoint.of(request)
     service.allowance.check(endpoint.caller)
-    largest = max((one.sizes.largest for one in service.repository.models), default=0)
+    largest = max((model.sizes.largest for model in service.repository.models), default=0)
 
     def check(length: int) -> None:
         limit = max(4 * (largest + 2) // 3 + _SCORE_OVERHEAD, legacy_clients.largest_body(service))
@@ -168,7 +168,7 @@ def _model_for(request: Request, name: str | None, query: Data) -> ServedModel:
 
 
 def _read_score(document: dict[str, Any]) -> tuple[list[bytes | memoryview], str | None, str]:
-    data, key_id, name = (document.get(one) for one in ("data", "key_id", "model"))
+    data, key_id, name = (document.get(member) for member in ("data", "key_id", "model"))
     if not isinstance(data, list) or not 1 <= len(data) <= MAX_QUERIES:
         raise malformed(f"data must be a list of 1 to {MAX_QUERIES} base64 strings.")
     if not isinstance(key_id, str) or not KEY_ID.fullmatch(key_id):

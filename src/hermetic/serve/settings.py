@@ -209,7 +209,7 @@ class Settings(BaseModel):
     @classmethod
     def of(cls, given: Mapping[str, Given]) -> Settings:
         """Settings that know where each value came from. Raises :class:`pydantic.ValidationError`."""
-        made = cls(**{name: one.value for name, one in given.items()})
+        made = cls(**{name: setting.value for name, setting in given.items()})
         made._given = given
         return made
 
@@ -225,7 +225,7 @@ class Settings(BaseModel):
     @property
     def cors_origins(self) -> tuple[str, ...]:
         """The other web origins whose pages may call."""
-        return tuple(one.strip() for one in self.cors_origin.split(",")) if self.cors_origin else ()
+        return tuple(origin.strip() for origin in self.cors_origin.split(",")) if self.cors_origin else ()
 
     @property
     def proxy_networks(self) -> tuple[Network, ...]:

@@ -106,7 +106,7 @@ def from_toml(file: Path, paths: Collection[str]) -> dict[str, Given]:
 
 def _below(folder: Path, value: Any) -> Any:
     if isinstance(value, list):
-        return [_below(folder, one) for one in value]
+        return [_below(folder, path) for path in value]
     if not isinstance(value, str) or not value or value.startswith("~") or _VARIABLE.match(value) or "://" in value:
         return value
     return str(folder / value)
@@ -114,7 +114,9 @@ def _below(folder: Path, value: Any) -> Any:
 
 def explain(error: ValidationError, given: Mapping[str, Given], known: Collection[str]) -> str:
     """What is wrong with the settings, each named with its source; no value is repeated, as it may be a secret."""
-    return "; ".join(_explain(one, given, known) for one in error.errors(include_input=False, include_url=False))
+    return "; ".join(
+        _explain(problem, given, known) for problem in error.errors(include_input=False, include_url=False)
+    )
 
 
 def _explain(problem: Any, given: Mapping[str, Given], known: Collection[str]) -> str:

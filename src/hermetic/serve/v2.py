@@ -63,28 +63,28 @@ async def ready(request: Request) -> Response:
 
 async def model_ready(request: Request) -> Response:
     service = service_of(request)
-    one = _model(request)
+    model = _model(request)
     if not service.pool.alive:
         raise RefusalError(503, "not_ready", "no evaluation process is running.", retry_after=1)
-    return JSONResponse({"name": one.name, "version": str(one.version), "ready": True})
+    return JSONResponse({"name": model.name, "version": str(model.version), "ready": True})
 
 
 async def model_metadata(request: Request) -> Response:
-    one = _model(request)
-    versions = [str(other.version) for other in service_of(request).repository.versions(one.name)]
+    model = _model(request)
+    versions = [str(other.version) for other in service_of(request).repository.versions(model.name)]
     return JSONResponse(
         {
-            "name": one.name,
+            "name": model.name,
             "versions": versions,
             "platform": "hermetic",
             "inputs": [{"name": INPUT, "datatype": "UINT8", "shape": [-1]}],
             "outputs": [{"name": OUTPUT, "datatype": "UINT8", "shape": [-1]}],
             "parameters": {
-                "version": str(one.version),
-                "signature": base64.b64encode(one.envelope).decode(),
-                "signature_digest": one.digest,
-                "max_samples": one.max_samples,
-                "max_query_bytes": one.sizes.largest,
+                "version": str(model.version),
+                "signature": base64.b64encode(model.envelope).decode(),
+                "signature_digest": model.digest,
+                "max_samples": model.max_samples,
+                "max_query_bytes": model.sizes.largest,
             },
         }
     )
@@ -212,10 +212,10 @@ def _check_shape(tensor: dict[str, Any], size: int) -> None:
 
 
 def _id(document: dict[str, Any]) -> str | None:
-    one = document.get("id")
-    if one is not None and not (isinstance(one, str) and len(one) <= _MAX_ID):
+    request_id = document.get("id")
+    if request_id is not None and not (isinstance(request_id, str) and len(request_id) <= _MAX_ID):
         raise malformed(f"id must be a string of at most {_MAX_ID} characters.")
-    return one
+    return request_id
 
 
 def _wants_binary(document: dict[str, Any]) -> bool:

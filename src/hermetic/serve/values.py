@@ -18,7 +18,7 @@ _ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-fA
 def expanded_paths(value: Any) -> Any:
     """``~`` means the home directory wherever a path is given; an empty path means nothing."""
     if isinstance(value, list | tuple):
-        return [expanded_paths(one) for one in value]
+        return [expanded_paths(item) for item in value]
     if value == "":
         raise ValueError("must not be empty")
     return expanded(str(value)) if isinstance(value, str | Path) else value
@@ -71,7 +71,7 @@ def check_networks(value: str | None) -> str | None:
 
 def networks(text: str | None) -> tuple[Network, ...]:
     """The networks that a text names."""
-    return tuple(ipaddress.ip_network(one.strip()) for one in text.split(",")) if text else ()
+    return tuple(ipaddress.ip_network(network.strip()) for network in text.split(",")) if text else ()
 
 
 def is_loopback(host: str) -> bool:

@@ -21,7 +21,7 @@ def check_labels(labels: Labels) -> None:
     require(labels.ndim == 1, "labels must be one-dimensional")
     _check_dtype(labels.dtype, len(labels))
     require(
-        all(isinstance(one, str | int | float | bool) or one is None for one in labels.tolist()),
+        all(isinstance(label, str | int | float | bool) or label is None for label in labels.tolist()),
         "object labels must be numbers, booleans, strings or None",
     )
 
@@ -42,7 +42,7 @@ def labels_from_json(value: Any) -> Labels | None:
     _check_dtype(kind, len(values))
     expected = _KINDS[kind.kind]
     scalar = (str, int, float, bool, type(None)) if expected is object else expected
-    require(all(isinstance(one, scalar) for one in values), "labels must be of their dtype")
+    require(all(isinstance(value, scalar) for value in values), "labels must be of their dtype")
     return np.array(values, dtype=kind)
 
 

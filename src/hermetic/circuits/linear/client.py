@@ -78,8 +78,8 @@ class ClientHalf:
 
     def decrypt(self, result: Result) -> Reals:
         """Scores (n, k). Raises as :meth:`decrypt_integers`."""
-        one = self._circuit
-        return recombine(self.decrypt_integers(result), one.limbs, one.limb_bits, one.scale_exponent)
+        circuit = self._circuit
+        return recombine(self.decrypt_integers(result), circuit.limbs, circuit.limb_bits, circuit.scale_exponent)
 
     def decrypt_integers(self, result: Result) -> Integers:
         """The integer results (n, k·limbs), equal bit for bit to the integer reference.

@@ -63,7 +63,7 @@ def _offers(value: Any, parameters: Parameters) -> tuple[Offer, ...]:
     require(isinstance(value, list) and 1 <= len(value) <= MAX_LAYOUTS, f"layouts must be 1 to {MAX_LAYOUTS}")
     offers = []
     for samples, features, outputs, lambda_bits in value:
-        sizes = [integer(one, 1, parameters.ring_degree, "layouts") for one in (samples, features, outputs)]
+        sizes = [integer(count, 1, parameters.ring_degree, "layouts") for count in (samples, features, outputs)]
         offers.append(Offer(Layout(parameters.ring_degree, *sizes), number(lambda_bits)))
     return tuple(offers)
 
@@ -92,9 +92,9 @@ def _grid_from_json(value: Mapping[str, Any], features: int, groups: npt.NDArray
         require(not isinstance(raw, list) or len(raw) == features, f"grid.{name} must match features")
         items = raw if isinstance(raw, list) else [raw]
         if dtype is np.int64:
-            numbers: list[float] = [integer(one, -(1 << 61), 1 << 61, f"grid.{name}") for one in items]
+            numbers: list[float] = [integer(item, -(1 << 61), 1 << 61, f"grid.{name}") for item in items]
         else:
-            numbers = [number(one) for one in items]
+            numbers = [number(item) for item in items]
         return np.broadcast_to(np.array(numbers, dtype=dtype), (features,))
 
     grid = Grid(

@@ -55,7 +55,7 @@ class IntegerMap:
         for rows in row_blocks(self.weights):
             absolute = np.abs(self.weights[rows].astype(np.int64))
             high, low = (absolute >> 31).sum(axis=1), (absolute & ((1 << 31) - 1)).sum(axis=1)
-            found += [(one << 31) + other for one, other in zip(high.tolist(), low.tolist(), strict=True)]
+            found += [(upper << 31) + other for upper, other in zip(high.tolist(), low.tolist(), strict=True)]
         return found
 
 
@@ -127,7 +127,7 @@ def _at_scale(weights: Reals, bias: Reals, exponent: int, limbs: int, limb_bits:
         for i, limb in enumerate(_balanced_limbs(some, limbs, limb_bits)):
             out[i * k + rows.start : i * k + rows.start + len(some)] = limb
     # A bias has as many bits as all limbs of a result together: more than 64.
-    b = np.array([int(one) for one in np.rint(np.ldexp(bias, exponent)).tolist()], dtype=object)
+    b = np.array([int(intercept) for intercept in np.rint(np.ldexp(bias, exponent)).tolist()], dtype=object)
     bias_limbs = np.concatenate(_balanced_limbs(b, limbs, limb_bits)).astype(np.int64)
     return IntegerMap(out, bias_limbs, exponent, limbs, limb_bits)
 
@@ -135,7 +135,7 @@ def _at_scale(weights: Reals, bias: Reals, exponent: int, limbs: int, limb_bits:
 def _type_for(weights: Reals, exponent: int, limb_bits: int) -> type[np.signedinteger[Any]]:
     """int64; where there are many weights, the narrowest type that holds each and each limb."""
     bits = max(math.frexp(_heaviest(weights))[1] + exponent + 2, limb_bits + 1)
-    fits = [one for one in (np.int16, np.int32) if bits <= np.iinfo(one).bits and weights.size > _BLOCK]
+    fits = [dtype for dtype in (np.int16, np.int32) if bits <= np.iinfo(dtype).bits and weights.size > _BLOCK]
     return fits[0] if fits else np.int64
 
 

@@ -52,7 +52,7 @@ def cost(parameters: Parameters, layout: Layout, features: int, outputs: int, sa
 
 def cheapest(parameters: Parameters, layouts: Iterable[Layout], features: int, outputs: int, samples: int) -> Layout:
     """The layout that answers ``samples`` samples at the least estimated time."""
-    return min(layouts, key=lambda one: cost(parameters, one, features, outputs, samples).estimated_ms)
+    return min(layouts, key=lambda layout: cost(parameters, layout, features, outputs, samples).estimated_ms)
 
 
 def candidate_layouts(parameters: Parameters, samples: int, features: int, outputs: int) -> list[Layout]:
@@ -68,7 +68,7 @@ def candidate_layouts(parameters: Parameters, samples: int, features: int, outpu
         most = min(features, room // r)
         f = -(-features // -(-features // most))
         found.add(Layout(n, samples, f, r))
-    return sorted(found, key=lambda one: one.outputs)
+    return sorted(found, key=lambda layout: layout.outputs)
 
 
 def _divisions(outputs: int) -> set[int]:

@@ -126,13 +126,15 @@ class LinearCircuit:
             raise InputError(
                 f"samples must be how many there are, a whole number. Got {type(samples).__name__} instead."
             )
-        return tuple(one for one, least in self._least_samples if samples >= least)
+        return tuple(layout for layout, least in self._least_samples if samples >= least)
 
     @cached_property
     def _least_samples(self) -> tuple[tuple[Layout, int], ...]:
         """Every layout, and the least batch that is answered in it."""
         parameters, flood = self.parameters, self.flood_bits
-        return tuple((one, bounds.least_samples(parameters, one, self.features, flood)) for one in self.layouts)
+        return tuple(
+            (layout, bounds.least_samples(parameters, layout, self.features, flood)) for layout in self.layouts
+        )
 
     def layout_for(self, samples: int) -> Layout:
         """The cheapest layout for a batch of that many samples."""
@@ -166,16 +168,16 @@ class LinearCircuit:
         return [self._full_batch(offer) for offer in self.offers]
 
     def _full_batch(self, offer: Offer) -> dict[str, Any]:
-        one = offer.layout
+        layout = offer.layout
         return {
-            "samples": one.samples,
-            "features": one.features,
-            "outputs": one.outputs,
+            "samples": layout.samples,
+            "features": layout.features,
+            "outputs": layout.outputs,
             "lambda_bits": offer.lambda_bits,
-            "query_ciphertexts": one.query_polynomials(self.features),
-            "result_ciphertexts": one.result_polynomials(self.integer_outputs),
-            "request_bytes": self.query_bytes(one.samples, one),
-            "response_bytes": self.result_bytes(one.samples, one),
+            "query_ciphertexts": layout.query_polynomials(self.features),
+            "result_ciphertexts": layout.result_polynomials(self.integer_outputs),
+            "request_bytes": self.query_bytes(layout.samples, layout),
+            "response_bytes": self.result_bytes(layout.samples, layout),
         }
 
     @property
@@ -190,6 +192,6 @@ class LinearCircuit:
         return tuple(self._chunks())
 
     def _chunks(self) -> Iterator[Chunk]:
-        for one in self.layouts:
-            cost = self.cost_in(one, one.samples)
-            yield Chunk(one.samples, cost.request_bytes, cost.response_bytes, cost.estimated_ms)
+        for layout in self.layouts:
+            cost = self.cost_in(layout, layout.samples)
+            yield Chunk(layout.samples, cost.request_bytes, cost.response_bytes, cost.estimated_ms)

@@ -81,7 +81,7 @@ class ServerHalf:
         """The weights in a layout, in :data:`ENCODED_BYTES` of memory at most; the layouts used last are kept."""
         if layout not in self._encoded:
             made = EncodedWeights(self.integers, self._signature, layout, ENCODED_BYTES)
-            used = made.nbytes + sum(one.nbytes for one in self._encoded.values())
+            used = made.nbytes + sum(weights.nbytes for weights in self._encoded.values())
             while self._encoded and used > ENCODED_BYTES:
                 used -= self._encoded.popitem(last=False)[1].nbytes
             self._encoded[layout] = made
@@ -101,15 +101,15 @@ class ServerHalf:
 
     def tensors(self) -> Mapping[str, npt.NDArray[Any]]:
         """What a model file holds beside the signature."""
-        one = self.integers
-        return {"weights": np.ascontiguousarray(one.weights), "bias": np.ascontiguousarray(one.bias)}
+        integers = self.integers
+        return {"weights": np.ascontiguousarray(integers.weights), "bias": np.ascontiguousarray(integers.bias)}
 
     @staticmethod
     def read(tensor: Callable[[str], npt.NDArray[Any]], signature: Signature) -> IntegerMap:
         """The weights of a model file from its tensors, by name. Raises TypeError for tensors of other types."""
         weights = _of_type(tensor("weights"), np.int16, np.int32, np.int64)
-        bias, one = _of_type(tensor("bias"), np.int64), signature.circuit
-        return IntegerMap(weights, bias, one.scale_exponent, one.limbs, one.limb_bits)
+        bias, circuit = _of_type(tensor("bias"), np.int64), signature.circuit
+        return IntegerMap(weights, bias, circuit.scale_exponent, circuit.limbs, circuit.limb_bits)
 
 
 def lambda_bits(integers: IntegerMap, layout: Layout, flood: int) -> float:
@@ -147,5 +147,5 @@ def _check_offer(integers: IntegerMap, circuit: LinearCircuit, offer: Offer) -> 
 
 def _of_type(tensor: Any, *types: type) -> Any:
     if tensor.dtype not in types:
-        raise TypeError(f"tensors must be {' or '.join(one.__name__ for one in types)}. Got {tensor.dtype} instead.")
+        raise TypeError(f"tensors must be {' or '.join(kind.__name__ for kind in types)}. Got {tensor.dtype} instead.")
     return tensor

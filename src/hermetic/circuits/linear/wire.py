@@ -45,9 +45,16 @@ class Batch:
         return self.layout.chunks(self.samples) * self.layout.samples
 
     def pack(self) -> bytes:
-        one = self.layout
+        layout = self.layout
         return BATCH.pack(
-            self.signature, self.key, self.query, self.samples, one.samples, one.features, one.outputs, self.vector
+            self.signature,
+            self.key,
+            self.query,
+            self.samples,
+            layout.samples,
+            layout.features,
+            layout.outputs,
+            self.vector,
         )
 
     @staticmethod
@@ -65,7 +72,10 @@ class Batch:
             raise WireError("reserved bytes must be zero. Some are set.")
         if not 1 <= samples <= MAX_SAMPLES or (vector and samples != 1):
             raise WireError(f"a batch must have 1 to {MAX_SAMPLES} samples. Got {samples} instead.")
-        layouts = {(one.samples, one.features, one.outputs): one for one in signature.circuit.layouts_for(samples)}
+        layouts = {
+            (layout.samples, layout.features, layout.outputs): layout
+            for layout in signature.circuit.layouts_for(samples)
+        }
         if (b, f, r) not in layouts:
             raise WireError(
                 f"the layout of {samples} samples must be one of {sorted(layouts)}. Got {(b, f, r)} instead."
