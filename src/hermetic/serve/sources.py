@@ -51,9 +51,7 @@ def expanded(path: str) -> str:
         If there is no such home, or a variable is left for a shell to replace.
     """
     if _VARIABLE.match(path):
-        raise SettingsError(
-            "must not start with a variable: no shell replaces it. Write the path, or begin with ~"
-        )
+        raise SettingsError("must not start with a variable: no shell replaces it. Write the path, or begin with ~")
     try:
         return str(Path(path).expanduser()) if path.startswith("~") else path
     except RuntimeError:
