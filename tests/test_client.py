@@ -205,6 +205,11 @@ REFUSED = {
     "complex objects": (np.array([1.4 + 1j, 0.2], dtype=object), "inputs must be real numbers"),
     "dates": (np.array([["2026-01-01", "2026-01-02"]], dtype="M8[D]"), "its dtype is datetime64"),
     "durations": (np.array([[1, 2]], dtype="m8[s]"), "its dtype is timedelta64"),
+    "dates as objects": (
+        np.array([np.datetime64("2026"), 0.2], dtype=object),
+        "it holds dates or times .*feature 0",
+    ),
+    "durations as objects": (np.array([1.4, np.timedelta64(0, "ns")], dtype=object), "it holds dates or times"),
     "a mapping": ({"a": 1.4, "b": 0.2}, "inputs must be real numbers. Got dict"),
     "above the range": ([1.4, 1e6], r"feature 1 must be between .* Got 1000000 \(sample 0, feature 1\)"),
     "below the range": ([-1e6, 0.2], "feature 0 must be between .* Check the units of the data"),

@@ -17,7 +17,7 @@ from .errors import InputError, MismatchError
 from .features import Backbone, computed
 from .keys.public import PublicKey
 from .keys.secret import SecretKey
-from .named_inputs import called, in_order
+from .named_inputs import as_float64, called, in_order
 from .ranking import largest
 from .signature import Signature
 
@@ -246,7 +246,7 @@ def _as_reals(X: Any, names: Sequence[str] | None) -> Reals:
         raw = np.asarray(X.toarray() if hasattr(X, "toarray") else X)
         if raw.dtype.kind not in _REAL_KINDS:
             raise TypeError(f"its dtype is {raw.dtype}")
-        return raw.astype(np.float64)
+        return as_float64(raw) if raw.dtype.kind == "O" else raw.astype(np.float64)
     except (TypeError, ValueError) as error:
         place = "" if raw is None or raw.dtype.kind != "O" else _first_unreal(np.atleast_2d(raw), names)
         raise InputError(f"inputs must be real numbers. Got {type(X).__name__} that is not: {error}{place}.") from error

@@ -26,6 +26,9 @@ _NUMBERS = "biuf"
 
 Table = npt.NDArray[Any]
 
+TIMES = np.datetime64, np.timedelta64
+"""What is no number, though NumPy converts it to the count of some unit."""
+
 
 def in_order(X: Any, names: Sequence[str] | None) -> Any:
     """Inputs with their values in the model's order.
@@ -86,6 +89,18 @@ def places(labels: Sequence[Any], names: Sequence[str]) -> list[int]:
         _say_unused(unused, tuple(names))
     place = {text: i for i, text in enumerate(texts)}
     return [place[one] for one in names]
+
+
+def as_float64(objects: Table) -> npt.NDArray[np.float64]:
+    """Objects as float64. Raises TypeError or ValueError if one is no real number."""
+    if any(isinstance(one, TIMES) for one in objects.flat):
+        raise TypeError("it holds dates or times")
+    return objects.astype(np.float64)
+
+
+def keeping_times(column: Table) -> Table:
+    """A column (n,) whose dates and times stay that when it is put among objects."""
+    return np.array(list(column), dtype=object) if column.dtype.kind in "mM" else column
 
 
 def called(names: Sequence[str] | None) -> Callable[[int], str]:
@@ -192,7 +207,7 @@ def _stacked(columns: list[Any]) -> Table:
         raise InputError("inputs must have columns of the same length under all names, or one value under each.")
     found = np.empty((len(flat[0]), len(flat)), dtype=_dtype(flat))
     for i, one in enumerate(flat):
-        found[:, i] = one
+        found[:, i] = keeping_times(one)
     return found
 
 

@@ -15,6 +15,7 @@ from scipy import sparse
 
 from hermetic.errors import InputError, ParameterError
 from hermetic.features import Bins, Categories, Columns, FeatureMap, Identity, Impute
+from hermetic.named_inputs import in_order
 
 CITY = Categories(["Berlin", "Oslo", "Paris"])
 TABLE = FeatureMap(
@@ -117,6 +118,18 @@ class TestTables:
         changed.at[1, column] = value
         with pytest.raises(InputError, match=message):
             TABLE.apply(changed, NAMES)
+
+    @pytest.mark.parametrize("unit", ["ns", "s", "D"])
+    @pytest.mark.parametrize("kind", ["M8", "m8"])
+    def test_times_are_no_numbers_whatever_their_unit(self, kind: str, unit: str) -> None:
+        """NumPy makes whole numbers of nanoseconds."""
+        times = np.array([30, 31], dtype=f"{kind}[{unit}]")
+        for changed in (self.frame.assign(age=times), self.frame.astype(object).assign(age=[*times])):
+            with pytest.raises(InputError, match=r"column 'age' must hold numbers. Got .*\(sample 0\)"):
+                TABLE.apply(changed, NAMES)
+            with pytest.raises(InputError, match="column 'age' must hold numbers"):
+                TABLE.apply(in_order({name: changed[name].to_numpy() for name in NAMES}, NAMES), NAMES)
+        np.testing.assert_array_equal(TABLE.apply(self.frame.assign(remark=times), NAMES), self.features)
 
     def test_shapes_are_checked(self) -> None:
         for wrong in (self.frame.iloc[:, :3], [["a"]], [["a", 1, 2, 3], ["a"]], np.zeros((2, 2, 2)), np.zeros(4)):

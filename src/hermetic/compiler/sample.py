@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from ..arrays import Reals
 from ..errors import CompileError, InputError
-from ..named_inputs import called, in_order
+from ..named_inputs import as_float64, called, in_order
 
 _BLOCK = 1 << 20
 
@@ -107,7 +107,7 @@ def _dense(X: Any) -> Any:
     try:
         raw = np.asarray(X)
         if raw.dtype.kind == "O":
-            raw = raw.astype(np.float64)
+            raw = as_float64(raw)
     except (TypeError, ValueError, OverflowError) as error:
         raise CompileError(
             f"X_sample must hold real numbers. Got {type(X).__name__} that does not: {error}."

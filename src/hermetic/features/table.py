@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError
-from ..named_inputs import called
+from ..named_inputs import TIMES, as_float64, called, keeping_times
 from .block import Flags, Reals
 from .categories import Categories, is_nan
 
@@ -21,7 +21,7 @@ def read_reals(X: Any, inputs: int) -> npt.NDArray[Any]:
     dense = np.asarray(X.toarray() if hasattr(X, "toarray") else X)
     _check_shape(dense.shape, inputs)
     try:
-        values = dense.astype(np.float64) if dense.dtype.kind == "O" else dense
+        values = as_float64(dense) if dense.dtype.kind == "O" else dense
     except (TypeError, ValueError) as error:
         raise InputError(f"inputs must be real numbers. Got {type(X).__name__} that is not: {error}.") from error
     if values.dtype.kind not in _REAL_KINDS:
@@ -35,7 +35,7 @@ def read_columns(
     """Inputs (n, inputs) column by column: values of categories by their numbers, others as reals, NaN where they are
     missing; 0 where nothing depends on them, whatever they are. Raises :class:`InputError`.
     """
-    columns = list(_columns(X, inputs))
+    columns = list(map(keeping_times, _columns(X, inputs)))
     found = np.zeros((len(columns[0]), inputs))
     for i, column in enumerate(columns):
         name = f"column {i}" if names is None else called(names)(i)
@@ -75,7 +75,7 @@ def _real(value: Any, name: str, row: int) -> float:
     if value is None or is_nan(value):
         return float("nan")
     try:
-        if not isinstance(value, str | bytes):
+        if not isinstance(value, (str, bytes, *TIMES)):
             return float(value)
     except (TypeError, ValueError, OverflowError):
         pass
