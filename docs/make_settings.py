@@ -31,7 +31,8 @@ tables are refused, in the file and among the flags.
 
 `~` means the home directory wherever a path is given. Relative paths start in the working directory, those in a TOML
 file where that file lies. What Kubernetes sets for a Service called hermetic (`{ENV_PREFIX}PORT=tcp://…`) is no setting
-and is passed over.
+and is passed over. Nobody replaces variables here: a path that starts with one (`$HOME/keys`) is refused, and so is a
+variable of the environment with quotes around its value, which `docker --env-file` keeps.
 """
 
 _HEAD = "| setting | value | default | meaning |\n| --- | --- | --- | --- |\n"

@@ -284,6 +284,14 @@ def test_a_proxy_that_cannot_be_used(ask: Connect, value: str, message: str, mon
         assert PASSWORD not in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    "value", ["{0}:{0}@proxy:9", "http://u:{0}@proxy:9/{0}", "http://proxy:9?{0}", "http://u@proxy:9#{0}"]
+)
+def test_nothing_but_the_place_of_a_proxy_is_shown(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("https_proxy", value.format(PASSWORD))
+    assert route_to(f"https://{HOST}").note == "The way there is the proxy of https_proxy, http://proxy:9."
+
+
 # NO_PROXY
 
 

@@ -7,6 +7,7 @@ that names the variable. ``.netrc`` is not read: the token of ``connect`` is the
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from urllib.parse import SplitResult, urlsplit
@@ -87,9 +88,10 @@ def _is_excepted(url: SplitResult, entries: str) -> bool:
 
 
 def _checked(source: str, value: str) -> Route:
-    """The way through a proxy. Errors never show its password."""
+    """The way through a proxy. Errors show its scheme, host and port alone: anything else may be secret."""
     proxy = value.strip() if "://" in value else f"http://{value.strip()}"
-    shown = f"{proxy.partition('://')[0]}://{proxy.rpartition('@')[2].rpartition('://')[2]}"
+    host = re.split(r"[/?#]", proxy.rpartition("@")[2].rpartition("://")[2])[0]
+    shown = f"{proxy.partition('://')[0]}://{host}"
     try:
         url = httpx.URL(proxy)
         usable = url.scheme in _SCHEMES and bool(url.host) and proxy.isprintable() and " " not in proxy
