@@ -35,6 +35,7 @@ def read_only(*shape: int) -> np.ndarray:
     return out
 
 
+SHARED, WIDE = words(1, L, N), lanes(1, 2, L, N)
 WRONG: dict[str, tuple[Callable[[], object], str]] = {
     "too few axes": (lambda: RING.forward(lanes(L, N)), "must have shape"),
     "more rows than primes": (lambda: RING.forward(lanes(1, 3, N)), "l <= 2"),
@@ -124,6 +125,15 @@ WRONG: dict[str, tuple[Callable[[], object], str]] = {
     "a prime of 63 bits": (lambda: native.accept(stream(8), 2**62 + 1, words(2)), "the prime must be"),
     "short bytes": (lambda: native.centred_binomial(stream(11), lanes(2)), "stream must be uint8"),
     "a table": (lambda: native.small_uniform(stream(8), 26, lanes(2, 1)), "shape"),
+    "more words than there is memory": (
+        lambda: native.unpack(stream(0), 50, np.lib.stride_tricks.as_strided(words(1), (1 << 59,), (8,))),
+        "data must be uint8",
+    ),
+    "words in place of lanes": (lambda: RING.lift(SHARED, SHARED.view(np.float64)), "must not share memory"),
+    "products over what they are made of": (
+        lambda: RING.products(WIDE, lanes(1, 1, L, N), WIDE, False),
+        "must not share memory",
+    ),
     "no prime": (lambda: native.Ring(N, (), 1), "1 to 8 primes"),
     "nine primes": (lambda: native.Ring(N, tuple(range(9)), 1), "1 to 8 primes"),
     "a prime of 51 bits": (lambda: native.Ring(N, (2**50 + 4 * N + 1,), 1), "below 2\\^50"),

@@ -79,6 +79,12 @@ void must_be(bool condition, const std::string& message) {
     if (!condition) throw nb::value_error(message.c_str());
 }
 
+template <typename A, typename B>
+void must_be_apart(const A& in, const B& out) {
+    const char *a = static_cast<const char*>(in.data()), *b = static_cast<const char*>(out.data());
+    must_be(a + in.nbytes() <= b || b + out.nbytes() <= a, "arrays that are read and written must not share memory.");
+}
+
 const Kernels& choose() {
     size_t count;
     const Kernels* const* all = all_kernels(count);
@@ -137,6 +143,7 @@ class Ring {
         const size_t count = residues.shape(0), rows = residues.shape(1), n = residues.shape(2);
         const int64_t* in = checked<const int64_t>(residues, "residues", {count, rows, n});
         double* out = checked<double>(lanes, "lanes", {count, rows, n});
+        must_be_apart(residues, lanes);
         bool inside = true;
         {
             nb::gil_scoped_release release;
@@ -152,6 +159,8 @@ class Ring {
         const int64_t* halves[] = {checked<const int64_t>(c0, "c0", {count, primes(), degree()}),
                                    checked<const int64_t>(c1, "c1", {count, primes(), degree()})};
         double* out = checked<double>(lanes, "lanes", {count, 2, primes(), degree()});
+        must_be_apart(c0, lanes);
+        must_be_apart(c1, lanes);
         bool inside = true;
         {
             nb::gil_scoped_release release;
@@ -168,6 +177,7 @@ class Ring {
         const size_t count = lanes.shape(0), rows = lanes.shape(1), n = lanes.shape(2);
         const double* in = checked<const double>(lanes, "lanes", {count, rows, n});
         int64_t* out = checked<int64_t>(residues, "residues", {count, rows, n});
+        must_be_apart(lanes, residues);
         nb::gil_scoped_release release;
         for (size_t i = 0; i < count * rows; i++) kernels->lower(in + i * n, out + i * n, n, tables_.moduli[i % rows]);
     }
@@ -190,6 +200,8 @@ class Ring {
         const double* x = checked<const double>(query, "query", {blocks, 2, primes(), degree()});
         const double* w = checked<const double>(weights, "weights", {groups, blocks, primes(), points});
         double* out = checked<double>(answer, "answer", {groups, 2, primes(), degree()});
+        must_be_apart(query, answer);
+        must_be_apart(weights, answer);
         nb::gil_scoped_release release;
         kernels->products(x, w, out, groups, blocks, degree(), points, add, tables_.moduli.data(), primes());
     }
@@ -201,6 +213,7 @@ class Ring {
         double* out = checked<double>(answer, "answer", {groups, 2, primes(), degree()});
         const double* half = checked<const double>(key, "key", {2, primes(), degree()});
         const uint8_t* u = checked<const uint8_t>(stream, "stream", {groups * degree() * kUniformBytes});
+        must_be_apart(key, answer);
         nb::gil_scoped_release release;
         std::vector<double> scratch(degree());
         for (size_t g = 0; g < groups; g++)
@@ -255,7 +268,8 @@ void check_width(unsigned width) {
     must_be(width >= 1 && width <= 57, "a word must have 1 to 57 bits. Got " + std::to_string(width) + " instead.");
 }
 
-size_t limbs(size_t words, unsigned width) { return (words * width + 63) / 64; }
+// Without the product of both, which may overflow for an array that claims more words than there is memory.
+size_t limbs(size_t words, unsigned width) { return words / 64 * width + (words % 64 * width + 63) / 64; }
 
 void pack(const Input& words, unsigned width, const Output& out) {
     check_width(width);
