@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.base import clone
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
 from sklearn.datasets import load_iris
 from sklearn.decomposition import PCA, FastICA, IncrementalPCA, SparsePCA, TruncatedSVD
@@ -28,6 +29,7 @@ from sklearn.feature_selection import SelectKBest
 from sklearn.impute import MissingIndicator, SimpleImputer
 from sklearn.kernel_approximation import AdditiveChi2Sampler, Nystroem, RBFSampler
 from sklearn.linear_model import HuberRegressor, Lars, Lasso, LinearRegression, LogisticRegression, Ridge, SGDRegressor
+from sklearn.model_selection import KFold
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.multioutput import RegressorChain
 from sklearn.naive_bayes import BernoulliNB, GaussianNB
@@ -302,6 +304,23 @@ def test_neighbours_of_float32(metric: str, algorithm: str) -> None:
     norms = np.linalg.norm(wide, axis=1, keepdims=True)
     own = norms * (1 - distances) if metric == "cosine" else (norms**2 - distances**2) / 2
     assert np.abs(np.take_along_axis(scores, places, axis=1) - own).max() <= model.signature.error
+
+
+@pytest.mark.parametrize("ensemble", [True, False])
+@pytest.mark.parametrize("method", ["temperature", "sigmoid"])
+@pytest.mark.parametrize("width", [1, 4])
+def test_probabilities_that_are_computed_in_float32_and_kept_in_float64(
+    ensemble: bool, method: str, width: int
+) -> None:
+    """Folds in the order of the classes calibrate to scores near 0, whose error is below that of float32 itself."""
+    data = X[:, -width:].astype(np.float32)
+    estimator = CalibratedClassifierCV(LogisticRegression(), method=method, cv=KFold(2), ensemble=ensemble).fit(
+        data, CLASSES == 1
+    )
+    model = compiled(estimator, data)
+    sent = inputs_of(model, data, np.dtype(np.float32))
+    found, allowed = apart(model, estimator, sent, sent.astype(np.float32))
+    assert (found <= allowed + 1e-6).all()
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float16"])
