@@ -43,11 +43,13 @@ from sklearn.preprocessing import (
     MinMaxScaler,
     Normalizer,
     OneHotEncoder,
+    OrdinalEncoder,
     PolynomialFeatures,
     PowerTransformer,
     RobustScaler,
     SplineTransformer,
     StandardScaler,
+    TargetEncoder,
 )
 from sklearn.svm import SVC, SVR, LinearSVC
 
@@ -241,6 +243,42 @@ def test_columns_of_a_frame_have_types_of_their_own(steps: tuple[Any, ...], apar
     assert (found <= allowed).all()
 
 
+FUNCTIONS = (np.log1p, np.sqrt, np.square, np.exp, np.tanh, np.cbrt, np.sign)
+
+
+@pytest.mark.parametrize("function", FUNCTIONS, ids=lambda one: one.__name__)
+def test_functions_of_a_frame_are_computed_in_the_type_of_each_column(function: np.ufunc) -> None:
+    frame = _frame()
+    estimator = make_pipeline(FunctionTransformer(function), StandardScaler(), Ridge()).fit(frame, Y)
+    model = compiled(estimator, frame)
+    sent = pd.DataFrame(inputs_of(model, X, np.dtype(np.float32)), columns=list(frame))
+    narrow = sent.clip(frame.min().astype(float), frame.max().astype(float), axis=1)
+    found, allowed = apart(model, estimator, narrow, narrow.astype(frame.dtypes))
+    assert (found <= allowed).all()
+
+
+ENCODERS = {
+    "one-hot": OneHotEncoder(handle_unknown="ignore"),
+    "infrequent": OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=8),
+    "ordinal": OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1),
+    "targets": TargetEncoder(cv=2, target_type="continuous"),
+}
+
+
+@pytest.mark.parametrize("name", ENCODERS)
+@pytest.mark.parametrize("target", ["float32", "float64"])
+@pytest.mark.parametrize("types", ["float64", "float32", {"b": "float32", "d": "float16"}, {"a": "float32"}], ids=str)
+def test_categories_have_the_type_of_their_column(name: str, target: str, types: Any) -> None:
+    frame = pd.DataFrame(X, columns=["a", "b", "c", "d"]).astype(types)
+    estimator = make_pipeline(clone(ENCODERS[name]), Ridge()).fit(frame, Y.astype(target))
+    options = [*PUBLIC, "ordinalencoder", "targetencoder"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = hermetic.compile(estimator, frame, public=options)
+    found, allowed = apart(model, estimator, frame, frame)
+    assert (found <= allowed).all()
+
+
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.floats(-100, 100, width=32), min_size=3, max_size=20, unique=True), st.integers(2, 5))
 def test_bins_of_scaled_float32_are_the_estimators_at_their_edges(values: list[float], count: int) -> None:
@@ -278,6 +316,10 @@ def test_whole_numbers_that_a_step_spoils_are_refused(step: Any, words: str) -> 
     estimator = make_pipeline(step, Ridge()).fit(data, Y)
     with pytest.raises(CompileError, match=words):
         compiled(estimator, data)
+    mixed = pd.DataFrame(X, columns=list("abcd")).assign(b=data[:, 1])
+    if isinstance(step, FunctionTransformer):
+        with pytest.raises(CompileError, match=words):
+            compiled(make_pipeline(step, Ridge()).fit(mixed, Y), mixed)
     real = data.astype(np.float64)
     assert compiled(make_pipeline(step, Ridge()).fit(real, Y), real)
 
