@@ -141,6 +141,18 @@ def test_targets_far_from_zero_have_a_spread(level: float) -> None:
     assert model.spread == pytest.approx(np.std(Ridge().fit(X, Y).predict(X)), rel=1e-2)
 
 
+@pytest.mark.parametrize("size", [1e-6, 1e-9, 1e-15])
+@pytest.mark.parametrize("name", ["ridge", "polynomial of min-max", "gaussian of scaled", "logistic"])
+def test_small_inputs_are_as_good_as_others(name: str, size: float) -> None:
+    data = X * size
+    estimator = fitted(name, data)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", PrecisionWarning)
+        model = hermetic.compile(estimator, data)
+    own = np.asarray(getattr(estimator, model.signature.method)(data))
+    assert np.abs(reference(model, data) - own).max() <= model.signature.error
+
+
 def weather() -> np.ndarray:
     """Pressure in hPa, temperature in K, the year, humidity in %."""
     random, n = np.random.default_rng(0), 400
