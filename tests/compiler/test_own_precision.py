@@ -243,6 +243,26 @@ def test_columns_of_a_frame_have_types_of_their_own(steps: tuple[Any, ...], apar
     assert (found <= allowed).all()
 
 
+ENCODERS = {
+    "one-hot": OneHotEncoder(handle_unknown="ignore"),
+    "infrequent": OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=8),
+    "ordinal": OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1),
+    "targets": TargetEncoder(cv=2, target_type="continuous"),
+}
+
+
+@pytest.mark.parametrize("name", ENCODERS)
+@pytest.mark.parametrize("kind", ["array", "frame", "one column"])
+def test_numbers_that_were_fitted_as_objects_are_asked_about_as_objects(name: str, kind: str) -> None:
+    data = X.round().astype(object)
+    frame = pd.DataFrame(data, columns=["a", "b", "c", "d"])
+    inputs = {"array": data, "frame": frame, "one column": frame.astype({"a": float, "b": float, "d": int})}[kind]
+    estimator = make_pipeline(clone(ENCODERS[name]), Ridge()).fit(inputs, Y)
+    model = hermetic.compile(estimator, inputs, public=[*PUBLIC, "ordinalencoder", "targetencoder"])
+    found, allowed = apart(model, estimator, inputs, inputs)
+    assert (found <= allowed).all()
+
+
 FUNCTIONS = (np.log1p, np.sqrt, np.square, np.exp, np.tanh, np.cbrt, np.sign)
 
 
@@ -255,14 +275,6 @@ def test_functions_of_a_frame_are_computed_in_the_type_of_each_column(function: 
     narrow = sent.clip(frame.min().astype(float), frame.max().astype(float), axis=1)
     found, allowed = apart(model, estimator, narrow, narrow.astype(frame.dtypes))
     assert (found <= allowed).all()
-
-
-ENCODERS = {
-    "one-hot": OneHotEncoder(handle_unknown="ignore"),
-    "infrequent": OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=8),
-    "ordinal": OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1),
-    "targets": TargetEncoder(cv=2, target_type="continuous"),
-}
 
 
 @pytest.mark.parametrize("name", ENCODERS)

@@ -127,8 +127,8 @@ def _as_fitted(values: Any, types: Sequence[np.dtype[Any]] | None) -> Any:
 
 
 def _type(values: Any, fitted: np.dtype[Any] | None) -> np.dtype[Any]:
-    """The type in which values are asked about: whole numbers alone fit a type of them."""
-    if not all(map(_is_number, np.ravel(values))):
+    """The type in which values are asked about: whole numbers alone fit a type of them, and objects stay objects."""
+    if (fitted is not None and fitted.kind == "O") or not all(map(_is_number, np.ravel(values))):
         return np.dtype(object)
     if fitted is None or fitted.kind not in "iuf":
         return np.dtype(np.float64)
