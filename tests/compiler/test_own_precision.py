@@ -263,6 +263,19 @@ def test_numbers_that_were_fitted_as_objects_are_asked_about_as_objects(name: st
     assert (found <= allowed).all()
 
 
+@pytest.mark.parametrize("name", ENCODERS)
+@pytest.mark.parametrize("named", [True, False])
+@pytest.mark.parametrize("dtype", ["int64", "uint64", "object"])
+def test_whole_numbers_that_float64_does_not_hold_are_categories(name: str, named: bool, dtype: str) -> None:
+    """Account numbers that differ in the last digit."""
+    data = (2**60 + np.rint(X[:, :2]).astype(np.int64)).astype(dtype)
+    inputs = pd.DataFrame(data, columns=["a", "b"]) if named else data
+    estimator = make_pipeline(clone(ENCODERS[name]), Ridge()).fit(inputs, Y)
+    model = hermetic.compile(estimator, inputs, public=[*PUBLIC, "ordinalencoder", "targetencoder"])
+    found, allowed = apart(model, estimator, inputs, inputs)
+    assert (found <= allowed).all()
+
+
 FUNCTIONS = (np.log1p, np.sqrt, np.square, np.exp, np.tanh, np.cbrt, np.sign)
 
 

@@ -121,7 +121,7 @@ def estimator_answers(
 def _as_fitted(values: Any, types: Sequence[np.dtype[Any]] | None) -> Any:
     """Values (n, d) in the one type that an estimator was fitted on, where they have one."""
     found = np.asarray(values)
-    if types is None or len(set(types)) != 1 or found.dtype.kind not in "biuf":
+    if types is None or len(set(types)) != 1 or found.dtype.kind not in "biufO":
         return values
     return found.astype(_type(found, types[0]))
 
