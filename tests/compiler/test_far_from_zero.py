@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from sklearn.base import clone
+from sklearn.cluster import KMeans, MeanShift
 from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_iris
 from sklearn.decomposition import PCA
@@ -18,7 +19,7 @@ from sklearn.feature_selection import SelectKBest
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.naive_bayes import GaussianNB
-from sklearn.neighbors import NearestNeighbors
+from sklearn.neighbors import NearestCentroid, NearestNeighbors
 from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import KBinsDiscretizer, MinMaxScaler, PolynomialFeatures, RobustScaler, StandardScaler
 from sklearn.svm import LinearSVC
@@ -71,9 +72,14 @@ def fitted(name: str, data: np.ndarray) -> Any:
 
 
 def reference(model: CompiledModel, data: np.ndarray) -> np.ndarray:
-    one, client = model.integers, Client(model.signature)
-    scores = recombine(one.apply(client.quantize(data)[0]), one.limbs, one.limb_bits, one.scale_exponent)
+    client, scores = Client(model.signature), _scores(model, data)
     return client.scores_to_response(scores[:, 0] if model.signature.squeeze else scores)
+
+
+def _scores(model: CompiledModel, data: np.ndarray) -> np.ndarray:
+    one = model.integers
+    integers, _ = Client(model.signature).quantize(data)
+    return recombine(one.apply(integers), one.limbs, one.limb_bits, one.scale_exponent)
 
 
 @pytest.mark.parametrize(
@@ -98,6 +104,50 @@ def test_columns_of_different_units(name: str) -> None:
     estimator = fitted(name, data)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PrecisionWarning)
+        model = hermetic.compile(estimator, data)
+    own = np.asarray(getattr(estimator, model.signature.method)(data))
+    assert np.abs(reference(model, data) - own).max() <= model.signature.error
+
+
+CENTRES = {
+    "means": KMeans(3, n_init=1, random_state=0),
+    "shifted means": MeanShift(bandwidth=1.5),
+    "centroids": NearestCentroid(),
+    "shrunken centroids": NearestCentroid(shrink_threshold=0.1),
+    "centroids, priors": NearestCentroid(priors=[0.2, 0.3, 0.5]),
+}
+
+
+@pytest.mark.parametrize("name", CENTRES)
+@pytest.mark.parametrize("offset", [0.0, 1e3, 1e5, -1e5])
+def test_the_nearest_centre_is_told_from_others_at_any_offset(name: str, offset: float) -> None:
+    data = X + offset
+    estimator = clone(CENTRES[name]).fit(data, CLASSES)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", PrecisionWarning)
+        model = hermetic.compile(estimator, data)
+    client, own = Client(model.signature), estimator.predict(data)
+    given = client.scores_to_labels(_scores(model, data))
+    assert np.count_nonzero(given != own) <= 1
+    assert model.signature.error <= 0.02 * model.spread
+
+
+@pytest.mark.parametrize("level", [0.0, 1e9, 1e12])
+def test_targets_far_from_zero_have_a_spread(level: float) -> None:
+    estimator = Ridge().fit(X, Y + level)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PrecisionWarning)
+        model = hermetic.compile(estimator, X)
+    assert model.spread == pytest.approx(np.std(Ridge().fit(X, Y).predict(X)), rel=1e-2)
+
+
+@pytest.mark.parametrize("size", [1e-6, 1e-9, 1e-15])
+@pytest.mark.parametrize("name", ["ridge", "polynomial of min-max", "gaussian of scaled", "logistic"])
+def test_small_inputs_are_as_good_as_others(name: str, size: float) -> None:
+    data = X * size
+    estimator = fitted(name, data)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", PrecisionWarning)
         model = hermetic.compile(estimator, data)
     own = np.asarray(getattr(estimator, model.signature.method)(data))
     assert np.abs(reference(model, data) - own).max() <= model.signature.error

@@ -72,6 +72,17 @@ def test_real_images_divided_by_255_are_exact(dtype: type) -> None:
     assert set(np.rint(X * 255).flat) == set(one.grid(2).quantize(X.astype(np.float64)).reshape(-1) + 128)
 
 
+@pytest.mark.parametrize("size", [1e-3, 1e-6, 1e-7, 1e-8, 1e-9, 1e-12, 1e-18, 1e-30])
+def test_small_numbers_are_no_black_pixels(size: float) -> None:
+    """Amounts in mol or lengths in metres, alone and beside a flag."""
+    small = load_iris().data[::10] * size
+    for X in (small, np.column_stack([small, np.arange(len(small)) % 2])):
+        one = found(X)
+        assert one.step is None
+        assert_holds(one, X)
+        assert len(np.unique(one.grid(12).quantize(X)[:, 2])) == len(np.unique(X[:, 2]))
+
+
 def test_truth_values_are_0_and_1() -> None:
     for X in (
         np.array([[True, False], [True, True]]),

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.base import clone
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
 from sklearn.datasets import load_iris
 from sklearn.decomposition import PCA, FastICA, IncrementalPCA, SparsePCA, TruncatedSVD
@@ -28,6 +29,7 @@ from sklearn.feature_selection import SelectKBest
 from sklearn.impute import MissingIndicator, SimpleImputer
 from sklearn.kernel_approximation import AdditiveChi2Sampler, Nystroem, RBFSampler
 from sklearn.linear_model import HuberRegressor, Lars, Lasso, LinearRegression, LogisticRegression, Ridge, SGDRegressor
+from sklearn.model_selection import KFold
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.multioutput import RegressorChain
 from sklearn.naive_bayes import BernoulliNB, GaussianNB
@@ -41,11 +43,13 @@ from sklearn.preprocessing import (
     MinMaxScaler,
     Normalizer,
     OneHotEncoder,
+    OrdinalEncoder,
     PolynomialFeatures,
     PowerTransformer,
     RobustScaler,
     SplineTransformer,
     StandardScaler,
+    TargetEncoder,
 )
 from sklearn.svm import SVC, SVR, LinearSVC
 
@@ -239,6 +243,67 @@ def test_columns_of_a_frame_have_types_of_their_own(steps: tuple[Any, ...], apar
     assert (found <= allowed).all()
 
 
+ENCODERS = {
+    "one-hot": OneHotEncoder(handle_unknown="ignore"),
+    "infrequent": OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=8),
+    "ordinal": OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1),
+    "targets": TargetEncoder(cv=2, target_type="continuous"),
+}
+
+
+@pytest.mark.parametrize("name", ENCODERS)
+@pytest.mark.parametrize("kind", ["array", "frame", "one column"])
+def test_numbers_that_were_fitted_as_objects_are_asked_about_as_objects(name: str, kind: str) -> None:
+    data = X.round().astype(object)
+    frame = pd.DataFrame(data, columns=["a", "b", "c", "d"])
+    inputs = {"array": data, "frame": frame, "one column": frame.astype({"a": float, "b": float, "d": int})}[kind]
+    estimator = make_pipeline(clone(ENCODERS[name]), Ridge()).fit(inputs, Y)
+    model = hermetic.compile(estimator, inputs, public=[*PUBLIC, "ordinalencoder", "targetencoder"])
+    found, allowed = apart(model, estimator, inputs, inputs)
+    assert (found <= allowed).all()
+
+
+@pytest.mark.parametrize("name", ENCODERS)
+@pytest.mark.parametrize("named", [True, False])
+@pytest.mark.parametrize("dtype", ["int64", "uint64", "object"])
+def test_whole_numbers_that_float64_does_not_hold_are_categories(name: str, named: bool, dtype: str) -> None:
+    """Account numbers that differ in the last digit."""
+    data = (2**60 + np.rint(X[:, :2]).astype(np.int64)).astype(dtype)
+    inputs = pd.DataFrame(data, columns=["a", "b"]) if named else data
+    estimator = make_pipeline(clone(ENCODERS[name]), Ridge()).fit(inputs, Y)
+    model = hermetic.compile(estimator, inputs, public=[*PUBLIC, "ordinalencoder", "targetencoder"])
+    found, allowed = apart(model, estimator, inputs, inputs)
+    assert (found <= allowed).all()
+
+
+FUNCTIONS = (np.log1p, np.sqrt, np.square, np.exp, np.tanh, np.cbrt, np.sign)
+
+
+@pytest.mark.parametrize("function", FUNCTIONS, ids=lambda one: one.__name__)
+def test_functions_of_a_frame_are_computed_in_the_type_of_each_column(function: np.ufunc) -> None:
+    frame = _frame()
+    estimator = make_pipeline(FunctionTransformer(function), StandardScaler(), Ridge()).fit(frame, Y)
+    model = compiled(estimator, frame)
+    sent = pd.DataFrame(inputs_of(model, X, np.dtype(np.float32)), columns=list(frame))
+    narrow = sent.clip(frame.min().astype(float), frame.max().astype(float), axis=1)
+    found, allowed = apart(model, estimator, narrow, narrow.astype(frame.dtypes))
+    assert (found <= allowed).all()
+
+
+@pytest.mark.parametrize("name", ENCODERS)
+@pytest.mark.parametrize("target", ["float32", "float64"])
+@pytest.mark.parametrize("types", ["float64", "float32", {"b": "float32", "d": "float16"}, {"a": "float32"}], ids=str)
+def test_categories_have_the_type_of_their_column(name: str, target: str, types: Any) -> None:
+    frame = pd.DataFrame(X, columns=["a", "b", "c", "d"]).astype(types)
+    estimator = make_pipeline(clone(ENCODERS[name]), Ridge()).fit(frame, Y.astype(target))
+    options = [*PUBLIC, "ordinalencoder", "targetencoder"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = hermetic.compile(estimator, frame, public=options)
+    found, allowed = apart(model, estimator, frame, frame)
+    assert (found <= allowed).all()
+
+
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.floats(-100, 100, width=32), min_size=3, max_size=20, unique=True), st.integers(2, 5))
 def test_bins_of_scaled_float32_are_the_estimators_at_their_edges(values: list[float], count: int) -> None:
@@ -276,6 +341,10 @@ def test_whole_numbers_that_a_step_spoils_are_refused(step: Any, words: str) -> 
     estimator = make_pipeline(step, Ridge()).fit(data, Y)
     with pytest.raises(CompileError, match=words):
         compiled(estimator, data)
+    mixed = pd.DataFrame(X, columns=list("abcd")).assign(b=data[:, 1])
+    if isinstance(step, FunctionTransformer):
+        with pytest.raises(CompileError, match=words):
+            compiled(make_pipeline(step, Ridge()).fit(mixed, Y), mixed)
     real = data.astype(np.float64)
     assert compiled(make_pipeline(step, Ridge()).fit(real, Y), real)
 
@@ -302,6 +371,23 @@ def test_neighbours_of_float32(metric: str, algorithm: str) -> None:
     norms = np.linalg.norm(wide, axis=1, keepdims=True)
     own = norms * (1 - distances) if metric == "cosine" else (norms**2 - distances**2) / 2
     assert np.abs(np.take_along_axis(scores, places, axis=1) - own).max() <= model.signature.error
+
+
+@pytest.mark.parametrize("ensemble", [True, False])
+@pytest.mark.parametrize("method", ["temperature", "sigmoid"])
+@pytest.mark.parametrize("width", [1, 4])
+def test_probabilities_that_are_computed_in_float32_and_kept_in_float64(
+    ensemble: bool, method: str, width: int
+) -> None:
+    """Folds in the order of the classes calibrate to scores near 0, whose error is below that of float32 itself."""
+    data = X[:, -width:].astype(np.float32)
+    estimator = CalibratedClassifierCV(LogisticRegression(), method=method, cv=KFold(2), ensemble=ensemble).fit(
+        data, CLASSES == 1
+    )
+    model = compiled(estimator, data)
+    sent = inputs_of(model, data, np.dtype(np.float32))
+    found, allowed = apart(model, estimator, sent, sent.astype(np.float32))
+    assert (found <= allowed + 1e-6).all()
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float16"])

@@ -91,14 +91,20 @@ def range_of_features(features: FeatureMap, inputs: InputRange) -> InputRange:
 
 
 def as_values(features: FeatureMap, rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Rows that were read, as clients would send them: objects where some categories are texts."""
+    """Rows that were read, as clients would send them: objects where some categories are texts, or whole numbers that
+    float64 does not hold.
+    """
     if not features.categories:
         return rows
     found = rows.astype(object)
     for column, one in features.categories.items():
         found[:, column] = one.values_of(rows[:, column])
-    real = all(isinstance(one, int | float) for column in features.categories for one in found[:, column])
+    real = all(_is_real(one) for column in features.categories for one in found[:, column])
     return found.astype(np.float64) if real else found
+
+
+def _is_real(value: Any) -> bool:
+    return isinstance(value, float) or (isinstance(value, int) and int(float(value)) == value)
 
 
 def _anything(features: FeatureMap) -> tuple[Reals, Reals]:

@@ -153,9 +153,14 @@ def _found_step(sample: Sample) -> float | None:
     if sample.every(lambda values, _: values == np.rint(values)):
         return 1.0
     within = sample.low.min() >= 0 and sample.high.max() <= 1
-    if within and sample.every(lambda values, _: np.abs(values * _BYTE - np.rint(values * _BYTE)) < ON_GRID):
-        return 1 / _BYTE
-    return None
+    return 1 / _BYTE if within and sample.every(lambda values, _: _are_pixels(values)) else None
+
+
+def _are_pixels(values: Reals) -> npt.NDArray[np.bool_]:
+    """Which are 0 / 255 to 255 / 255, but for rounding; nothing rounds to 0 but 0, so small numbers are none."""
+    levels = values * _BYTE
+    nearest = np.rint(levels)
+    return np.asarray(np.abs(levels - nearest) <= ON_GRID * np.minimum(nearest, 1))
 
 
 def _from_sample(sample: Sample) -> tuple[Reals, Reals, Reals | None]:

@@ -117,22 +117,23 @@ def _read_booster(booster: Any, labels: Any) -> tuple[LinearMap, Any]:
 
 
 def _read_neighbors(index: Any, X_sample: Any, range_of: RangeOf) -> Read:
-    from .sklearn.fitted_types import example_row, input_types
+    from .sklearn.fitted_types import example_row
     from .sklearn.neighbors import read_neighbors
+    from .sklearn.precision import types_of
     from .sklearn.registry import with_names
 
     linear, nearness = read_neighbors(index, range_of)
-    types = input_types(example_row(index, X_sample))
+    types = types_of(example_row(index, X_sample))
     return Read(with_names(linear, index), nearness, "nearestneighbors", types)
 
 
 def _read_estimator(estimator: Any, X_sample: Any) -> Read:
     try:
         from .sklearn import read_estimator
-        from .sklearn.fitted_types import example_row, input_types
-        from .sklearn.precision import taking
+        from .sklearn.fitted_types import example_row
+        from .sklearn.precision import taking, types_of
     except ImportError as error:
         raise CompileError(_NO_SKLEARN) from error
     row = example_row(estimator, X_sample)
     with taking(row):
-        return Read(read_estimator(estimator), estimator, type(estimator).__name__.lower(), input_types(row))
+        return Read(read_estimator(estimator), estimator, type(estimator).__name__.lower(), types_of(row))

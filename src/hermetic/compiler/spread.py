@@ -15,7 +15,7 @@ SMALL = 0.02
 MAX_PRODUCTS = 1 << 24
 """Work on a sample, in products of weights and features."""
 
-_CONSTANT = 2.0**-30
+_CONSTANT = 2.0**-44
 
 
 class PrecisionWarning(UserWarning):

@@ -68,14 +68,15 @@ def verify(
     if signature.method == "predict" and signature.labels is not None:
         _check_chosen(signature, signature.labels, scores, own("predict"))
         return
-    _check_response(signature, scores, own(signature.method))
+    linked = max(map(link_error, types or ()), default=0.0)
+    _check_response(signature, scores, own(signature.method), linked)
     if signature.labels is not None:
-        _check_labels(signature, signature.labels, scores, own)
+        _check_labels(signature, signature.labels, scores, own, linked)
 
 
-def link_error(own: npt.NDArray[Any]) -> float:
-    """How far the link's own rounding may move what an estimator gives; some give float32."""
-    return _LINK_ERROR.get(own.dtype, 1e-9)
+def link_error(dtype: np.dtype[Any]) -> float:
+    """How far a link that is computed in a type may move what an estimator gives."""
+    return _LINK_ERROR.get(dtype, 1e-9)
 
 
 def rows_to_verify(model: CompiledModel) -> int:
@@ -120,14 +121,14 @@ def estimator_answers(
 def _as_fitted(values: Any, types: Sequence[np.dtype[Any]] | None) -> Any:
     """Values (n, d) in the one type that an estimator was fitted on, where they have one."""
     found = np.asarray(values)
-    if types is None or len(set(types)) != 1 or found.dtype.kind not in "biuf":
+    if types is None or len(set(types)) != 1 or found.dtype.kind not in "biufO":
         return values
     return found.astype(_type(found, types[0]))
 
 
 def _type(values: Any, fitted: np.dtype[Any] | None) -> np.dtype[Any]:
-    """The type in which values are asked about: whole numbers alone fit a type of them."""
-    if not all(map(_is_number, np.ravel(values))):
+    """The type in which values are asked about: whole numbers alone fit a type of them, and objects stay objects."""
+    if (fitted is not None and fitted.kind == "O") or not all(map(_is_number, np.ravel(values))):
         return np.dtype(object)
     if fitted is None or fitted.kind not in "iuf":
         return np.dtype(np.float64)
@@ -180,7 +181,8 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float | np.number)
 
 
-def _check_response(signature: Signature, scores: Reals, own: npt.NDArray[Any]) -> None:
+def _check_response(signature: Signature, scores: Reals, own: npt.NDArray[Any], linked: float) -> None:
+    """``linked`` is the link's own rounding in the types of the inputs: means of float32 are often kept in float64."""
     shown = signature.head.shaped(scores)
     expected = signature.head.respond(shown)
     if own.shape != expected.shape:
@@ -191,8 +193,8 @@ def _check_response(signature: Signature, scores: Reals, own: npt.NDArray[Any]) 
     with np.errstate(invalid="ignore"):
         apart = np.where(own == expected, 0.0, np.abs(own - expected))
         allowed = signature.head.response_error(shown, signature.error)
-    # The link itself rounds.
-    close = apart <= allowed + (0.0 if signature.link is None else link_error(own) * np.maximum(1.0, np.abs(own)))
+    rounding = max(linked, link_error(own.dtype)) * np.maximum(1.0, np.abs(own))
+    close = apart <= allowed + (0.0 if signature.link is None else rounding)
     if not close.all():
         raise CompileError(
             f"the compiled model must equal {signature.method} within {signature.error:g}. It differs by "
@@ -201,7 +203,11 @@ def _check_response(signature: Signature, scores: Reals, own: npt.NDArray[Any]) 
 
 
 def _check_labels(
-    signature: Signature, labels: npt.NDArray[Any], scores: Reals, own: Callable[[str], npt.NDArray[Any]]
+    signature: Signature,
+    labels: npt.NDArray[Any],
+    scores: Reals,
+    own: Callable[[str], npt.NDArray[Any]],
+    linked: float,
 ) -> None:
     response = own(signature.method)
     expected, given = signature.head.choose(response, labels), own("predict")
@@ -213,7 +219,7 @@ def _check_labels(
     # Of large scores, the link rounds the differences.
     eps = max(np.finfo(one.dtype).eps for one in (response, expected_proba))
     rounding = 8 * float(eps * np.abs(response).max(initial=0.0))
-    if not np.allclose(found, expected_proba, rtol=0, atol=link_error(expected_proba) + rounding):
+    if not np.allclose(found, expected_proba, rtol=0, atol=max(linked, link_error(expected_proba.dtype)) + rounding):
         raise CompileError(
             f"predict_proba must be the {signature.link} function of the scores. The estimator's is not: {_OTHERWISE}."
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -114,12 +115,27 @@ def _nearest_centroid(estimator: Any) -> LinearMap:
         return nearest_of(centroids, labels)
     deviation = np.where(estimator.within_class_std_dev_ == 0, 1.0, estimator.within_class_std_dev_)
     scaled = centroids / deviation
-    bias = 2 * log_priors(estimator, priors) - (scaled**2).sum(axis=1)
-    return LinearMap(2 * scaled / deviation, bias, Head("predict_proba", "softmax", labels))
+    nearest = nearest_of(scaled, labels)
+    return replace(
+        nearest,
+        weights=nearest.weights / deviation,
+        reach=nearest.terms / deviation,
+        bias=nearest.bias + 2 * log_priors(estimator, priors),
+        head=Head("predict_proba", "softmax", labels),
+    )
 
 
 def nearest_of(centres: Reals, labels: npt.NDArray[Any]) -> LinearMap:
-    """The label of the nearest centre (k, d): |x - c|² without the |x|² that all share, so that it has the largest
-    2·x·c - |c|².
+    """The label of the nearest centre c (k, d): that of the largest 2·x·c - |c|², which is |x - c|² without the |x|²
+    that all share, and with the sign changed. Far from 0 they share more: 2·x·m - |m|² of the mean m of centres is
+    left out too. The estimator rounds all of it.
     """
-    return LinearMap(2 * centres, -(centres**2).sum(axis=1), Head("predict", labels=labels))
+    middle = centres.mean(axis=0)
+    moved = centres - middle
+    return LinearMap(
+        2 * moved,
+        -(moved * (centres + middle)).sum(axis=1),
+        Head("predict", labels=labels),
+        reach=2 * np.abs(centres),
+        folded=(centres**2).sum(axis=1),
+    )

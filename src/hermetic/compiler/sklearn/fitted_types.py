@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..sample import in_model_order
-from .precision import answer, dtype_of, learned_in, taking
+from .precision import answer, dtype_of, learned_in, taking, types_of
 from .registry import column_names_of, taking_inputs
 
 
@@ -20,19 +20,10 @@ def example_row(estimator: Any, X_sample: Any) -> Any:
     """
     names = column_names_of(estimator)
     row = _named(_row(estimator, in_model_order(X_sample, names, "X_sample")), names)
-    if row is None or dtype_of(row) != np.float64:
+    if any(one != np.float64 for one in types_of(row) or [np.dtype(object)]):
         return row
     learned = _learned(estimator)
     return row if learned is None else row.astype(learned)
-
-
-def input_types(row: Any) -> list[np.dtype[Any]] | None:
-    """The type of every input."""
-    if row is None:
-        return None
-    if hasattr(row, "dtypes"):
-        return [one if isinstance(one, np.dtype) else np.dtype(object) for one in row.dtypes]
-    return [np.dtype(row.dtype)] * row.shape[1]
 
 
 def _row(estimator: Any, X: Any) -> Any:
@@ -68,12 +59,18 @@ def _learned(estimator: Any) -> np.dtype[Any] | None:
     of their inputs on.
     """
     for one in _taking_inputs(estimator):
-        narrow = [dtype for dtype in learned_in(one) if dtype.itemsize < 8]
+        narrow = [dtype for dtype in _learned_of_inputs(one) if dtype.kind == "f" and dtype.itemsize < 8]
         if narrow:
             return max(narrow, key=lambda dtype: dtype.itemsize)
         if not _passes_on(one):
             return None
     return None
+
+
+def _learned_of_inputs(estimator: Any) -> set[np.dtype[Any]]:
+    """Categories have the type of the inputs; what an encoder learned of targets has that of these."""
+    categories = getattr(estimator, "categories_", None)
+    return learned_in(estimator) if categories is None else {one.dtype for one in categories}
 
 
 def _taking_inputs(estimator: Any) -> Sequence[Any]:

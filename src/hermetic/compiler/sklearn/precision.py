@@ -65,6 +65,15 @@ def dtype_of(table: Any) -> np.dtype[Any]:
     return np.dtype(getattr(table, "dtype", np.float64))
 
 
+def types_of(table: Any) -> list[np.dtype[Any]] | None:
+    """The type of every column; float64 for types of pandas' own, whose values may be of any."""
+    if table is None:
+        return None
+    if hasattr(table, "dtypes"):
+        return [one if isinstance(one, np.dtype) else np.dtype(np.float64) for one in table.dtypes]
+    return [np.dtype(table.dtype)] * table.shape[1]
+
+
 def columns_of(table: Any, columns: npt.NDArray[np.intp]) -> Any:
     """Some columns of an example row."""
     if table is None:

@@ -12,11 +12,11 @@ from scipy import sparse  # type: ignore[import-untyped]
 from ...errors import ParameterError, UnsupportedModelError
 from ...features import Block, Categories, FeatureMap
 from ...features.categories import is_nan
+from ...features.precision import NARROW
 from ...head import Head
 from ..disclosure import Disclosure
 from ..linear import LinearMap
 from ..pass_through import Passes
-from .precision import narrow_input
 
 
 def public_step(
@@ -73,7 +73,7 @@ def categories_of(
             [number for _, number in known],
             unknown=unknown,
             nan=found if nan is None or found is None else nan,
-            dtype=narrow_input(),
+            dtype=values.dtype.name if values.dtype.name in NARROW else None,
         )
     except ParameterError as error:
         kind = type(step).__name__

@@ -17,7 +17,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
 from ...arguments import way_to
-from ...errors import CompileError, UnsupportedModelError
+from ...errors import CompileError, ParameterError, UnsupportedModelError
 from ..disclosure import Disclosure
 from ..linear import LinearMap
 from .precision import in_own_precision
@@ -221,6 +221,11 @@ def _checked(estimator: Any, kind: type, table: Mapping[str, Entry]) -> Any:
         return found if found is None or kind.__name__ in _COMPOSED else in_own_precision(found, estimator)
     except NotFittedError as error:
         raise CompileError(f"the {type(estimator).__name__} must be fitted. It is not: call fit first.") from error
+    except ParameterError as error:
+        raise UnsupportedModelError(
+            f"what the {type(estimator).__name__} learned must be numbers that a client computes with: {error} Fit it "
+            "on inputs and targets of a size near 1, without constant columns or outliers."
+        ) from error
     except AttributeError as error:
         raise CompileError(
             f"the {type(estimator).__name__} must have the attributes that the installed {_library(kind)} gives it in "

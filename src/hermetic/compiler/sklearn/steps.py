@@ -15,12 +15,13 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse  # type: ignore[import-untyped]
 
-from ...features import Chain, Clip, Elementwise, Scale
+from ...features import Beside, Block, Chain, Clip, Columns, Elementwise, Scale
 from ...features.elementwise import EVEN, FUNCTIONS
+from ...features.precision import NARROW, Rounded
 from ..linear import LinearMap, affine
 from ..origin import Origin, of_affine
 from ..side_by_side import stacked
-from .precision import after, columns_of, example, input_dtype, taking
+from .precision import after, answer, columns_of, example, input_dtype, taking, types_of
 from .public_steps import public_step
 from .registry import read_estimator, read_step, reads, reads_step, refuse
 
@@ -170,11 +171,21 @@ def _function(transformer: Any) -> LinearMap | None:
             f"func={name}{' with kw_args' if transformer.kw_args else ''}",
             instead,
         )
-    dtype = input_dtype()
-    if dtype.kind in "iu" and dtype.itemsize < 8 and name in EVEN:
+    short = [one for one in types_of(example()) or [] if one.kind in "iu" and one.itemsize < 8]
+    if short and name in EVEN:
         must = f"take numbers that {name} does not overflow"
-        refuse("FunctionTransformer", must, f"inputs of {dtype}", "fit the pipeline on X.astype(np.float64)")
-    return public_step(transformer, [Elementwise(transformer.n_features_in_, name)], (f"the function {name}", False))
+        refuse("FunctionTransformer", must, f"inputs of {short[0]}", "fit the pipeline on X.astype(np.float64)")
+    return public_step(transformer, [_of_each(transformer, name)], (f"the function {name}", False))
+
+
+def _of_each(transformer: Any, name: str) -> Block:
+    """The function of every input. Columns of a DataFrame that have types of their own keep them."""
+    inputs, types = transformer.n_features_in_, types_of(answer(transformer, "transform")) or []
+    if len(set(types)) <= 1:
+        return Elementwise(inputs, name)
+    one = Elementwise(1, name)
+    parts = [Rounded(one, dtype.name) if dtype.name in NARROW else one for dtype in types]
+    return Beside(*(Columns(part, [i], inputs) for i, part in enumerate(parts)))
 
 
 @reads_step("Pipeline", condition="of these")
