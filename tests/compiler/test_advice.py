@@ -36,12 +36,12 @@ from sklearn.multioutput import MultiOutputClassifier
 from sklearn.naive_bayes import BernoulliNB, CategoricalNB, ComplementNB, GaussianNB, MultinomialNB
 from sklearn.neighbors import NearestCentroid, NearestNeighbors
 from sklearn.pipeline import FeatureUnion, make_pipeline
-from sklearn.preprocessing import KBinsDiscretizer, OneHotEncoder, SplineTransformer, StandardScaler
+from sklearn.preprocessing import KBinsDiscretizer, OneHotEncoder, PowerTransformer, SplineTransformer, StandardScaler
 from sklearn.svm import SVC, SVR, LinearSVC
 from sklearn.utils import all_estimators
 
 import hermetic
-from hermetic import CompileError
+from hermetic import CompileError, UnsupportedModelError
 from hermetic.compiler.sklearn.registry import NEAREST
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -278,3 +278,13 @@ def test_transformed_targets_keep_their_shape(target: Any) -> None:
         found = client.predict(model.evaluate(client.encrypt(X[:4]), client.public_key))
         assert found.shape == estimator.predict(X[:4]).shape
         assert np.abs(found - estimator.predict(X[:4])).max() <= model.signature.error
+
+
+def test_numbers_that_no_client_computes_with_are_refused_by_the_name_of_the_step() -> None:
+    """Exponents of columns that are tiny or huge; the advice, inputs of a size near 1, is followed."""
+    data = X * [1e-6, 1, 1e5, 1e9]
+    target = data[:, 0] * 1e6
+    with pytest.raises(UnsupportedModelError, match=r"PowerTransformer learned must be .* exponents .*size near 1"):
+        hermetic.compile(make_pipeline(PowerTransformer(), Ridge()).fit(data, target), data)
+    scaled = make_pipeline(StandardScaler(), PowerTransformer(), Ridge()).fit(data, target)
+    assert hermetic.compile(scaled, data, public=["standardscaler", "powertransformer"])

@@ -12,7 +12,7 @@ import pytest
 from sklearn.base import clone
 from sklearn.cluster import KMeans, MeanShift
 from sklearn.compose import ColumnTransformer
-from sklearn.datasets import load_iris
+from sklearn.datasets import load_digits, load_iris
 from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis, QuadraticDiscriminantAnalysis
 from sklearn.feature_selection import SelectKBest
@@ -151,6 +151,25 @@ def test_small_inputs_are_as_good_as_others(name: str, size: float) -> None:
         model = hermetic.compile(estimator, data)
     own = np.asarray(getattr(estimator, model.signature.method)(data))
     assert np.abs(reference(model, data) - own).max() <= model.signature.error
+
+
+@pytest.mark.parametrize("name", ["digits", "digits / 16", "flags"])
+def test_classes_that_are_far_from_all_samples_hide_no_error(name: str) -> None:
+    """Where an input never varies within a class, GaussianNB scores that class a billion below the others."""
+    digits = load_digits()
+    data, classes = {
+        "digits": (digits.data, digits.target),
+        "digits / 16": (digits.data / 16, digits.target),
+        "flags": ((np.median(X, axis=0) < X).astype(float), CLASSES),
+    }[name]
+    estimator = GaussianNB().fit(data, classes)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        model = hermetic.compile(estimator, data)
+    wrong = Client(model.signature).scores_to_labels(_scores(model, data)) != estimator.predict(data)
+    assert model.spread is not None
+    assert model.spread < 1e5
+    assert np.mean(wrong) < 0.01 or any(issubclass(one.category, PrecisionWarning) for one in said)
 
 
 def weather() -> np.ndarray:

@@ -17,6 +17,9 @@ MAX_PRODUCTS = 1 << 24
 
 _CONSTANT = 2.0**-44
 
+_OF_SIGNS = ("multilabel", "multilabel_logistic", "one_vs_one", "pairs", "votes")
+"""Links whose labels follow from the sign of each score."""
+
 
 class PrecisionWarning(UserWarning):
     """The guaranteed error is not small beside the spread of scores: answers may tell little."""
@@ -24,15 +27,18 @@ class PrecisionWarning(UserWarning):
 
 def spread_of(linear: LinearMap, features: Reals | None) -> float | None:
     """The standard deviation of scores over a sample's ``features`` (n, d), that of most outputs; where scores of one
-    sample are compared with each other, also over its outputs: the smaller. None where nothing varies.
+    sample are compared with each other, also over its outputs, the two largest where these choose a label: the smaller.
+    None where nothing varies.
     """
     if features is None:
         return None
     scores = _scores(linear, features)
     across = np.median(scores.std(axis=0))
+    constant = _CONSTANT * float(np.abs(scores).max())
     between = np.median(scores.std(axis=1)) if _compares(linear) else across
-    found = float(min(across, between))
-    return found if found > _CONSTANT * float(np.abs(scores).max()) else None
+    chosen = np.median(np.sort(scores, axis=1)[:, -2:].std(axis=1)) if _chooses_largest(linear) else between
+    found = float(min(across, between, chosen if chosen > constant else between))
+    return found if found > constant else None
 
 
 def warn_of_error(error: float, own: float, spread: float | None) -> None:
@@ -61,3 +67,8 @@ def _scores(linear: LinearMap, features: Reals) -> Reals:
 
 def _compares(linear: LinearMap) -> bool:
     return len(linear.bias) > 1 and (linear.compared or linear.head.labels is not None)
+
+
+def _chooses_largest(linear: LinearMap) -> bool:
+    """Whether the label is that of the largest score, rather than of signs, votes or means."""
+    return len(linear.bias) > 1 and len(linear.bias) == linear.head.classes and linear.head.link not in _OF_SIGNS
