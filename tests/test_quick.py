@@ -45,5 +45,6 @@ def test_what_a_file_reaches_decides(
 
 
 def test_every_room_of_the_arithmetic_is_among_them() -> None:
-    rooms = {path.parent.name for path in quick.HERE.rglob("test_*.py") if is_quick(path)}
+    found = [path for path in quick.HERE.rglob("test_*.py") if ".venv" not in path.parts]
+    rooms = {path.parent.name for path in found if is_quick(path)}
     assert {"linear", "rlwe", "native", "keys", "features", "compiler"} <= rooms

@@ -163,8 +163,8 @@ class Oracle:
             "X": np.asarray(X)[:50].tolist(),
             "names": one.feature_names,
             "sizes": sizes,
-            "delta": str(one.delta),
-            "result_noise": str(one.result_noise),
+            "delta": str(one.circuit.delta),
+            "result_noise": str(one.circuit.result_noise),
             "error": one.error,
         }
 

@@ -4,34 +4,31 @@ from __future__ import annotations
 
 import io
 
-from benchmarks.tables import duration, show, size
+from benchmarks.tables import Table, duration, markdown, show, size
 from rich.console import Console
 
-LINES = [["", "one", "two"], ["request", size(47_284), size(3_070_000)], ["server", duration(1.234), duration(None)]]
-
-
-def printed(*, markdown: bool) -> str:
-    out = io.StringIO()
-    show(Console(file=out, width=80), "Title", LINES, markdown=markdown)
-    return out.getvalue()
+TABLE = Table(
+    "Title",
+    [["", "one", "two"], ["request", size(47_284), size(3_070_000)], ["server", duration(1.234), duration(None)]],
+)
 
 
 def test_markdown_has_one_line_a_row() -> None:
-    assert printed(markdown=True).splitlines() == [
+    assert markdown(TABLE).splitlines() == [
         "**Title**",
         "",
         "|  | one | two |",
         "| --- | --- | --- |",
         "| request | 47.3 kB | 3.07 MB |",
         "| server | 1.23 ms | – |",
-        "",
     ]
 
 
 def test_terminals_get_the_same_cells() -> None:
-    text = printed(markdown=False)
+    out = io.StringIO()
+    show(Console(file=out, width=80), TABLE)
     for cell in ("Title", "one", "47.3 kB", "3.07 MB", "1.23 ms", "–"):
-        assert cell in text
+        assert cell in out.getvalue()
 
 
 def test_long_times_are_in_seconds() -> None:

@@ -75,7 +75,7 @@ class TestKeys:
     @pytest.mark.parametrize("deleted", [True, False])
     def test_evaluation_processes_do_not_keep_them(self, tmp_path: Path, wrong: str, *, deleted: bool) -> None:
         key_memory = "8"
-        options = ("--worker-key-memory", key_memory, "--key-cache", "4", "--zero-memory", "4", "--max-keys", "10000")
+        options = ("--worker-key-memory", key_memory, "--key-cache", "4", "--max-keys", "10000")
         with serving(tmp_path, {"digits": digits().model}, *options) as live:
             front = psutil.Process(live.process.pid)
             (worker,) = front.children()
