@@ -64,7 +64,7 @@ PUBLIC = [
 
 
 def _bins(**options: Any) -> KBinsDiscretizer:
-    return KBinsDiscretizer(4, quantile_method="averaged_inverted_cdf", **options)
+    return KBinsDiscretizer(4, **options)
 
 
 STEPPED = {

@@ -14,6 +14,7 @@ from ...arrays import Reals
 from ...features import Categories
 from ...features.categories import is_nan
 from ...head import Head
+from ...named_inputs import keeping_times
 from ..linear import LinearMap
 from ..sklearn.classifiers import PROBABILITIES, labels_of
 from ..sklearn.registry import reads, refuse
@@ -133,7 +134,7 @@ def _histogram(estimator: Any, head: Head) -> LinearMap:
 def _categories(estimator: Any, columns: npt.NDArray[np.intp]) -> dict[int, Categories]:
     """Categories by their numbers in the estimator; what is missing or unknown is -1."""
     lists = estimator._preprocessor.named_transformers_["encoder"].categories_
-    known = [[one for one in values.tolist() if not is_nan(one)] for values in lists]
+    known = [[one for one in keeping_times(values).tolist() if not is_nan(one)] for values in lists]
     return {int(column): Categories(one, unknown=-1, nan=-1) for column, one in zip(columns, known, strict=False)}
 
 

@@ -13,6 +13,7 @@ from ...errors import ParameterError, UnsupportedModelError
 from ...features import Block, Categories, FeatureMap
 from ...features.categories import is_nan
 from ...head import Head
+from ...named_inputs import keeping_times
 from ..disclosure import Disclosure
 from ..linear import LinearMap
 from ..pass_through import Passes
@@ -64,7 +65,7 @@ def categories_of(
     UnsupportedModelError
         For values that a signature cannot carry.
     """
-    pairs = list(zip(values.tolist(), numbers, strict=True))
+    pairs = list(zip(keeping_times(values).tolist(), numbers, strict=True))
     found = next((number for value, number in pairs if is_nan(value)), None)
     known = [(value, number) for value, number in pairs if not is_nan(value)]
     try:
