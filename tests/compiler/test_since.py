@@ -10,9 +10,9 @@ from packaging.version import Version
 
 from locked import locked_version
 
-from . import since, test_estimators, test_wrapped
+from . import since, test_estimators, test_own_precision, test_wrapped
 
-TABLES = test_estimators.EVERY, test_wrapped.REFUSED
+TABLES = test_estimators.EVERY, test_own_precision.CASES, test_wrapped.REFUSED
 """Of the modules with cases that need a newer version."""
 
 

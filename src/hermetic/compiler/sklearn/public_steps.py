@@ -68,14 +68,22 @@ def categories_of(
     pairs = list(zip(keeping_times(values).tolist(), numbers, strict=True))
     found = next((number for value, number in pairs if is_nan(value)), None)
     known = [(value, number) for value, number in pairs if not is_nan(value)]
+    return named_categories(
+        step,
+        [value for value, _ in known],
+        [number for _, number in known],
+        unknown=unknown,
+        nan=found if nan is None or found is None else nan,
+        dtype=narrow_input(),
+    )
+
+
+def named_categories(
+    step: Any, values: Sequence[Any], numbers: Sequence[float] | None = None, **options: Any
+) -> Categories:
+    """Categories of a ``step``. Raises :class:`UnsupportedModelError` for values that a signature cannot carry."""
     try:
-        return Categories(
-            [value for value, _ in known],
-            [number for _, number in known],
-            unknown=unknown,
-            nan=found if nan is None or found is None else nan,
-            dtype=narrow_input(),
-        )
+        return Categories(values, numbers, **options)
     except ParameterError as error:
         kind = type(step).__name__
         raise UnsupportedModelError(
