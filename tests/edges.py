@@ -34,7 +34,8 @@ def python(edge: str) -> str:
 def requirements(edge: str) -> list[str]:
     """For pip, one a line."""
     read = pyproject()
-    needed = [*read["project"]["dependencies"], *read["project"]["optional-dependencies"]["sklearn"]]
+    extras = read["project"]["optional-dependencies"]
+    needed = [*read["project"]["dependencies"], *extras["sklearn"], *extras["cli"]]
     groups = [*read["dependency-groups"]["estimators"], *read["dependency-groups"]["build"]]
     if edge == "oldest":
         needed = [lowest(one) for one in needed]

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.special import expit
 from sklearn.utils.multiclass import _ovr_decision_function
 
 from hermetic.links import (
@@ -85,6 +86,17 @@ def test_each_score_chooses_a_label_of_its_own() -> None:
     assert chosen.tolist() == [[0, 1, 0], [1, 0, 1]]
     assert chosen.dtype == np.int8
     np.testing.assert_allclose(probabilities("multilabel_logistic", scores, 2), 1 / (1 + np.exp(-scores)))
+
+
+def test_logistic_vanishes_where_that_of_scikit_learn_does() -> None:
+    """Below all of it classes are equally likely, however much larger one score is."""
+    scores = np.linspace(-760.0, -680.0, 801)[:, None]
+    np.testing.assert_allclose(probabilities("multilabel_logistic", scores, 2), expit(scores), rtol=1e-12)
+    beside = np.concatenate([scores, np.full((801, 2), -2000.0)], axis=1)
+    vanishes = expit(scores[:, 0]) == 0
+    assert 0 < vanishes.sum() < 801
+    expected = np.where(vanishes[:, None], 1 / 3, [1.0, 0.0, 0.0])
+    assert np.array_equal(probabilities("logistic", beside, 3), expected)
 
 
 @pytest.mark.parametrize("classes", [2, 3])

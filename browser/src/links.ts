@@ -111,9 +111,9 @@ function largest(values: Float64Array): number {
   return values.reduce((most, value) => Math.max(most, value), -Infinity);
 }
 
-/** 1/(1 + exp(-score)), to full relative precision where it is tiny. */
+/** 1/(1 + exp(-score)), to full relative precision where it is tiny; 0 where exp(-score) is infinite, as SciPy's. */
 function logistic(score: number): number {
-  const small = Math.exp(-Math.abs(score));
+  const small = 1 / Math.exp(Math.abs(score));
   return (score >= 0 ? 1 : small) / (1 + small);
 }
 

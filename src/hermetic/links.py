@@ -151,9 +151,10 @@ def _normalised(positive: Reals, *, binary: bool) -> Reals:
 
 def _logistic(scores: Reals) -> Reals:
     """1/(1 + exp(-score)), to full relative precision where it is tiny: one-versus-rest scores are often all very
-    negative, and what counts then are the ratios.
+    negative, and what counts then are the ratios. It is 0 where exp(-score) is infinite, as SciPy's.
     """
-    small = np.exp(-np.abs(scores))
+    with np.errstate(over="ignore"):
+        small = 1.0 / np.exp(np.abs(scores))
     return np.asarray(np.where(scores >= 0, 1.0, small) / (1.0 + small))
 
 

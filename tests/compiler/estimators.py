@@ -83,6 +83,8 @@ from sklearn.svm import SVC, SVR, LinearSVC, LinearSVR, NuSVC, NuSVR
 
 from hermetic.demo.mnist import features, load_mnist
 
+from .since import since
+
 
 def load_images(*, return_X_y: bool) -> tuple[Any, Any]:
     """The first thousand training images of MNIST."""
@@ -175,19 +177,32 @@ def _fitted_svc() -> Any:
     return _scaled(LinearSVC()).fit(*data("cancer"))
 
 
+ALPHAS = [0.1, 1.0, 10.0]
+
 CASES = [
     Case("logistic, two classes", _scaled(LogisticRegression()), "cancer"),
     Case("logistic, liblinear", LogisticRegression(solver="liblinear"), "cancer"),
-    Case("logistic, l1, sparse", LogisticRegression(solver="liblinear", l1_ratio=1), "cancer", after=_sparse),
+    *since(
+        "1.8",
+        "LogisticRegression(l1_ratio) without penalty",
+        lambda: Case(
+            "logistic, l1, sparse", LogisticRegression(solver="liblinear", l1_ratio=1), "cancer", after=_sparse
+        ),
+    ),
     Case("logistic, ten classes", LogisticRegression(tol=0.1), "digits"),
     Case("logistic, bytes", LogisticRegression(tol=0.1), "digits/bytes"),
     Case("logistic, pixels", LogisticRegression(max_iter=10), "digits/pixels"),
     Case("logistic, MNIST", LogisticRegression(max_iter=5), "mnist"),
     Case("logistic, no intercept", LogisticRegression(fit_intercept=False), "iris"),
-    Case(
-        "logistic, cross-validated",
-        LogisticRegressionCV(Cs=2, cv=3, l1_ratios=(0,), scoring="accuracy", use_legacy_attributes=False),
-        "iris",
+    Case("logistic, cross-validated", LogisticRegressionCV(Cs=2, cv=3, scoring="accuracy"), "iris"),
+    *since(
+        "1.8",
+        "LogisticRegressionCV(use_legacy_attributes)",
+        lambda: Case(
+            "logistic, cross-validated, without the attributes of old",
+            LogisticRegressionCV(Cs=2, cv=3, l1_ratios=(0,), scoring="accuracy", use_legacy_attributes=False),
+            "iris",
+        ),
     ),
     Case("logistic, labels int8", LogisticRegression(), "iris/int8"),
     Case("logistic, labels str", LogisticRegression(), "iris/str"),
@@ -204,7 +219,7 @@ CASES = [
     Case("linear regression, positive, no intercept", LinearRegression(positive=True, fit_intercept=False), "diabetes"),
     Case("ridge", Ridge(alpha=0.1), "diabetes"),
     Case("ridge, one column", Ridge(alpha=0.1), "diabetes/column"),
-    Case("ridge, two columns", Ridge(alpha=[0.1, 0.2], solver="cholesky"), "diabetes/two"),
+    Case("ridge, two columns", Ridge(alpha=np.array([0.1, 0.2]), solver="cholesky"), "diabetes/two"),
     Case("ridge, two limbs", Ridge(alpha=0.1), "diabetes/named", {"tolerance": 1e-8}),
     Case("ridge, four limbs", Ridge(alpha=0.1), "diabetes", {"tolerance": 1e-5, "profile": "fast"}),
     Case("SVC, two classes", _scaled(LinearSVC()), "cancer"),
@@ -244,12 +259,12 @@ CASES = [
             ARDRegression(),
             BayesianRidge(),
             ElasticNet(),
-            ElasticNetCV(alphas=3, cv=3),
+            ElasticNetCV(alphas=ALPHAS, cv=3),
             HuberRegressor(),
             Lars(),
             LarsCV(cv=3),
             Lasso(),
-            LassoCV(alphas=3, cv=3),
+            LassoCV(alphas=ALPHAS, cv=3),
             LassoLars(),
             LassoLarsCV(cv=3),
             LassoLarsIC(),
@@ -269,9 +284,9 @@ CASES = [
         Case(f"{type(one).__name__}, three targets", one, "linnerud")
         for one in (
             MultiTaskElasticNet(),
-            MultiTaskElasticNetCV(alphas=3, cv=3),
+            MultiTaskElasticNetCV(alphas=ALPHAS, cv=3),
             MultiTaskLasso(),
-            MultiTaskLassoCV(alphas=3, cv=3),
+            MultiTaskLassoCV(alphas=ALPHAS, cv=3),
             MultiOutputRegressor(Ridge()),
             CCA(),
             PLSCanonical(),

@@ -22,6 +22,7 @@ from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import MinMaxScaler, OrdinalEncoder, PolynomialFeatures, SplineTransformer, StandardScaler
 
 from .estimators import Case
+from .since import since
 
 
 def scaled(model: Any, *steps: Any) -> Pipeline:
@@ -63,8 +64,15 @@ EXPANDED = [
     ),
     Case("splines, periodic", make_pipeline(SplineTransformer(extrapolation="periodic"), Ridge()), "wine", SPLINES),
     Case("splines of given knots", make_pipeline(SplineTransformer(knots=GIVEN_KNOTS), LogisticRegression()), "iris"),
-    Case(
-        "splines with gaps", make_pipeline(SplineTransformer(handle_missing="zeros"), Ridge()), "cancer/holes", SPLINES
+    *since(
+        "1.8",
+        "SplineTransformer(handle_missing)",
+        lambda: Case(
+            "splines with gaps",
+            make_pipeline(SplineTransformer(handle_missing="zeros"), Ridge()),
+            "cancer/holes",
+            SPLINES,
+        ),
     ),
     Case("random Fourier features", make_pipeline(RBFSampler(gamma=0.1, random_state=0), LogisticRegression()), "iris"),
     Case(
@@ -119,7 +127,13 @@ EXPANDED = [
         "cancer/bool",
         {"profile": "precise"},
     ),
-    Case("quadratic discriminants, shrunk", QuadraticDiscriminantAnalysis(solver="eigen", shrinkage=0.1), "wine"),
+    *since(
+        "1.8",
+        "QuadraticDiscriminantAnalysis(solver)",
+        lambda: Case(
+            "quadratic discriminants, shrunk", QuadraticDiscriminantAnalysis(solver="eigen", shrinkage=0.1), "wine"
+        ),
+    ),
     Case("CategoricalNB", CategoricalNB(min_categories=2), "digits/bits"),
     Case(
         "CategoricalNB of codes",

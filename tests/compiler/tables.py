@@ -38,6 +38,7 @@ from sklearn.preprocessing import (
 from sklearn.svm import LinearSVC
 
 from .estimators import CHANGES, LOADERS, Case
+from .since import since
 
 TEXTS, NUMBERS = ["sex", "build", "group"], ["age", "bp", "s1", "s2"]
 
@@ -164,7 +165,11 @@ ON_NUMBERS = [
         ("threshold", Binarizer(threshold=0.01), "diabetes"),
         ("threshold of whole numbers", Binarizer(threshold=7), "digits"),
         ("clipped", MinMaxScaler(clip=True, feature_range=(-1, 2)), "diabetes", "MinMaxScaler"),
-        ("clipped, largest", MaxAbsScaler(clip=True), "wine", "maxabsscaler"),
+        *since(
+            "1.8",
+            "MaxAbsScaler(clip)",
+            lambda: ("clipped, largest", MaxAbsScaler(clip=True), "wine", "maxabsscaler"),
+        ),
         ("missing, mean", SimpleImputer(), "diabetes/holes"),
         ("missing, median, indicated", SimpleImputer(strategy="median", add_indicator=True), "cancer/holes"),
         ("missing, constant", SimpleImputer(strategy="constant", fill_value=0.25), "diabetes/holes"),

@@ -40,7 +40,7 @@ Y = 2 * X[:, 0] + X[:, 2] ** 2
 
 
 def bins() -> KBinsDiscretizer:
-    return KBinsDiscretizer(4, quantile_method="averaged_inverted_cdf")
+    return KBinsDiscretizer(4)
 
 
 def trees() -> HistGradientBoostingRegressor:

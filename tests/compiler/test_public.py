@@ -12,6 +12,7 @@ import pytest
 from sklearn.cluster import KMeans
 from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_diabetes
+from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.feature_selection import SelectKBest
 from sklearn.impute import MissingIndicator, SimpleImputer
 from sklearn.linear_model import LinearRegression, Ridge
@@ -25,6 +26,7 @@ from sklearn.preprocessing import (
     PowerTransformer,
     QuantileTransformer,
     StandardScaler,
+    TargetEncoder,
 )
 
 import hermetic
@@ -177,11 +179,21 @@ class TestTables:
         with pytest.raises(CompileError, match="categories must be read from inputs as they come"):
             hermetic.compile(estimator, X, public=WORD)
 
-    def test_dates_are_not_categories(self) -> None:
-        days = pd.DataFrame({"day": pd.to_datetime(["2026-01-01", "2026-01-02"] * 9)})
-        estimator = fitted(OneHotEncoder(), x=days, y=np.arange(18.0))
+    @pytest.mark.parametrize("dtype", ["datetime64[ns]", "datetime64[us]", "timedelta64[ns]", "timedelta64[s]"])
+    @pytest.mark.parametrize("encoder", [OneHotEncoder(), OrdinalEncoder(), TargetEncoder()], ids=str)
+    def test_dates_and_times_are_not_categories(self, encoder: Any, dtype: str) -> None:
+        """Of any unit: NumPy makes numbers of some."""
+        times = pd.DataFrame({"time": np.array([1, 2] * 90).astype(dtype)})
+        estimator = fitted(encoder, x=times, y=np.arange(180.0) % 2)
         with pytest.raises(UnsupportedModelError, match="must be values that a client can name"):
-            hermetic.compile(estimator, days, public=WORD)
+            hermetic.compile(estimator, times, public=[type(encoder).__name__])
+
+    @pytest.mark.parametrize("dtype", ["datetime64[ns]", "datetime64[us]", "timedelta64[ns]", "timedelta64[s]"])
+    def test_dates_and_times_are_not_categories_of_trees(self, dtype: str) -> None:
+        times = pd.DataFrame({"time": np.array([1, 2] * 90).astype(dtype)}).astype("category")
+        trees = HistGradientBoostingRegressor(max_depth=1, categorical_features=[0]).fit(times, np.arange(180.0) % 2)
+        with pytest.raises(UnsupportedModelError, match="must be values that a client can name"):
+            hermetic.compile(trees, times, public=[type(trees).__name__])
 
 
 class TestRefusals:

@@ -36,6 +36,9 @@ from sklearn.svm import SVC, LinearSVC, OneClassSVM
 import hermetic
 from hermetic import CompileError, UnsupportedModelError
 
+from .since import since
+from .wrapped import TEMPERATURE
+
 # Few iterations suffice here.
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -80,7 +83,15 @@ REFUSED: list[tuple[Any, Any, str]] = [
     (FixedThresholdClassifier(BaggingClassifier(ONE, 3), threshold=0.4), Y > 0, "Got 3 with the link mean_logistic"),
     (StackingClassifier([("a", ONE)], ONE, cv=2), Y, "stack_method='decision_function'. Got predict_proba instead"),
     (StackingClassifier([("a", SVC(kernel="linear"))], ONE, **SCORES), Y, "Got votes of pairs instead: use LinearSVC"),
-    (CalibratedClassifierCV(MultinomialNB(), cv=2, method="temperature"), Y, "linear scores of all classes"),
+    *since(
+        "1.8",
+        TEMPERATURE,
+        lambda: (
+            CalibratedClassifierCV(MultinomialNB(), cv=2, method="temperature"),
+            Y,
+            "linear scores of all classes",
+        ),
+    ),
 ]
 
 

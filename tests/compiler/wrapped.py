@@ -35,6 +35,7 @@ from sklearn.semi_supervised import SelfTrainingClassifier
 from sklearn.svm import SVC, LinearSVC, OneClassSVM
 
 from .estimators import CHANGES, Case, data
+from .since import since
 
 CHANGES["unlabelled"] = lambda X, y: (X, np.where(np.arange(len(y)) % 3 == 0, -1, y))
 CHANGES["words"] = lambda X, y: (X, np.array(["malignant", "benign"])[y])
@@ -54,12 +55,17 @@ def _soft(*parts: Any, **options: Any) -> VotingClassifier:
     return VotingClassifier([(str(i), one) for i, one in enumerate(parts)], voting="soft", **options)
 
 
+def _by_temperature(model: Any, **options: Any) -> CalibratedClassifierCV:
+    return CalibratedClassifierCV(model, method="temperature", **options)
+
+
 def _stack(final: Any, *parts: Any, **options: Any) -> StackingClassifier:
     named = [(str(i), one) for i, one in enumerate(parts)]
     return StackingClassifier(named, final, cv=3, stack_method="decision_function", **options)
 
 
 CANONICAL = FrozenEstimator(PLSCanonical(2, scale=False).fit(*data("linnerud")))
+TEMPERATURE = "CalibratedClassifierCV(method='temperature')"
 HUBER = SGDClassifier(loss="modified_huber", random_state=0)
 
 CLUSTERS = [
@@ -128,12 +134,12 @@ MEANS = [
         ),
         "iris",
     ),
-    Case("temperature, two classes", scaled(CalibratedClassifierCV(LinearSVC(), cv=3, method="temperature")), "cancer"),
-    Case("temperature", CalibratedClassifierCV(LinearSVC(), cv=3, method="temperature"), "iris/str"),
-    Case(
-        "temperature, one fold",
-        CalibratedClassifierCV(LogisticRegression(), cv=3, method="temperature", ensemble=False),
-        "iris",
+    *since(
+        "1.8",
+        TEMPERATURE,
+        lambda: Case("temperature, two classes", scaled(_by_temperature(LinearSVC(), cv=3)), "cancer"),
+        lambda: Case("temperature", _by_temperature(LinearSVC(), cv=3), "iris/str"),
+        lambda: Case("temperature, one fold", _by_temperature(LogisticRegression(), cv=3, ensemble=False), "iris"),
     ),
 ]  # fmt: skip
 
@@ -147,8 +153,8 @@ THRESHOLDS = [
          FixedThresholdClassifier(LinearSVC(), threshold=0.3, pos_label="benign", response_method="decision_function")),
         ("of modified Huber", FixedThresholdClassifier(HUBER, threshold=0.2)),
         ("of naive Bayes", FixedThresholdClassifier(BernoulliNB(binarize=None), threshold=0.2)),
-        ("of temperature", FixedThresholdClassifier(
-            CalibratedClassifierCV(LinearSVC(), method="temperature", ensemble=False), threshold=0.7)),
+        *since("1.8", TEMPERATURE, lambda: (
+            "of temperature", FixedThresholdClassifier(_by_temperature(LinearSVC(), ensemble=False), threshold=0.7))),
         ("tuned", TunedThresholdClassifierCV(LogisticRegression(), cv=3)),
     ) if name != "of naive Bayes"),
     Case("threshold of naive Bayes", FixedThresholdClassifier(MultinomialNB(), threshold=1e-3), "cancer/bool"),

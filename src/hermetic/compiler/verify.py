@@ -105,7 +105,7 @@ def estimator_answers(
         asked = frame.astype({one.name: _type(one, type_) for one, type_ in zip(columns, fitted, strict=True)})
 
     def answer(method: str) -> npt.NDArray[Any]:
-        with warnings.catch_warnings(), np.errstate(over="ignore"):
+        with warnings.catch_warnings(), np.errstate(over="ignore", invalid="ignore"):
             warnings.filterwarnings("ignore", "X (does not have|has) .*feature names")
             warnings.filterwarnings("ignore", "overflow encountered")
             warnings.filterwarnings("ignore", "Found unknown categories")
@@ -113,9 +113,16 @@ def estimator_answers(
                 own = partial(getattr(estimator, "best_estimator_", estimator).predict, **raw_scores)
             else:
                 own = partial(_call, estimator, method)
-            return _answer(own, asked, method)
+            found = _answer(own, asked, method)
+            return _defined(found) if method == "predict_proba" else found
 
     return answer
+
+
+def _defined(probabilities: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Probabilities (n, classes), uniform where all were 0: until scikit-learn 1.8 these were normalised to NaN."""
+    undefined = np.isnan(probabilities).all(axis=-1, keepdims=True)
+    return np.where(undefined, probabilities.dtype.type(1 / probabilities.shape[-1]), probabilities)
 
 
 def _as_fitted(values: Any, types: Sequence[np.dtype[Any]] | None) -> Any:

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError, ParameterError
+from ..named_inputs import TIMES
 from .block import LARGEST, Reals, real_number, whole_number
 
 MAX_VALUES = 1 << 16
@@ -176,7 +177,7 @@ def is_nan(value: Any) -> bool:
 
 
 def _value(value: Any) -> Value:
-    plain = value.item() if isinstance(value, np.generic) else value
+    plain = value.item() if isinstance(value, np.generic) and not isinstance(value, TIMES) else value
     if isinstance(plain, str):
         fits = len(plain) <= _MAX_TEXT
     elif isinstance(plain, float):

@@ -14,8 +14,10 @@ from ...arrays import Reals
 from ...features import Categories
 from ...features.categories import is_nan
 from ...head import Head
+from ...named_inputs import keeping_times
 from ..linear import LinearMap
 from ..sklearn.classifiers import PROBABILITIES, labels_of
+from ..sklearn.public_steps import named_categories
 from ..sklearn.registry import reads, refuse
 from ..sklearn.regressors import GIVES
 from .assembly import additive_map, classifier_head
@@ -133,8 +135,11 @@ def _histogram(estimator: Any, head: Head) -> LinearMap:
 def _categories(estimator: Any, columns: npt.NDArray[np.intp]) -> dict[int, Categories]:
     """Categories by their numbers in the estimator; what is missing or unknown is -1."""
     lists = estimator._preprocessor.named_transformers_["encoder"].categories_
-    known = [[one for one in values.tolist() if not is_nan(one)] for values in lists]
-    return {int(column): Categories(one, unknown=-1, nan=-1) for column, one in zip(columns, known, strict=False)}
+    known = [[one for one in keeping_times(values).tolist() if not is_nan(one)] for values in lists]
+    return {
+        int(column): named_categories(estimator, one, unknown=-1, nan=-1)
+        for column, one in zip(columns, known, strict=False)
+    }
 
 
 def _histogram_steps(name: str, estimator: Any) -> Iterator[StepFunction]:

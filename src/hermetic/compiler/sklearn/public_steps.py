@@ -14,6 +14,7 @@ from ...features import Block, Categories, FeatureMap
 from ...features.categories import is_nan
 from ...features.precision import NARROW
 from ...head import Head
+from ...named_inputs import keeping_times
 from ..disclosure import Disclosure
 from ..linear import LinearMap
 from ..pass_through import Passes
@@ -64,17 +65,25 @@ def categories_of(
     UnsupportedModelError
         For values that a signature cannot carry.
     """
-    pairs = list(zip(values.tolist(), numbers, strict=True))
+    pairs = list(zip(keeping_times(values).tolist(), numbers, strict=True))
     found = next((number for value, number in pairs if is_nan(value)), None)
     known = [(value, number) for value, number in pairs if not is_nan(value)]
+    return named_categories(
+        step,
+        [value for value, _ in known],
+        [number for _, number in known],
+        unknown=unknown,
+        nan=found if nan is None or found is None else nan,
+        dtype=values.dtype.name if values.dtype.name in NARROW else None,
+    )
+
+
+def named_categories(
+    step: Any, values: Sequence[Any], numbers: Sequence[float] | None = None, **options: Any
+) -> Categories:
+    """Categories of a ``step``. Raises :class:`UnsupportedModelError` for values that a signature cannot carry."""
     try:
-        return Categories(
-            [value for value, _ in known],
-            [number for _, number in known],
-            unknown=unknown,
-            nan=found if nan is None or found is None else nan,
-            dtype=values.dtype.name if values.dtype.name in NARROW else None,
-        )
+        return Categories(values, numbers, **options)
     except ParameterError as error:
         kind = type(step).__name__
         raise UnsupportedModelError(

@@ -61,18 +61,24 @@ def _scaler(step: Any, **numbers: Any) -> LinearMap:
     return public_step(step, [clipped], (f"scales and shifts of {d} inputs", True))
 
 
-def _as_inputs(learned: Any) -> npt.NDArray[Any]:
-    """What a step casts to the type of its inputs."""
+def _as_inputs(scaler: Any, learned: Any) -> npt.NDArray[Any]:
+    """What a scaler learned, in the type of its inputs if it casts it to that."""
     dtype = input_dtype()
-    return np.asarray(learned, dtype=dtype if dtype.kind == "f" else np.float64)
+    return np.asarray(learned, dtype=dtype if dtype.kind == "f" and _casts(type(scaler)) else np.float64)
+
+
+def _casts(scaler: Any) -> bool:
+    """Whether a class casts what it learned to its inputs' type, as StandardScaler since 1.8: 1 - (1 + 2^-30) is 0."""
+    near_one = scaler(with_std=False).fit(np.array([[1 + 2.0**-30]]))
+    return not near_one.transform(np.ones((1, 1), dtype=np.float32)).any()
 
 
 @reads_step("StandardScaler")
 def standard_scaler(scaler: Any) -> LinearMap:
     return _scaler(
         scaler,
-        centre=_as_inputs(scaler.mean_) if scaler.with_mean else None,
-        divisor=_as_inputs(scaler.scale_) if scaler.with_std else None,
+        centre=_as_inputs(scaler, scaler.mean_) if scaler.with_mean else None,
+        divisor=_as_inputs(scaler, scaler.scale_) if scaler.with_std else None,
     )
 
 
