@@ -27,4 +27,10 @@ def search_rows(repeat: int) -> Iterator[Row]:
         stored = vectors[:count][vectors[:count].any(axis=1)]
         index = NearestNeighbors(algorithm="brute", metric="cosine").fit(stored)
         model = hermetic.compile(index, input_range=(-LARGEST, LARGEST))
-        yield measured_row(f"{count:,} vectors", model, question, Nearness(index).transform(question), repeat)
+        yield measured_row(
+            f"{count:,} vectors",
+            model,
+            question,
+            Nearness(index, model.signature.grid.centre).transform(question),
+            repeat,
+        )

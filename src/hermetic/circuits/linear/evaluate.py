@@ -39,7 +39,7 @@ from .packing import Layout
 from .weights import EncodedWeights
 from .wire import Query, Result
 
-_MANY_PRODUCTS = 1 << 24
+_MANY_PRODUCTS = 1 << 22
 """Products of words from which several threads are faster than one."""
 
 _PART = 64
