@@ -16,7 +16,7 @@ AZURITE   := tests/azurite/node_modules/.installed
 NATIVE    := $(wildcard src/hermetic/rlwe/native/*pp) src/hermetic/rlwe/native/CMakeLists.txt
 HOSTS     := $(patsubst %/requirements.lock,%/.venv/.installed,$(wildcard tests/hosts/*/requirements.lock))
 AZUREML   := tests/hosts/azureml/.venv
-TORCH     := tests/hosts/torch/.venv
+TORCH     := tests/hosts/pytorch/.venv
 TORCH_CPU := torch==2.13.0+cpu
 PACKAGES  := packages/encrypted-inference
 EDGES     := $(addprefix tests/,compiler circuits features keys rlwe test_client.py test_model.py test_signature.py) \

@@ -12,7 +12,7 @@ import pytest
 
 from hermetic.demo.mnist import load_mnist
 
-HOST = Path(__file__).parent / "torch"
+HOST = Path(__file__).parent / "pytorch"
 PYTHON = HOST / ".venv" / "bin" / "python"
 LONGEST = 960
 

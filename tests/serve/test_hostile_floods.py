@@ -29,7 +29,7 @@ from hermetic.serve.messages import Evaluate
 from legacy.legacy_client import legacy_client
 from live import Live, serving
 
-ROUNDS = 150
+ROUNDS = 260
 GROWTH_MB = 16
 BOMB_BYTES = 48 << 20
 IDLE, HALF_OPEN = 3000, 1500

@@ -9,7 +9,6 @@ import re
 import signal
 import subprocess
 import threading
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
@@ -96,13 +95,6 @@ class TestLog:
         assert line["models"] == ["iris/1", "petals/1"]
         assert (line["store"], line["workers"], line["tls"]) == (str(store), 2, "no")
         assert line["tokens"] == f"3 in {tmp_path / 'tokens'}"
-
-    @pytest.fixture(autouse=True)
-    def _terminal(self) -> Iterator[None]:
-        """Services start as from a terminal, also where the tests themselves were started with nohup."""
-        before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
-        yield
-        signal.signal(signal.SIGHUP, before)
 
     @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
     def test_the_end_says_why(self, tmp_path: Path, number: signal.Signals) -> None:
