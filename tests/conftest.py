@@ -1,6 +1,8 @@
-"""Settings that every test shares: how hard Hypothesis searches, here and in CI, and which files are quick."""
+"""What every test shares: how hard Hypothesis searches, which files are quick, and which signals programs get."""
 
 import os
+import signal
+import threading
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,12 @@ settings.register_profile("dev", deadline=None, max_examples=50)
 settings.register_profile("ci", deadline=None, max_examples=200, derandomize=True, print_blob=True)
 
 settings.load_profile("ci" if os.environ.get("CI") else "dev")
+
+# Programs are started as from a terminal, also where the tests were started with nohup or in the background.
+if threading.current_thread() is threading.main_thread():
+    for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
