@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from stores import StoreAt, azurite, s3
 from fitted import petals
 from hermetic.serve.access import Caller as Tenant
 from hermetic.serve.allowance import Allowance
-from hermetic.serve.ledger import Ledger, Levels, ObjectLedger, open_ledger
+from hermetic.serve.ledger import Change, Ledger, Levels, ObjectLedger, open_ledger
 from hermetic.serve.limits import NANOSECONDS, Meter, Rate
 from hermetic.serve.refusals import RefusalError, too_large
 from hermetic.serve.stores import Store, open_store
@@ -110,6 +111,46 @@ def test_services_with_one_store_allow_what_one_would(store: Store) -> None:
     for one in replicas:
         one.exchange()
     assert [one.ask(100) for one in replicas] == [False] * 3
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_a_cancelled_exchange_takes_no_charge_along(tmp_path: Path, begun: bool) -> None:
+    """As at the end of a service: whether its thread already runs, or still waits for one."""
+    ledger = ledger_of(open_store(str(tmp_path / "keys")))
+    one, running, free = Replica(ledger, Clock()), threading.Event(), threading.Event()
+
+    def held(*_: object) -> None:
+        running.set()
+        assert free.wait(60)
+
+    class Held:
+        def update(self, change: Change) -> Levels:
+            held()
+            return ledger.update(change)
+
+    async def stop() -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_default_executor(ThreadPoolExecutor(1))
+        if not begun:
+            loop.run_in_executor(None, held)
+        chore = asyncio.create_task(one.usage.exchange())
+        while not running.is_set() or one.usage._charged:
+            await asyncio.sleep(0)
+        chore.cancel()
+        await asyncio.gather(chore, return_exceptions=True)
+        free.set()
+        await one.usage.exchange()
+
+    if begun:
+        one.usage = Usage(one.meter, Held(), one.usage._clock)
+    assert one.ask(300)
+    asyncio.run(stop())
+    levels = ledger.update(lambda levels: levels)
+    assert list(levels) == [("acme", DAY)]
+    other = Replica(ledger, Clock())
+    other.exchange()
+    assert other.ask(700)
+    assert not other.ask(1)
 
 
 def test_what_one_took_too_much_between_exchanges_has_to_come_back(store: Store) -> None:

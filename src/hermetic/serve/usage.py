@@ -59,6 +59,7 @@ class Usage:
         self._ledger = ledger
         self._clock = clock
         self._charged: dict[Limit, Charges] = {}
+        self._exchanging = asyncio.Lock()
 
     def note(self, tenant: str, limits: tuple[Rate, ...], cost: int) -> None:
         """``cost`` predictions were charged to every limit now."""
@@ -69,18 +70,24 @@ class Usage:
                 self._add((tenant, rate), Charges(total, rate.at(now) + total))
 
     async def exchange(self) -> None:
-        """Add what was charged since the last time, and take over what others charged. A failure is logged."""
-        if self._ledger is None:
-            return
-        charged, self._charged = self._charged, {}
-        try:
-            levels = await asyncio.to_thread(self._ledger.update, lambda levels: self._after(levels, charged))
-        except OSError as error:
-            later, self._charged = self._charged, charged
-            for limit, charges in later.items():
-                self._add(limit, charges)
-            log.error("usage not exchanged", extra={"event": "usage_failed", "reason": str(error)})
-            return
+        """Add what was charged since the last time, and take over what others charged. A failure is logged.
+
+        Whoever is cancelled meanwhile leaves it to end, and the next exchange waits for that: no charge is lost.
+        """
+        if self._ledger is not None:
+            await asyncio.shield(self._exchange(self._ledger))
+
+    async def _exchange(self, ledger: Ledger) -> None:
+        async with self._exchanging:
+            charged, self._charged = self._charged, {}
+            try:
+                levels = await asyncio.to_thread(ledger.update, lambda levels: self._after(levels, charged))
+            except OSError as error:
+                later, self._charged = self._charged, charged
+                for limit, charges in later.items():
+                    self._add(limit, charges)
+                log.error("usage not exchanged", extra={"event": "usage_failed", "reason": str(error)})
+                return
         now = self._clock()
         for (tenant, rate), until in levels.items():
             self._meter.raise_to(tenant, rate, until - rate.at(now))
