@@ -35,7 +35,7 @@ class Crowd(RuleBasedStateMachine):
         self.table = ConnectionTable(TOTAL, PER_ADDRESS, HALF_OPEN)
         self.gone: list[Guest] = []
         self.waiting: dict[Guest, Waiting] = {}  # in the order in which they began to wait
-        self.working: set[Guest] = set()
+        self.working: dict[Guest, None] = {}  # in an order, for hypothesis to repeat
         self.half_open: list[Guest] = []
 
     @property
@@ -48,7 +48,7 @@ class Crowd(RuleBasedStateMachine):
 
     def forget(self, one: Guest) -> None:
         self.waiting.pop(one, None)
-        self.working.discard(one)
+        self.working.pop(one, None)
         if one in self.half_open:
             self.half_open.remove(one)
 
@@ -79,7 +79,7 @@ class Crowd(RuleBasedStateMachine):
             self.half_open.append(one)
             self.half_open.sort(key=lambda other: list(self.table._half_open).index(other))
         if what is None:
-            self.working.add(one)
+            self.working[one] = None
             self.table.work(one)
         else:
             self.waiting[one] = what
