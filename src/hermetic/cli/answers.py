@@ -6,10 +6,11 @@ import csv
 import sys
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
+import typer
 from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
@@ -31,6 +32,11 @@ class Output(StrEnum):
     TABLE = "table"
     CSV = "csv"
     JSON = "json"
+
+
+ProbaOption = Annotated[bool, typer.Option("--proba", help="Probabilities besides labels.")]
+ScoresOption = Annotated[bool, typer.Option("--scores", help="Scores besides labels.")]
+OutputOption = Annotated[Output, typer.Option(help="How to print the answers.")]
 
 
 @dataclass(frozen=True, eq=False)

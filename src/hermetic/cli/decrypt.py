@@ -9,9 +9,9 @@ import typer
 
 from ..client import Client
 from ..errors import KeyFileError
-from .answers import Output, read_answers, show_answers
+from .answers import Output, OutputOption, ProbaOption, ScoresOption, read_answers, show_answers
 from .files import load_model_or_signature
-from .passphrase import VARIABLE, open_key
+from .passphrase import PassphraseOption, open_key
 from .score_form import read_question, read_reply
 
 
@@ -20,12 +20,10 @@ def decrypt(
     query: Annotated[Path, typer.Argument(metavar="QUERY", help="What hermetic encrypt wrote.")],
     answer: Annotated[str, typer.Argument(metavar="ANSWER", help="What /score answered; - for standard input.")],
     key: Annotated[Path, typer.Option(help="The secret key file that the query was encrypted with.")],
-    passphrase_file: Annotated[
-        Path | None, typer.Option(help=f"Holds the key's passphrase; otherwise ${VARIABLE}, or a prompt.")
-    ] = None,
-    proba: Annotated[bool, typer.Option("--proba", help="Probabilities besides labels.")] = False,
-    scores: Annotated[bool, typer.Option("--scores", help="Scores besides labels.")] = False,
-    output: Annotated[Output, typer.Option(help="How to print the answers.")] = Output.TABLE,
+    passphrase_file: PassphraseOption = None,
+    proba: ProbaOption = False,
+    scores: ScoresOption = False,
+    output: OutputOption = Output.TABLE,
 ) -> None:
     """Decrypt the answer to a query, and print it. An answer to anything else is refused."""
     if proba and scores:

@@ -11,9 +11,9 @@ from ..client import Client
 from .console import stdout
 from .files import load_model_or_signature, write_file
 from .inputs import read_inputs
-from .passphrase import VARIABLE, open_key
+from .passphrase import PassphraseOption, open_key
 from .progress import bar
-from .samples import HeaderOption
+from .samples import ClipOption, HeaderOption, RoundOption
 from .score_form import question
 from .units import counted, size
 
@@ -29,11 +29,9 @@ def encrypt(
     public_key: Annotated[
         Path | None, typer.Option(help="Where to write the public key, which the service needs once.")
     ] = None,
-    passphrase_file: Annotated[
-        Path | None, typer.Option(help=f"Holds the key's passphrase; otherwise ${VARIABLE}, or a prompt.")
-    ] = None,
-    clip: Annotated[bool, typer.Option("--clip", help="Use the nearest value in range for inputs out of it.")] = False,
-    round_inputs: Annotated[bool, typer.Option("--round", help="Round inputs to the grid of exact inputs.")] = False,
+    passphrase_file: PassphraseOption = None,
+    clip: ClipOption = False,
+    round_inputs: RoundOption = False,
     header: HeaderOption = None,
 ) -> None:
     """Encrypt samples into a file that any HTTP client can send; hermetic decrypt reads the answer."""

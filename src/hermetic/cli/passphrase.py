@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -14,6 +15,10 @@ from ..rlwe.parameters import Parameters
 from .console import stderr
 
 VARIABLE = "HERMETIC_PASSPHRASE"
+
+PassphraseOption = Annotated[
+    Path | None, typer.Option(help=f"Holds the key's passphrase; otherwise ${VARIABLE}, or a prompt.")
+]
 
 
 def open_key(path: Path, passphrase_file: Path | None, parameters: Parameters) -> SecretKey:

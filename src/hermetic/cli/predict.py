@@ -18,13 +18,13 @@ from ..client import Client
 from ..errors import HermeticError
 from ..roundtrip import LocalServer, round_trip
 from ..signature import Signature
-from .answers import Output, read_answers, show_answers
+from .answers import Output, OutputOption, ProbaOption, ScoresOption, read_answers, show_answers
 from .console import stdout
 from .files import load_model
 from .inputs import read_inputs
-from .passphrase import VARIABLE, open_key
+from .passphrase import PassphraseOption, open_key
 from .progress import bar
-from .samples import HeaderOption, Samples
+from .samples import ClipOption, HeaderOption, RoundOption, Samples
 from .token_file import TOKEN_VARIABLE, read_token
 from .units import counted, duration, size
 
@@ -53,14 +53,12 @@ def predict(  # noqa: PLR0913, PLR0917
     key: Annotated[
         Path | None, typer.Option(help="Secret key file; made if it does not exist. By default a key for this run.")
     ] = None,
-    passphrase_file: Annotated[
-        Path | None, typer.Option(help=f"Holds the key's passphrase; otherwise ${VARIABLE}, or a prompt.")
-    ] = None,
-    proba: Annotated[bool, typer.Option("--proba", help="Probabilities besides labels.")] = False,
-    scores: Annotated[bool, typer.Option("--scores", help="Scores besides labels.")] = False,
-    output: Annotated[Output, typer.Option(help="How to print the answers.")] = Output.TABLE,
-    clip: Annotated[bool, typer.Option("--clip", help="Use the nearest value in range for inputs out of it.")] = False,
-    round_inputs: Annotated[bool, typer.Option("--round", help="Round inputs to the grid of exact inputs.")] = False,
+    passphrase_file: PassphraseOption = None,
+    proba: ProbaOption = False,
+    scores: ScoresOption = False,
+    output: OutputOption = Output.TABLE,
+    clip: ClipOption = False,
+    round_inputs: RoundOption = False,
     header: HeaderOption = None,
     url: Annotated[
         str | None, typer.Option(help="The service's address.", show_default=False, rich_help_panel=_AT_SERVICE)

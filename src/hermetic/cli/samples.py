@@ -32,6 +32,8 @@ HeaderOption = Annotated[
     bool | None,
     typer.Option("--header/--no-header", help="Whether the first line of CSV names columns; by default as it looks."),
 ]
+ClipOption = Annotated[bool, typer.Option("--clip", help="Use the nearest value in range for inputs out of it.")]
+RoundOption = Annotated[bool, typer.Option("--round", help="Round inputs to the grid of exact inputs.")]
 
 
 def read_samples(
