@@ -7,7 +7,8 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hermetic.serve import evaluator
+from hermetic.serve.evaluator import Evaluator
+from hermetic.serve.frames import answer_front_process
 from hermetic.serve.messages import Message
 
 
@@ -23,7 +24,7 @@ class HeldKeys(Message):
     key_ids: Sequence[str]
 
 
-class TellingEvaluator(evaluator.Evaluator):
+class TellingEvaluator(Evaluator):
     """Knows one more message."""
 
     def __init__(self, threads: int) -> None:
@@ -35,5 +36,4 @@ class TellingEvaluator(evaluator.Evaluator):
 
 
 if __name__ == "__main__":
-    evaluator.Evaluator = TellingEvaluator  # type: ignore[misc]
-    evaluator.main(int(sys.argv[1]), json.loads(sys.argv[2]))
+    answer_front_process(int(sys.argv[1]), TellingEvaluator(json.loads(sys.argv[2])["threads"]).answer)

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-import socket
 import sys
 import time
 from collections.abc import Iterable, Mapping
@@ -20,7 +18,7 @@ from ..errors import HermeticError, MismatchError, ModelFileError
 from ..keys.public import PublicKey
 from ..model import CompiledModel
 from .failures import describe_failure
-from .frames import Channel
+from .frames import answer_front_process
 from .legacy_evaluation import LegacyEvaluation
 from .messages import (
     Done,
@@ -117,17 +115,7 @@ class Evaluator:
 
 def main(descriptor: int, options: Mapping[str, Any]) -> None:
     """Serve the front process at the other end of a socket until it closes it."""
-    # These are sent to the whole group; the front process decides when to stop.
-    for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(ending, signal.SIG_IGN)
-    channel = Channel(socket.socket(fileno=descriptor))
-    evaluator = Evaluator(options["threads"])
-    while True:
-        try:
-            number, message, payload = channel.receive()
-            channel.send(number, *evaluator.answer(message, payload))
-        except (EOFError, BrokenPipeError, ConnectionResetError):
-            return
+    answer_front_process(descriptor, Evaluator(options["threads"]).answer)
 
 
 if __name__ == "__main__":

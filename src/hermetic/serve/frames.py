@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import socket
 import struct
+from collections.abc import Callable
 
 from .messages import Message, from_document, to_document
 
@@ -63,3 +65,17 @@ class Channel:
                 raise EOFError("the front process is gone")
             done += got
         return view
+
+
+def answer_front_process(descriptor: int, answer: Callable[[Message, memoryview], tuple[Message, bytes]]) -> None:
+    """Answer what the front process says at the other end of a socket, until it closes it."""
+    # These are sent to the whole group; the front process decides when to stop.
+    for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, signal.SIG_IGN)
+    channel = Channel(socket.socket(fileno=descriptor))
+    while True:
+        try:
+            number, message, payload = channel.receive()
+            channel.send(number, *answer(message, payload))
+        except (EOFError, BrokenPipeError, ConnectionResetError):
+            return

@@ -10,7 +10,6 @@ import ctypes
 import importlib.util
 import json
 import signal
-import socket
 import sys
 import time
 import traceback
@@ -21,7 +20,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from . import rawhttp
-from .frames import Channel
+from .frames import answer_front_process
 from .messages import Done, Failed, Handlers, LoadModel, Message, RunScript, ScriptAnswered, UnloadModel, answered
 
 _MODULE = "entry_module"
@@ -126,17 +125,8 @@ def _end_with_parent() -> None:
 
 def main(descriptor: int) -> None:
     """Serve the front process at the other end of a socket until it closes it."""
-    # These are sent to the whole group; the front process decides when to stop.
-    for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(ending, signal.SIG_IGN)
     _end_with_parent()
-    channel, runner = Channel(socket.socket(fileno=descriptor)), ScriptRunner()
-    while True:
-        try:
-            number, message, payload = channel.receive()
-            channel.send(number, *runner.answer(message, payload))
-        except (EOFError, BrokenPipeError, ConnectionResetError):
-            return
+    answer_front_process(descriptor, ScriptRunner().answer)
 
 
 if __name__ == "__main__":
