@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -82,6 +82,18 @@ def _scores(model: CompiledModel, data: np.ndarray) -> np.ndarray:
     return recombine(one.apply(integers), one.limbs, one.limb_bits, one.scale_exponent)
 
 
+def compiled(estimator: Any, data: np.ndarray, imprecise: Literal["error", "ignore"]) -> CompiledModel:
+    """The model, and what becomes of a warning about its precision."""
+    with warnings.catch_warnings():
+        warnings.simplefilter(imprecise, PrecisionWarning)
+        return hermetic.compile(estimator, data)
+
+
+def assert_within_its_error(model: CompiledModel, estimator: Any, data: np.ndarray) -> None:
+    own = np.asarray(getattr(estimator, model.signature.method)(data))
+    assert np.abs(reference(model, data) - own).max() <= model.signature.error
+
+
 @pytest.mark.parametrize(
     ("name", "offset"),
     [(name, offset) for name in MODELS for offset in OFFSETS if (name, offset) != ("gaussian of components", 1e9)],
@@ -89,11 +101,8 @@ def _scores(model: CompiledModel, data: np.ndarray) -> np.ndarray:
 def test_no_offset_makes_an_error_large(name: str, offset: float) -> None:
     data = X + offset
     estimator = fitted(name, data)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", PrecisionWarning)
-        model = hermetic.compile(estimator, data)
-    own = np.asarray(getattr(estimator, model.signature.method)(data))
-    assert np.abs(reference(model, data) - own).max() <= model.signature.error
+    model = compiled(estimator, data, "error")
+    assert_within_its_error(model, estimator, data)
     assert model.spread is not None
     assert model.signature.error <= 0.02 * model.spread
 
@@ -102,11 +111,8 @@ def test_no_offset_makes_an_error_large(name: str, offset: float) -> None:
 def test_columns_of_different_units(name: str) -> None:
     data = (X + 100) * SIZES
     estimator = fitted(name, data)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", PrecisionWarning)
-        model = hermetic.compile(estimator, data)
-    own = np.asarray(getattr(estimator, model.signature.method)(data))
-    assert np.abs(reference(model, data) - own).max() <= model.signature.error
+    model = compiled(estimator, data, "ignore")
+    assert_within_its_error(model, estimator, data)
 
 
 CENTRES = {
@@ -123,9 +129,7 @@ CENTRES = {
 def test_the_nearest_centre_is_told_from_others_at_any_offset(name: str, offset: float) -> None:
     data = X + offset
     estimator = clone(CENTRES[name]).fit(data, CLASSES)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", PrecisionWarning)
-        model = hermetic.compile(estimator, data)
+    model = compiled(estimator, data, "error")
     client, own = Client(model.signature), estimator.predict(data)
     given = client.scores_to_labels(_scores(model, data))
     assert np.count_nonzero(given != own) <= 1
@@ -146,11 +150,8 @@ def test_targets_far_from_zero_have_a_spread(level: float) -> None:
 def test_small_inputs_are_as_good_as_others(name: str, size: float) -> None:
     data = X * size
     estimator = fitted(name, data)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", PrecisionWarning)
-        model = hermetic.compile(estimator, data)
-    own = np.asarray(getattr(estimator, model.signature.method)(data))
-    assert np.abs(reference(model, data) - own).max() <= model.signature.error
+    model = compiled(estimator, data, "error")
+    assert_within_its_error(model, estimator, data)
 
 
 @pytest.mark.parametrize("name", ["digits", "digits / 16", "flags"])

@@ -37,7 +37,7 @@ import hermetic
 from hermetic import CompileError, UnsupportedModelError
 
 from .since import since
-from .wrapped import TEMPERATURE
+from .wrapped import TEMPERATURE, soft
 
 # Few iterations suffice here.
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -47,10 +47,6 @@ PAIR = np.stack([Y, X[:, 0]], axis=1)
 LONG = X[:, :2] > [5.8, 3.0]
 ONE, MANY = LogisticRegression(), OneVsRestClassifier(LogisticRegression())
 SCORES = {"stack_method": "decision_function", "cv": 2}
-
-
-def soft(*parts: Any, **options: Any) -> VotingClassifier:
-    return VotingClassifier([(str(i), one) for i, one in enumerate(parts)], voting="soft", **options)
 
 
 def target(inverse: Any = None, **options: Any) -> TransformedTargetRegressor:

@@ -51,7 +51,8 @@ def _logarithms(inner: Any = None, **options: Any) -> TransformedTargetRegressor
     return TransformedTargetRegressor(inner or Ridge(), **options)
 
 
-def _soft(*parts: Any, **options: Any) -> VotingClassifier:
+def soft(*parts: Any, **options: Any) -> VotingClassifier:
+    """The mean of probabilities."""
     return VotingClassifier([(str(i), one) for i, one in enumerate(parts)], voting="soft", **options)
 
 
@@ -123,13 +124,13 @@ MEANS = [
         BaggingClassifier(OneVsRestClassifier(LogisticRegression()), 3, max_features=0.5, random_state=0),
         "wine",
     ),
-    Case("soft votes, two classes", scaled(_soft(LogisticRegression(), GaussianNB(), LinearDiscriminantAnalysis())),
+    Case("soft votes, two classes", scaled(soft(LogisticRegression(), GaussianNB(), LinearDiscriminantAnalysis())),
          "cancer/words", {"profile": "precise"}),
-    Case("soft votes, three classes", _soft(LogisticRegression(), LinearDiscriminantAnalysis()), "iris/object"),
-    Case("soft votes, weighted", _soft(LogisticRegression(), LogisticRegression(C=0.01), weights=[2, 1]), "iris/str"),
+    Case("soft votes, three classes", soft(LogisticRegression(), LinearDiscriminantAnalysis()), "iris/object"),
+    Case("soft votes, weighted", soft(LogisticRegression(), LogisticRegression(C=0.01), weights=[2, 1]), "iris/str"),
     Case(
         "soft votes of calibrated ones",
-        _soft(
+        soft(
             CalibratedClassifierCV(LinearSVC(), cv=3), OneVsRestClassifier(LogisticRegression()), weights=[1.5, 0.5]
         ),
         "iris",

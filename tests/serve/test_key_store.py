@@ -10,7 +10,7 @@ import random
 import subprocess
 import sys
 import time
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 import obstore
 import pytest
-from stores import NAME, StoreAt, azurite, free_port, s3
+from stores import NAME, StoreAt, free_port
 
 from hermetic.errors import SettingsError
 from hermetic.serve.clouds import read_connection_string
@@ -39,29 +39,9 @@ def run(coroutine: Coroutine[Any, Any, T]) -> T:
     return asyncio.run(coroutine)
 
 
-@pytest.fixture(scope="module")
-def az() -> Iterator[StoreAt]:
-    with azurite() as one:
-        yield one
-
-
-@pytest.fixture(scope="module")
-def s3_store() -> Iterator[StoreAt]:
-    with s3() as one:
-        yield one
-
-
 @pytest.fixture(params=KINDS)
-def store(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
-    """An empty store; the cloud ones get a prefix of their own for every test."""
-    if request.param == "memory":
-        return open_store("memory://")
-    if request.param == "directory":
-        return open_store(str(tmp_path / "keys"))
-    at: StoreAt = request.getfixturevalue("az" if request.param == "az" else "s3_store")
-    for name, value in at.environment.items():
-        monkeypatch.setenv(name, value)
-    return open_store(f"{at.url}/{request.node.name}")
+def store(request: pytest.FixtureRequest, empty_store: Callable[[str], Store]) -> Store:
+    return empty_store(request.param)
 
 
 def made(size: int = 55_904) -> tuple[str, bytes]:

@@ -6,7 +6,7 @@ import asyncio
 import json
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,6 @@ import pytest
 from asking import Caller, until
 from hypothesis import given
 from hypothesis import strategies as st
-from stores import StoreAt, azurite, s3
 
 from fitted import petals
 from hermetic.serve.access import Caller as Tenant
@@ -59,26 +58,9 @@ class Replica:
         asyncio.run(self.usage.exchange())
 
 
-@pytest.fixture(scope="module")
-def az() -> Iterator[StoreAt]:
-    with azurite() as one:
-        yield one
-
-
-@pytest.fixture(scope="module")
-def s3_store() -> Iterator[StoreAt]:
-    with s3() as one:
-        yield one
-
-
-@pytest.fixture(params=["directory", "az", "s3_store"])
-def store(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
-    if request.param == "directory":
-        return open_store(str(tmp_path / "keys"))
-    at: StoreAt = request.getfixturevalue(request.param)
-    for name, value in at.environment.items():
-        monkeypatch.setenv(name, value)
-    return open_store(f"{at.url}/{request.node.name}")
+@pytest.fixture(params=["directory", "az", "s3"])
+def store(request: pytest.FixtureRequest, empty_store: Callable[[str], Store]) -> Store:
+    return empty_store(request.param)
 
 
 def ledger_of(store: Store) -> Ledger:
