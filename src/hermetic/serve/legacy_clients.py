@@ -20,20 +20,17 @@ if TYPE_CHECKING:
     from .model_service import ModelService
     from .repository import ServedModel
 
-_JSON_OVERHEAD = 16 << 10
-
 
 def is_legacy_key(service: ModelService, key_id: Any) -> bool:
     """Whether a key id is one of encrypted-inference 0.9, and legacy clients are allowed."""
     return service.settings.legacy_clients and isinstance(key_id, str) and LEGACY_KEY_ID.fullmatch(key_id) is not None
 
 
-def largest_body(service: ModelService) -> int:
-    """The most bytes of a legacy client's request for any of the models; 0 if legacy clients are not allowed."""
+def largest_query(service: ModelService) -> int:
+    """The most bytes of a legacy client's query for any of the models; 0 if legacy clients are not allowed."""
     if not service.settings.legacy_clients:
         return 0
-    sizes = [max_ciphertext_bytes(model.signature.features) for model in service.repository.models]
-    return 4 * (max(sizes, default=0) + 2) // 3 + _JSON_OVERHEAD
+    return max((max_ciphertext_bytes(model.signature.features) for model in service.repository.models), default=0)
 
 
 async def put_key(request: Request) -> Response:

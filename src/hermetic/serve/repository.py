@@ -82,9 +82,6 @@ class Repository:
     def __init__(self, sources: tuple[Path, ...], pool: Pool, max_samples: int) -> None:
         if not sources:
             raise SettingsError("a model file, a directory of models, or --entry-script must be named. Got none.")
-        for source in sources:
-            if not source.exists():
-                raise SettingsError(f"{source} must be a model file or a directory. There is no such path.")
         self._sources = sources
         self._pool = pool
         self._max_samples = max_samples

@@ -142,7 +142,7 @@ async def score(request: Request) -> Response:
     largest = max((model.sizes.largest for model in service.repository.models), default=0)
 
     def check(length: int) -> None:
-        limit = max(4 * (largest + 2) // 3 + _SCORE_OVERHEAD, legacy_clients.largest_body(service))
+        limit = 4 * (max(largest, legacy_clients.largest_query(service)) + 2) // 3 + _SCORE_OVERHEAD
         if length > limit:
             raise too_large(f"the body must have at most {limit} bytes. Got {length} instead: send fewer samples.")
 

@@ -36,7 +36,6 @@ OPEN, PUBLIC = Access.OPEN, Access.PUBLIC
 class Endpoint:
     """What an endpoint knows of its request besides the request itself."""
 
-    route: str
     trace: Trace
     caller: Caller
 
@@ -66,7 +65,7 @@ def route(path: str, handler: Handler, *, methods: Iterable[str] = ("GET",), acc
             role = METRICS if access is Access.METRICS else PREDICT
             caller = service.gate.caller(request.headers.get("authorization"), role)
             trace.tenant = caller.tenant
-        request.scope["hermetic"] = Endpoint(path, trace, caller)
+        request.scope["hermetic"] = Endpoint(trace, caller)
         return await handler(request)
 
     return Route(path, guarded, methods=list(methods))

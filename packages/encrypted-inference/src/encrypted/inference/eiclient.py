@@ -118,10 +118,6 @@ class EILinearRegressionClient:
         return scores
 
     def _decrypt(self, response: Sequence[str]) -> npt.NDArray[np.float64]:
-        if isinstance(response, str | bytes) or len(response) != 2:
-            raise ValueError(
-                "a response must be a list of two base64 strings, as EIServer.predict gives it. It is not."
-            )
         signature = _read_signature(response[0])
         result = Result.from_bytes(from_text(response[1], _RESULT_BYTES, "a response"), signature)
         if result.batch.key != self._name:
