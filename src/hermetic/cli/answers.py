@@ -17,7 +17,6 @@ from rich.text import Text
 
 from ..arrays import Reals
 from ..client import Client
-from ..links import is_multilabel
 from .console import printable, stdout
 from .documents import show_document
 from .units import counted
@@ -53,6 +52,12 @@ class Answers:
     details: dict[str, Reals]
 
 
+def check_details(*, proba: bool, scores: bool) -> None:
+    """Raise :class:`typer.BadParameter` if both are asked for: answers have one kind of details."""
+    if proba and scores:
+        raise typer.BadParameter("they cannot both be given. Choose one.", param_hint="--proba and --scores")
+
+
 def read_answers(client: Client, decrypted: Reals, n: int, *, proba: bool, scores: bool) -> Answers:
     """Labels or values, with probabilities or scores, from what was decrypted for n samples.
 
@@ -65,7 +70,7 @@ def read_answers(client: Client, decrypted: Reals, n: int, *, proba: bool, score
         details["probabilities"] = client.scores_to_probabilities(decrypted).reshape(n, -1)
     if scores:
         details["scores"] = decrypted.reshape(n, -1)
-    classes = None if labels is None or is_multilabel(client.signature.link) else labels.tolist()
+    classes = None if labels is None or client.signature.head.is_multilabel else labels.tolist()
     return Answers(predictions.reshape(n, -1), classes, details)
 
 

@@ -9,7 +9,7 @@ import typer
 
 from ..client import Client
 from ..errors import KeyFileError
-from .answers import Output, OutputOption, ProbaOption, ScoresOption, read_answers, show_answers
+from .answers import Output, OutputOption, ProbaOption, ScoresOption, check_details, read_answers, show_answers
 from .files import load_model_or_signature
 from .passphrase import PassphraseOption, open_key
 from .score_form import read_question, read_reply
@@ -26,8 +26,7 @@ def decrypt(
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Decrypt the answer to a query, and print it. An answer to anything else is refused."""
-    if proba and scores:
-        raise typer.BadParameter("they cannot both be given. Choose one.", param_hint="--proba and --scores")
+    check_details(proba=proba, scores=scores)
     if not key.is_file():
         raise KeyFileError(f"{key} must be the key that the query was encrypted with. There is no such file.")
     public, _ = load_model_or_signature(signature)

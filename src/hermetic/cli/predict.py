@@ -18,7 +18,7 @@ from ..client import Client
 from ..errors import HermeticError
 from ..roundtrip import LocalServer, round_trip
 from ..signature import Signature
-from .answers import Output, OutputOption, ProbaOption, ScoresOption, read_answers, show_answers
+from .answers import Output, OutputOption, ProbaOption, ScoresOption, check_details, read_answers, show_answers
 from .console import stdout
 from .files import load_model
 from .inputs import read_inputs
@@ -86,8 +86,7 @@ def predict(  # noqa: PLR0913, PLR0917
 
     Without --url they are answered in this process, from bytes to bytes as a service would.
     """
-    if proba and scores:
-        raise typer.BadParameter("they cannot both be given. Choose one.", param_hint="--proba and --scores")
+    check_details(proba=proba, scores=scores)
     if passphrase_file is not None and key is None:
         raise typer.BadParameter("it must come with --key.", param_hint="--passphrase-file")
     options: dict[str, Any] = {"clip": clip, "round_inputs": round_inputs}

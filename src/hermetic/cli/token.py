@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import stat
 from datetime import UTC, datetime, timedelta
@@ -15,7 +14,9 @@ from rich.table import Table
 from ..errors import SettingsError
 from ..files import followed, write_private
 from .console import stdout, warn
+from .documents import show_document
 from .serve import need_serve
+from .units import counted
 
 if TYPE_CHECKING:
     from ..serve.access import Token
@@ -70,7 +71,7 @@ def list_tokens(
 
     rows = [_described(token) for token in read_tokens(file)]
     if as_document:
-        typer.echo(json.dumps(rows, indent=2))
+        show_document(rows, indent=2)
         return
     table = Table("tenant", "id", "role", "expires", "rate", "quota")
     for row in rows:
@@ -89,7 +90,7 @@ def revoke_tokens(
     from ..serve.access import revoke
 
     count = revoke(file, tenant, start)
-    typer.echo(f"{count} {'token' if count == 1 else 'tokens'} revoked")
+    typer.echo(f"{counted(count, 'token')} revoked")
 
 
 def _expiry(days: float | None) -> str | None:
