@@ -3,12 +3,10 @@
 Only public ciphertext words, public plaintexts and the model's weights pass through here; nothing in this
 module ever sees a secret key.
 
-Residues are int64 in [0, p). Two facts make the arithmetic exact:
-
-* a product a·b of residues is known modulo 2^64 from wrapping integer arithmetic, and its quotient by p is known
-  to within one from float64, so ``a*b - quotient*p`` is the product up to one multiple of p
-  (Harvey, "Faster arithmetic for number-theoretic transforms", 2014, section 2, with a float64 quotient);
-* a float64 matrix product of integers is exact while every row's sum of absolute products is below 2^53.
+Residues are int64 in [0, p). The arithmetic is exact: a product a·b of residues is known modulo 2^64 from wrapping
+integer arithmetic, and its quotient by p is known to within one from float64, so ``a*b - quotient*p`` is the product up
+to one multiple of p (Harvey, "Faster arithmetic for number-theoretic transforms", 2014, section 2, with a float64
+quotient).
 """
 
 from __future__ import annotations
@@ -19,10 +17,6 @@ import numpy as np
 import numpy.typing as npt
 
 from ..arrays import Residues
-
-_WORD_LIMB_BITS = 25
-_EXACT_BITS = 53
-_BLAS_MIN_COLUMNS = 64
 
 
 def reduce(values: npt.NDArray[np.int64], prime: int) -> Residues:
