@@ -53,9 +53,9 @@ def outputs_fit(link: str | None, classes: int, outputs: int) -> bool:
 
 def respond(method: str, link: str | None, scores: Reals, classes: int) -> Reals:
     """The response from scores (..., k), or (...) of one output: what the estimator's ``method`` gives."""
-    if link is None or not (link in _RESPONSES or method == "predict_proba"):
-        return scores
-    return _values(link, scores, classes) if link in _RESPONSES else probabilities(link, scores, classes)
+    if link in _RESPONSES:
+        return _values(link, scores, classes)
+    return probabilities(link, scores, classes) if link is not None and method == "predict_proba" else scores
 
 
 def response_error(method: str, link: str | None, scores: Reals, classes: int, error: float) -> Reals:

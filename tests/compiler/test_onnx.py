@@ -372,7 +372,7 @@ def test_rounding_in_float32_is_within_its_bound(name: str) -> None:
     X = np.random.default_rng(1).uniform(-100, 100, size=(200, linear.inputs))
     scores = own.decision_function(X).reshape(200, -1)
     apart = np.abs(scores - (X @ linear.weights.T + linear.bias)).max(axis=0)
-    allowed = linear.own_rounding(np.full(linear.inputs, 100.0))
+    allowed = linear.rounding_of(lambda: linear.terms @ np.full(linear.inputs, 100.0))
     assert (apart <= allowed).all()
     assert (allowed <= 1e-2).all()
 

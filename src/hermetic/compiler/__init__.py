@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from numbers import Real
 from typing import Any
 
@@ -125,12 +125,13 @@ def compile_model(  # noqa: PLR0913
     if X_sample is not None and (features is None or isinstance(features, FeatureMap)):
         check_data(X_sample, "X_sample", CompileError)
     # 1. The estimator as an affine map over reals, scalers folded in, of public features where it has non-linear steps.
-    ranges = partial(_range_of, features, X_sample, input_range, input_step)
+    backbone_sample = cache(partial(_backbone_sample, features, X_sample))
+    ranges = partial(_range_of, features, X_sample, backbone_sample, input_range, input_step)
     read = read_model(estimator, labels, X_sample if features is None else None, ranges)
     if features is None:
         X_sample = in_model_order(X_sample, read.linear.feature_names, "X_sample")
     own = without_unused_texts(read.linear, X_sample)
-    features, backbone, X_sample = _public_part(features, own, X_sample)
+    features, backbone, X_sample = _public_part(features, X_sample, backbone_sample, own.inputs)
     linear = own if features is None else _on(features, own, read.cast)
     # 2. What becomes public, and that nothing learned does so without a word.
     check_disclosed(linear.public, public)
@@ -160,6 +161,7 @@ def compile_model(  # noqa: PLR0913
 def _range_of(
     features: FeatureMap | Backbone | None,
     X_sample: Any,
+    backbone_sample: Callable[[int], Any],
     limits: Limits | None,
     step: Any,
     inputs: int,
@@ -172,22 +174,26 @@ def _range_of(
     if features is None:
         X_sample = in_model_order(X_sample, names, "X_sample")
         plain = replace(plain, feature_names=names)
-    own, backbone, X_sample = _public_part(features, plain, X_sample)
+    own, backbone, X_sample = _public_part(features, X_sample, backbone_sample, inputs)
     linear = replace(plain, feature_map=own)
     return InputDomain(linear, X_sample, limits, step, centre=False, share=backbone is not None).encrypted
 
 
 def _public_part(
-    features: FeatureMap | Backbone | None, linear: LinearMap, X_sample: Any
+    features: FeatureMap | Backbone | None, X_sample: Any, backbone_sample: Callable[[int], Any], inputs: int
 ) -> tuple[FeatureMap | None, str | None, Any]:
-    """The feature map, the name of the backbone, and the sample of what the backbone computes."""
+    """The feature map, the name of the backbone, and the sample of so many inputs of the model."""
     if features is None or isinstance(features, FeatureMap):
         return features, None, X_sample
+    return None, backbone_name(features), backbone_sample(inputs)
+
+
+def _backbone_sample(backbone: Any, X_sample: Any, outputs: int) -> Any:
+    """What the backbone computes of the sample."""
     try:
-        sample = None if X_sample is None else computed(features, X_sample, linear.inputs)
+        return None if X_sample is None else computed(backbone, X_sample, outputs)
     except InputError as error:
         raise CompileError(f"the backbone must work on X_sample, and fit the model: {error}") from error
-    return None, backbone_name(features), sample
 
 
 def _on(features: FeatureMap, linear: LinearMap, cast: Sequence[str]) -> LinearMap:

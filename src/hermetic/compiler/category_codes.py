@@ -11,10 +11,7 @@ def without_codes(features: FeatureMap, before: FeatureMap | None) -> FeatureMap
     """The same without categories of values that are their numbers 0, 1, … for every input, as encoders give them."""
     if before is None or not features.categories:
         return features
-    lower, upper = np.full(before.inputs, -np.inf), np.full(before.inputs, np.inf)
-    for column, one in before.categories.items():
-        lower[column], upper[column] = one.limits
-    low, high = before.limits(lower, upper)
+    low, high = before.limits(*before.widest_limits())
     whole = before.steps(np.isin(np.arange(before.inputs), list(before.categories)).astype(np.float64)) == 1
     fit = whole & (low >= 0)
     kept = {

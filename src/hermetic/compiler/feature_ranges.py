@@ -12,10 +12,9 @@ import numpy.typing as npt
 from ..arrays import Reals
 from ..errors import CompileError, ParameterError
 from ..features import FeatureMap
+from ..features.block import Flags
 from .inputs import InputRange, Limits, input_range, limits_of, per_input
 from .sample import Sample
-
-Flags = npt.NDArray[np.bool_]
 
 _CONSTANT = 2.0**-40
 
@@ -49,7 +48,7 @@ def range_of_inputs(
         free |= _constant(features, rows, free)
         sample = Sample(_filled(np.where(free, 0, rows) if free.any() else rows), n, names)
         sample.spread(free)
-    elif limits is None and (free.all() or _have_limits(features, *_anything(features))):
+    elif limits is None and (free.all() or _have_limits(features, *features.widest_limits())):
         limits = 0.0, 1.0
     if limits is not None:
         lower, upper = limits_of(limits, n, names)
@@ -107,13 +106,6 @@ def _is_real(value: Any) -> bool:
     return isinstance(value, float) or (isinstance(value, int) and int(float(value)) == value)
 
 
-def _anything(features: FeatureMap) -> tuple[Reals, Reals]:
-    lower, upper = np.full(features.inputs, -np.inf), np.full(features.inputs, np.inf)
-    for column, one in features.categories.items():
-        lower[column], upper[column] = one.limits
-    return lower, upper
-
-
 def _with_categories(features: FeatureMap, found: InputRange) -> InputRange:
     """Categories are read as whole numbers, mostly; others leave no exact step."""
     if not features.categories:
@@ -139,7 +131,7 @@ def _constant(features: FeatureMap, rows: npt.NDArray[Any], free: Flags) -> Flag
     """Inputs that are constant in a sample, and that no feature's range depends on."""
     found = np.zeros(features.inputs, dtype=np.bool_)
     for column in np.flatnonzero((rows == rows[0]).all(axis=0) & ~free):
-        lower, upper = _anything(features)
+        lower, upper = features.widest_limits()
         rest = np.arange(features.inputs) != column
         lower[rest], upper[rest] = np.maximum(lower[rest], 0.0), np.minimum(upper[rest], 1.0)
         found[column] = _have_limits(features, lower, upper)

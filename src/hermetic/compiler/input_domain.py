@@ -17,7 +17,7 @@ from .feature_ranges import as_values, range_of_features, range_of_inputs
 from .inputs import Limits, input_range
 from .linear import LinearMap
 from .rounding import cast_error
-from .sample import Sample, column_names
+from .sample import Sample, column_names, spread_rows
 
 _RANDOM_PROBES = 14
 _PROBE_BITS = 20
@@ -84,7 +84,7 @@ class InputDomain:
         """
         rows = self._probes()
         if self._rows is not None:
-            rows = np.vstack([rows, self._rows[_spread(len(self._rows), count)]])
+            rows = np.vstack([rows, self._rows[spread_rows(len(self._rows), count)]])
         return rows if self._map is None else as_values(self._map, rows), self._features(rows)
 
     def _probes(self) -> Reals:
@@ -109,7 +109,7 @@ class InputDomain:
         """What is encrypted of up to ``count`` inputs of the sample (n, d); None without one."""
         if self._sample is not None:
             return self._sample.rows(count)
-        return None if self._rows is None else self._features(self._rows[_spread(len(self._rows), count)])
+        return None if self._rows is None else self._features(self._rows[spread_rows(len(self._rows), count)])
 
     def _features(self, rows: npt.NDArray[Any]) -> Reals:
         """Of rows that were read: categories are numbers in them."""
@@ -120,10 +120,6 @@ class InputDomain:
             raise CompileError(
                 f"every feature must be defined for every input in range: {error} Pass another input_range."
             ) from error
-
-
-def _spread(n: int, count: int) -> npt.NDArray[np.intp]:
-    return np.unique(np.linspace(0, n - 1, min(n, count)).astype(np.intp))
 
 
 def _read(features: FeatureMap, X: Any, names: tuple[str, ...] | None) -> npt.NDArray[Any]:

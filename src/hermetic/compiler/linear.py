@@ -123,10 +123,6 @@ class LinearMap:
         """``reach``, or |weights| where nothing was folded."""
         return abs(self.weights) if self.reach is None else self.reach
 
-    def own_rounding(self, reach: Reals) -> Reals | float:
-        """``own_error``, and what ``roundings`` and ``relative`` make where features reach up to ``reach`` (d,)."""
-        return self.rounding_of(lambda: self.terms @ reach)
-
     def rounding_of(self, largest: Callable[[], Reals]) -> Reals | float:
         """``own_error``, and what ``roundings``, to first order, and ``relative`` make where ``largest()`` gives
         the largest sums of absolute terms of features (k,).

@@ -73,7 +73,7 @@ class Choice:
     @property
     def lambda_bits(self) -> float:
         """The least flooding of any answer."""
-        return min(offer.lambda_bits for offer in self.offers)
+        return self.circuit.lambda_bits
 
     @cached_property
     def error(self) -> float:

@@ -71,7 +71,7 @@ class Sample:
     def rows(self, count: int) -> Reals:
         """Up to ``count`` rows, spread over the sample."""
         n = self._matrix.shape[0]
-        chosen = self._matrix[np.unique(np.linspace(0, n - 1, min(n, count)).astype(np.intp))]
+        chosen = self._matrix[spread_rows(n, count)]
         dense = chosen.toarray() if hasattr(chosen, "toarray") else chosen
         return np.asarray(dense, dtype=np.float64)
 
@@ -135,3 +135,8 @@ def _check_kind(dtype: np.dtype[Any]) -> None:
 def _as_row(extremes: Any) -> Reals:
     dense = extremes.toarray() if hasattr(extremes, "toarray") else extremes
     return np.asarray(dense, dtype=np.float64).reshape(-1)
+
+
+def spread_rows(n: int, count: int) -> npt.NDArray[np.intp]:
+    """Up to ``count`` of n rows, from the first to the last, as far apart as can be."""
+    return np.unique(np.linspace(0, n - 1, min(n, count)).astype(np.intp))

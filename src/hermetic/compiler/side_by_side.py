@@ -6,18 +6,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ..arrays import Reals
 from ..errors import CompileError
 from ..features import Beside, Block, Categories, Columns, FeatureMap, Identity
-from ..features.block import Flags
+from ..features.block import Flags, Numbers
 from ..head import Head
 from .linear import LinearMap
 from .origin import Origin
 from .pass_through import Passes, merged
-
-Numbers = npt.NDArray[np.intp]
 
 
 def stacked(maps: Sequence[LinearMap]) -> LinearMap:

@@ -21,9 +21,9 @@ from ..circuits.linear.integers import recombine
 from ..errors import CompileError, InputError
 from ..model import CompiledModel
 from ..signature import Signature
+from .spread import MAX_PRODUCTS
 
 _MAX_ROWS = 1000
-_MAX_PRODUCTS = 1 << 24
 _LINK_ERROR = {np.dtype(np.float16): 4e-3, np.dtype(np.float32): 1e-6, np.dtype(np.float64): 1e-9}
 _OTHERWISE = (
     "its attributes were changed after fitting, or a class of its own computes otherwise. Fit it again, with the "
@@ -81,7 +81,7 @@ def link_error(dtype: np.dtype[Any]) -> float:
 
 def rows_to_verify(model: CompiledModel) -> int:
     """How many rows of a sample are asked about, so that it takes no longer than a moment."""
-    return min(_MAX_ROWS, max(_MAX_PRODUCTS // model.integers.weights.size, 1))
+    return min(_MAX_ROWS, max(MAX_PRODUCTS // model.integers.weights.size, 1))
 
 
 def estimator_answers(

@@ -8,8 +8,9 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from ..arrays import Reals
 from ..errors import ParameterError
-from .block import BlockDefaults, Flags, Reals, real_numbers
+from .block import BlockDefaults, Flags, real_numbers
 
 MAX_ENTRIES = 1 << 22
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from ..arrays import Reals
 from ..errors import InputError
-from .block import Reals
 
 Backbone = Callable[[Any], Any]
 """backbone(X): a batch of n inputs of any kind -> features (n, d), an array or a PyTorch tensor of real numbers."""

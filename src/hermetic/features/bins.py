@@ -10,8 +10,9 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from ..arrays import Reals
 from ..errors import ParameterError
-from .block import BlockDefaults, Flags, Numbers, Reals, real_numbers, whole_number
+from .block import BlockDefaults, Flags, Numbers, real_numbers, whole_number
 
 MAX_INPUTS = 1 << 16
 MAX_EDGES = 1 << 20

@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..arrays import Reals
 from ..errors import InputError, ParameterError
-from ..named_inputs import TIMES
-from .block import LARGEST, Reals, real_number, whole_number
+from ..named_inputs import TIMES, listed
+from .block import LARGEST, real_number, whole_number
 
 MAX_VALUES = 1 << 16
 _MAX_TEXT = 1000
 _MAX_INTEGER = 1 << 63
-_SHOWN = 5
 
 Value = str | int | float | bool | None
 
@@ -150,9 +150,7 @@ class Categories:
         return Categories(values, numbers, unknown=self.unknown, nan=self.nan, dtype=self.dtype)
 
     def __str__(self) -> str:
-        shown = ", ".join(map(repr, self.values[:_SHOWN]))
-        more = f", … ({len(self.values)} in all)" if len(self.values) > _SHOWN else ""
-        return f"one of {shown}{more}"
+        return f"one of {listed(self.values)}"
 
     def document(self) -> dict[str, Any]:
         """The values and numbers, as JSON; NaN is ``"missing"``."""

@@ -8,8 +8,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from ..arrays import Reals
 from ..errors import InputError, ParameterError
-from .block import EPSILON, BlockDefaults, Reals, real_number, whole_number
+from .block import EPSILON, BlockDefaults, real_number, whole_number
 from .fourier import cosine_range
 
 MAX_INPUTS = 1 << 20

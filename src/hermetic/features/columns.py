@@ -9,8 +9,9 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from ..arrays import Reals
 from ..errors import ParameterError
-from .block import Block, BlockDefaults, Flags, Numbers, Reals, whole_number
+from .block import Block, BlockDefaults, Flags, Numbers, whole_number
 
 MAX_WIDTH = 1 << 20
 """Most inputs or outputs of any block."""

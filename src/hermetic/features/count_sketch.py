@@ -9,8 +9,9 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from ..arrays import Reals
 from ..errors import ParameterError
-from .block import EPSILON, BlockDefaults, Reals, real_number, whole_number
+from .block import EPSILON, BlockDefaults, real_number, whole_number
 from .matrices import MAX_NUMBERS
 
 MAX_OUTPUTS = 1 << 16

@@ -9,8 +9,9 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from ..arrays import Reals
 from ..errors import InputError, ParameterError
-from .block import BlockDefaults, Reals, real_numbers, whole_number
+from .block import BlockDefaults, real_numbers, whole_number
 from .columns import MAX_WIDTH
 
 INCREASING: dict[str, tuple[np.ufunc, float]] = {

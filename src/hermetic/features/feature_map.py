@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..arrays import Reals
 from ..errors import InputError, ParameterError
 from ..named_inputs import in_order
-from .block import Block, Flags, Numbers, Reals, whole_number
+from .block import Block, Flags, Numbers, whole_number
 from .categories import Categories
 from .columns import MAX_WIDTH
 from .kinds import read_block
@@ -94,6 +95,13 @@ class FeatureMap:
         may be infinite; up to float64 rounding. Categories count as their numbers.
         """
         return self.block.limits(lower, upper)
+
+    def widest_limits(self) -> tuple[Reals, Reals]:
+        """Limits (inputs,) that hold for all inputs: those of categories, and infinite ones."""
+        lower, upper = np.full(self.inputs, -np.inf), np.full(self.inputs, np.inf)
+        for column, one in self.categories.items():
+            lower[column], upper[column] = one.limits
+        return lower, upper
 
     def rounding(self, lower: Reals, upper: Reals) -> Reals:
         """How far float64 may move every feature (d,) for inputs in range, beyond a few units of the last place."""

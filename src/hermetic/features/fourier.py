@@ -9,8 +9,9 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from ..arrays import Reals
 from ..errors import InputError, ParameterError
-from .block import EPSILON, LARGEST, BlockDefaults, Reals, real_number, real_numbers, whole_number
+from .block import EPSILON, LARGEST, BlockDefaults, real_number, real_numbers, whole_number
 from .matrices import matrix, matrix_from
 
 _ROUNDING = 1e-9

@@ -9,8 +9,9 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from ..arrays import Reals
 from ..errors import ParameterError
-from .block import LARGEST, BlockDefaults, Flags, Reals, real_number, real_numbers, whole_number
+from .block import LARGEST, BlockDefaults, Flags, real_number, real_numbers, whole_number
 from .columns import MAX_WIDTH
 
 

@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from .block import EPSILON, BlockDefaults, Reals, real_number
+from ..arrays import Reals
+from .block import EPSILON, BlockDefaults, real_number
 from .matrices import matrix, matrix_from
 
 _CHUNK = 1 << 22

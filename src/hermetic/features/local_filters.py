@@ -11,7 +11,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from .block import EPSILON, BlockDefaults, Reals, real_number, whole_number
+from ..arrays import Reals
+from .block import EPSILON, BlockDefaults, real_number, whole_number
 
 MAX_SIDE = 256
 MAX_FILTERS = 1 << 12

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..arrays import Reals
 from ..errors import ParameterError
-from .block import Reals, real_numbers
+from .block import real_numbers
 
 MAX_NUMBERS = 1 << 20
 

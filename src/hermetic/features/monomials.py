@@ -11,8 +11,9 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from ..arrays import Reals
 from ..errors import ParameterError
-from .block import BlockDefaults, Flags, Reals, real_numbers, whole_number
+from .block import BlockDefaults, Flags, real_numbers, whole_number
 
 MAX_INPUTS = 1 << 20
 MAX_FACTORS = 1 << 21

@@ -8,8 +8,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from ..arrays import Reals
 from ..errors import ParameterError
-from .block import EPSILON, BlockDefaults, Reals, real_number, whole_number
+from .block import EPSILON, BlockDefaults, real_number, whole_number
 from .columns import MAX_WIDTH
 
 NORMS: dict[str, Callable[[Reals], Reals]] = {

@@ -8,9 +8,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from ..arrays import Reals
 from ..errors import ParameterError
 from .bins import check_edges, interval, read_flags
-from .block import BlockDefaults, Flags, Numbers, Reals, real_numbers, whole_number
+from .block import BlockDefaults, Flags, Numbers, real_numbers, whole_number
 
 MAX_CELLS = 1 << 16
 

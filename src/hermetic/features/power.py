@@ -8,8 +8,9 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from ..arrays import Reals
 from ..errors import InputError, ParameterError
-from .block import EPSILON, BlockDefaults, Reals, real_numbers, whole_number
+from .block import EPSILON, BlockDefaults, real_numbers, whole_number
 from .columns import MAX_WIDTH
 
 MAX_EXPONENT = 1e3

@@ -8,10 +8,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from ..arrays import Reals
 from ..errors import InputError, ParameterError
 from .affine import Scale
 from .bins import Bins
-from .block import EPSILON, Block, BlockDefaults, Flags, Numbers, Reals, whole_number
+from .block import EPSILON, Block, BlockDefaults, Flags, Numbers, whole_number
 from .columns import MAX_WIDTH, Columns, Identity, Read
 from .elementwise import Clip, Elementwise
 from .impute import Impute, Missing

@@ -10,8 +10,9 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from ..arrays import Reals
 from ..errors import InputError, ParameterError
-from .block import BlockDefaults, Flags, Reals, real_numbers, whole_number
+from .block import BlockDefaults, Flags, real_numbers, whole_number
 
 MAX_INPUTS = 1 << 16
 MAX_KNOTS = 1 << 18

@@ -9,8 +9,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from ..arrays import Reals
 from ..errors import ParameterError
-from .block import Block, Flags, Numbers, Reals, whole_number
+from .block import Block, Flags, Numbers, whole_number
 from .columns import MAX_WIDTH, Read
 
 MAX_BLOCKS = 1 << 12

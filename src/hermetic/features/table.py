@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..arrays import Reals
 from ..errors import InputError
 from ..named_inputs import TIMES, as_float64, called, keeping_times
-from .block import Flags, Reals
+from .block import Flags
 from .categories import Categories, is_nan
 
 _REAL_KINDS = "biuf"

@@ -15,6 +15,7 @@ from ...features import Block, Columns, FeatureMap, Identity
 from ...head import Head
 from ..linear import LinearMap
 from ..pass_through import merged
+from ..rounding import unit_of
 from .answers import OnnxModel
 from .files import load, simplified
 from .graph import ROWS, Array, Graph, Input, Step
@@ -182,4 +183,4 @@ def _names(inputs: tuple[Input, ...]) -> tuple[str, ...] | None:
 def _precision(graph: Graph) -> float:
     """The unit roundoff of the least precise type that the model computes with."""
     types = {graph.values[name].dtype for name in graph.scores} | {step.result.dtype for step in graph.steps}
-    return max((float(np.finfo(one).eps) / 2 for one in types if one.kind == "f"), default=2.0**-53)
+    return max((unit_of(one.name) for one in types if one.kind == "f"), default=2.0**-53)

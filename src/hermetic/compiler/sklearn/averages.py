@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ...head import Head, Labels
-from ..linear import LinearMap
+from ..linear import LinearMap, affine
 from ..side_by_side import stacked
 from .classifiers import labels_of
 from .combined import OF_LINEAR, values_of
@@ -97,7 +97,7 @@ def _groups(kind: str, part: LinearMap, classes: int) -> tuple[str, LinearMap]:
     if classes > 2 or link == "logistic":
         return link, part
     apart = np.kron(np.eye(len(part.bias) // 2), [[-1.0, 1.0]])
-    return "logistic", LinearMap(apart, np.zeros(len(apart)), Head("transform")).after(part)
+    return "logistic", affine(apart).after(part)
 
 
 def _copies(kind: str, counts: Sequence[int], weights: Any) -> list[int]:

@@ -13,7 +13,7 @@ import numpy as np
 from ...head import Head
 from ..linear import LinearMap, affine
 from ..side_by_side import stacked
-from .combined import binary_parts, kept_private, values_of
+from .combined import binary_parts, check_same_labels, kept_private, values_of
 from .precision import taking
 from .registry import reads, refuse
 
@@ -37,14 +37,11 @@ def _classifier_chain(chain: Any) -> LinearMap:
         refuse("ClassifierChain", "have chain_method='decision_function'", got, instead)
     with taking(None):
         parts = binary_parts(chain, chain.estimators_)
-    labels = [one.head.labels.tolist() for one in parts if one.head.labels is not None]
     links = {one.head.link for one in parts}
-    if len(parts) < 2 or any(one != labels[0] for one in labels) or links not in ({None}, {"logistic"}):
-        must = "have two outputs or more, of the same two labels each"
-        refuse("ClassifierChain", must, str(labels), "compile one model an output")
+    check_same_labels("ClassifierChain", parts, fit=links in ({None}, {"logistic"}))
     link = "multilabel" if links == {None} else "multilabel_logistic"
     # The chain gives labels as float64.
-    values = np.array(labels[0], dtype=np.float64)
+    values = np.array(parts[0].head.labels, dtype=np.float64)
     return _in_order(chain, _unrolled(parts, chain.estimators_), Head("decision_function", link, values))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -127,11 +128,16 @@ def _multi_output(estimator: Any) -> LinearMap:
 @reads("MultiOutputClassifier", gives="`predict`: labels of every output", condition="the same two labels in each")
 def _multi_output_classifier(estimator: Any) -> LinearMap:
     parts = binary_parts(estimator, estimator.estimators_)
-    labels = [one.head.labels.tolist() for one in parts if one.head.labels is not None]
-    if len(parts) < 2 or any(one != labels[0] for one in labels):
-        instead = "compile one model an output"
-        refuse("MultiOutputClassifier", "have two outputs or more, of the same two labels each", str(labels), instead)
+    check_same_labels("MultiOutputClassifier", parts)
     return replace(stacked(parts), head=Head("predict", "multilabel", parts[0].head.labels))
+
+
+def check_same_labels(kind: str, parts: Sequence[LinearMap], *, fit: bool = True) -> None:
+    """Refuse classifiers that are not two or more, of the same labels, or do not ``fit`` together otherwise."""
+    labels = [one.head.labels.tolist() for one in parts if one.head.labels is not None]
+    if len(parts) < 2 or any(one != labels[0] for one in labels) or not fit:
+        must = "have two outputs or more, of the same two labels each"
+        refuse(kind, must, str(labels), "compile one model an output")
 
 
 @reads("StackingRegressor", gives="`predict`: values", condition=OF_LINEAR)

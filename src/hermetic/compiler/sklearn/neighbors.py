@@ -25,6 +25,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ...arrays import Reals
 from ...errors import CompileError
+from ...features.precision import NARROW
 from ...head import Head
 from ..inputs import InputRange, RangeOf
 from ..linear import LinearMap
@@ -96,7 +97,7 @@ def read_neighbors(index: NearestNeighbors, range_of: RangeOf) -> tuple[LinearMa
     if not squares.all():
         raise CompileError(f"every vector must have a direction. Vector {squares.argmin()} is zero: leave it out.")
     linear = LinearMap(vectors / np.sqrt(squares)[:, None], np.zeros(len(vectors)), Head("transform"), compared=True)
-    if stored.dtype in (np.float32, np.float16):
+    if stored.dtype.name in NARROW:
         linear = rounded_relatively(linear, stored.dtype.name, _FURTHER)
     return linear.dense(), Nearness(index, np.zeros(vectors.shape[1]))
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...head import Head
-from ..linear import LinearMap
+from ..linear import LinearMap, affine
 from .classifiers import labels_of
 from .registry import read_estimator, reads, refuse
 
@@ -57,7 +57,7 @@ def _one_score(name: str, part: LinearMap, *, by_probability: bool) -> LinearMap
         got = "several, or none" if part.head.link is None else f"{outputs} with the link {part.head.link}"
         instead = "use LogisticRegression, or response_method='decision_function' with LinearSVC"
         refuse(name, "have a classifier of two classes with one linear score", got, instead)
-    return LinearMap(np.array([[-1.0, 1.0]]), np.zeros(1), Head("transform")).after(part)
+    return affine(np.array([[-1.0, 1.0]])).after(part)
 
 
 def _on_scores(name: str, link: str | None, threshold: float) -> tuple[float, float]:
