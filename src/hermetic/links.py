@@ -20,7 +20,7 @@ HEADS: dict[str, tuple[str | None, ...]] = {
         *("pairs", "multilabel", "multilabel_logistic"),
     ),
     "predict": (None, "exp", "expm1", "multilabel"),
-    "predict_proba": ("softmax", "mean_logistic", "mean_softmax"),
+    "predict_proba": ("softmax", "modified_huber", "mean_logistic", "mean_softmax"),
     "predict_joint_log_proba": ("softmax",),
     "transform": (None,),
 }
@@ -63,7 +63,8 @@ def response_error(method: str, link: str | None, scores: Reals, classes: int, e
     link's own float64 rounding comes on top.
 
     A probability moves by at most error/2: the logistic function has slope at most 1/4, and the logarithm of a
-    normalised one moves by at most 2·(1-p)·error. Votes may change wherever a score is within the error of 0: infinite.
+    normalised one moves by at most 2·(1-p)·error. Modified Huber ones of several classes move with their sum too. Votes
+    may change wherever a score is within the error of 0: infinite.
     """
     response = respond(method, link, scores, classes)
     if link in ("exp", "expm1"):
@@ -71,6 +72,8 @@ def response_error(method: str, link: str | None, scores: Reals, classes: int, e
     if link in ("one_vs_one", "votes"):
         open_vote = (np.abs(scores) <= error).any(axis=-1, keepdims=True)
         return np.where(open_vote, np.inf, np.full_like(response, (classes - 1) * error / 3))
+    if method == "predict_proba" and link == "modified_huber" and classes > 2:
+        return _normalised_error(_clipped(scores), error / 2)
     return np.full_like(response, error / 2 if method == "predict_proba" else error)
 
 
@@ -93,7 +96,7 @@ def probabilities(link: str, scores: Reals, classes: int) -> Reals:
         grouped = scores.reshape(*scores.shape[:-1], -1, group)
         positive = _logistic(grouped[..., 0] if group == 1 else grouped)
         return np.asarray(_normalised(positive, binary=group == 1).mean(axis=-2))
-    positive = _logistic(scores) if link == "logistic" else 0.5 * (1.0 + np.clip(scores, -1.0, 1.0))
+    positive = _logistic(scores) if link == "logistic" else _clipped(scores)
     return _normalised(positive, binary=classes == 2)
 
 
@@ -140,6 +143,22 @@ def _group(classes: int) -> int:
 def _softmax(scores: Reals) -> Reals:
     shifted = np.exp(scores - scores.max(axis=-1, keepdims=True))
     return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True))
+
+
+def _clipped(scores: Reals) -> Reals:
+    """What modified Huber makes of each score before probabilities are normalised."""
+    return np.asarray(0.5 * (1.0 + np.clip(scores, -1.0, 1.0)))
+
+
+def _normalised_error(positive: Reals, error: float) -> Reals:
+    """How far q_j/Q, of positive q (..., k) and their sum Q, moves when every q moves by at most ``error``: by the change
+    of q_j less q_j/Q times that of Q, divided by the new Q.
+    """
+    total, classes = positive.sum(axis=-1, keepdims=True), positive.shape[-1]
+    least = total - classes * error
+    share = positive / np.where(total > 0, total, 1.0)
+    moved = error * (1.0 + (classes - 2) * share) / np.where(least > 0, least, 1.0)
+    return np.where(least > 0, np.minimum(moved, 1.0), 1.0)
 
 
 def _normalised(positive: Reals, *, binary: bool) -> Reals:

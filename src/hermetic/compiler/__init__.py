@@ -13,12 +13,14 @@ import numpy as np
 import numpy.typing as npt
 
 from ..arguments import check_data, shown
+from ..circuits.trees.planner import TreeChoice
 from ..errors import CompileError, InputError, WireError
 from ..features import Backbone, FeatureMap, backbone_name, computed
 from ..model import CompiledModel
 from ..rlwe.parameters import PROFILES
 from ..signature import Signature
 from .disclosure import check_disclosed
+from .ensemble_map import EnsembleMap
 from .input_domain import InputDomain
 from .inputs import InputRange, Limits
 from .linear import LinearMap, affine
@@ -26,6 +28,7 @@ from .planner import Choice, choose
 from .reading import read_model
 from .sample import in_model_order
 from .spread import MAX_PRODUCTS, spread_of, warn_of_error
+from .tree_planner import choose as choose_for_trees
 from .unused_columns import without_unused_texts
 from .verify import rows_to_verify, verify
 
@@ -46,6 +49,7 @@ def compile_model(  # noqa: PLR0913
     profile: str | None = None,
     tolerance: float | None = None,
     flooding: float | None = None,
+    strict: bool = True,
 ) -> CompiledModel:
     """Compile a fitted estimator. Exported as ``hermetic.compile``.
 
@@ -93,6 +97,10 @@ def compile_model(  # noqa: PLR0913
         Least lambda, in bits, by which answers are flooded (see
         :mod:`hermetic.circuits.linear.bounds`); by default 28 for ``fast`` and 40 for ``precise``, never below 10. More
         flooding costs one bit of weight precision for every two bits.
+    strict
+        For trees that split on several inputs, whether queries that no input has stay without an answer. False answers
+        queries whose bits are not bits too: answers are smaller, and a dishonest client learns which thresholds are on
+        a path, see docs/security.md.
 
     Warns
     -----
@@ -142,7 +150,8 @@ def compile_model(  # noqa: PLR0913
     linear = domain.linear
     # 4. Parameters, result bits, limbs and layouts; integer weights with proven bounds.
     spread = spread_of(linear, domain.sampled(max(1, min(_SAMPLED, MAX_PRODUCTS // linear.weights.size))))
-    choice = choose(linear, domain.encrypted, profile=profile, tolerance=tolerance, flooding=flooding, spread=spread)
+    wanted = {"profile": profile, "tolerance": tolerance, "flooding": flooding, "spread": spread}
+    choice = _chosen(linear, domain.encrypted, wanted, strict=strict)
     # 5. The model and its public signature.
     model = CompiledModel(choice.integers, _signature(linear, choice, name or read.name, backbone))
     model.spread = spread
@@ -156,6 +165,13 @@ def compile_model(  # noqa: PLR0913
         warn_of_error(choice.error, float(np.max(choice.own_rounding)), spread)
     verify(model, read.estimator, asked, values, linear.raw_scores, read.types)
     return model
+
+
+def _chosen(linear: LinearMap, inputs: InputRange, wanted: dict[str, Any], *, strict: bool) -> Choice | TreeChoice:
+    """How the map is run."""
+    if isinstance(linear, EnsembleMap):
+        return choose_for_trees(linear, inputs, **wanted, strict=strict)
+    return choose(linear, inputs, **wanted)
 
 
 def _range_of(
@@ -231,7 +247,7 @@ def _is_positive(value: Any) -> bool:
     return isinstance(value, Real) and 0 < float(value) < math.inf
 
 
-def _signature(linear: LinearMap, choice: Choice, name: str, backbone: str | None) -> Signature:
+def _signature(linear: LinearMap, choice: Choice | TreeChoice, name: str, backbone: str | None) -> Signature:
     signature = Signature(
         name=name,
         head=linear.head,

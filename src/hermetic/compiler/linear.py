@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -87,6 +87,8 @@ class LinearMap:
     origin: Origin | None = None
     centre: Reals | None = None
     compared: bool = False
+    knows_rounding: ClassVar[bool] = False
+    """Whether ``own_error`` is all that the estimator rounds, whatever the type of what it takes."""
 
     def __post_init__(self) -> None:
         k, d = self.weights.shape
@@ -123,6 +125,12 @@ class LinearMap:
         """``reach``, or |weights| where nothing was folded."""
         return abs(self.weights) if self.reach is None else self.reach
 
+    def scores(self, features: Reals) -> Reals:
+        """The scores (n, k) of features (n, d), from those less their mean, where they cancel least."""
+        middle = features.mean(axis=0)
+        level = self.bias + self.weights @ middle
+        return np.asarray((features - middle) @ self.weights.T + level)
+
     def rounding_of(self, largest: Callable[[], Reals]) -> Reals | float:
         """``own_error``, and what ``roundings``, to first order, and ``relative`` make where ``largest()`` gives
         the largest sums of absolute terms of features (k,).
@@ -143,37 +151,46 @@ class LinearMap:
         CompileError
             If ``first`` does not give as many values as this one takes.
         """
-        middle, d = first.weights.shape
+        middle = first.weights.shape[0]
         if middle != self.inputs:
             raise CompileError(
                 f"every step must give the {self.inputs} features that the next one takes. Got one of "
                 f"{middle} instead: fit the pipeline again."
             )
         if self.feature_map is not None:
+            first.check_linear()
             found = None if first.feature_map is not None else self._substituted(self.feature_map, first)
             own = self.centred(np.zeros(self.inputs)) if self.centre is not None else self
             return own._after_public(own.feature_map or self.feature_map, first) if found is None else found
+        return first._before(self)
+
+    def check_linear(self) -> None:
+        """Raise UnsupportedModelError for scores that are no linear map of features."""
+
+    def _before(self, last: LinearMap) -> LinearMap:
+        """``last``, which is affine, of the scores."""
+        middle, d = self.weights.shape
         # Sums of more terms round more often than the d of a plain model.
         longer = max(1.0, middle / d)
         with np.errstate(over="ignore", invalid="ignore"):
             return replace(
-                self,
+                last,
                 feature_names=None,
-                weights=self.weights @ first.weights,
-                bias=self.bias + self.weights @ first.bias,
-                reach=self.terms @ first.terms * longer,
-                folded=self.folded + self.terms @ (np.abs(first.bias) + first.folded),
-                own_error=self.own_error + self.terms @ np.broadcast_to(first.own_error, first.bias.shape),
-                feature_map=first.feature_map,
-                exact=first.exact,
-                public=first.public + self.public,
-                hidden=first.hidden + self.hidden,
-                block=self._block_after(first),
-                passes=self._passes_after(first),
-                uses=first.uses,
-                relative=self._relative_after(first),
-                origin=self._origin_after(first),
-                centre=first.centre,
+                weights=last.weights @ self.weights,
+                bias=last.bias + last.weights @ self.bias,
+                reach=last.terms @ self.terms * longer,
+                folded=last.folded + last.terms @ (np.abs(self.bias) + self.folded),
+                own_error=last.own_error + last.terms @ np.broadcast_to(self.own_error, self.bias.shape),
+                feature_map=self.feature_map,
+                exact=self.exact,
+                public=self.public + last.public,
+                hidden=self.hidden + last.hidden,
+                block=last._block_after(self),
+                passes=last._passes_after(self),
+                uses=self.uses,
+                relative=last._relative_after(self),
+                origin=last._origin_after(self),
+                centre=self.centre,
             )
 
     def _substituted(self, features: FeatureMap, first: LinearMap) -> LinearMap | None:

@@ -93,7 +93,7 @@ def _read_file(path: Path, labels: Any) -> Read:
 
 def load_booster(path: Path) -> Any:
     """The booster in a file of XGBoost or LightGBM, told by its name's ending. Raises :class:`CompileError`."""
-    return import_module(f".additive.{BOOSTERS[path.suffix.lower()]}", __package__).load(path)
+    return import_module(f".ensembles.{BOOSTERS[path.suffix.lower()]}", __package__).load(path)
 
 
 def _read_onnx(model: Any, labels: Any) -> Read:
@@ -110,7 +110,7 @@ def _onnx() -> Any:
 
 def _read_booster(booster: Any, labels: Any) -> tuple[LinearMap, Any]:
     try:
-        from .additive.boosters import read_booster
+        from .ensembles.boosters import read_booster
     except ImportError as error:
         raise CompileError(_NO_SKLEARN) from error
     return read_booster(booster, labels)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,16 @@ def stacked(maps: Sequence[LinearMap]) -> LinearMap:
 
     Where one of them has a feature map, all inputs that the others take pass through it; a block that several have is
     computed once.
+
+    Raises
+    ------
+    UnsupportedModelError
+        For several maps, one of which is not linear in its features.
     """
+    if len(maps) == 1:
+        return replace(maps[0], head=Head("transform"), feature_names=None, raw_scores=None)
+    for one in maps:
+        one.check_linear()
     centre = None if any(one.centre is None for one in maps) else maps[0].centre
     point = np.zeros(maps[0].inputs) if centre is None else centre
     maps = [one if one.centre is None else one.around(point) for one in maps]

@@ -32,7 +32,7 @@ def spread_of(linear: LinearMap, features: Reals | None) -> float | None:
     """
     if features is None:
         return None
-    scores = _scores(linear, features)
+    scores = linear.scores(features)
     across = np.median(scores.std(axis=0))
     constant = _CONSTANT * float(np.abs(scores).max())
     between = np.median(scores.std(axis=1)) if _compares(linear) else across
@@ -56,13 +56,6 @@ def warn_of_error(error: float, own: float, spread: float | None) -> None:
         PrecisionWarning,
         stacklevel=3,
     )
-
-
-def _scores(linear: LinearMap, features: Reals) -> Reals:
-    """Of features less their mean, where they cancel least: a constant for each output is of no matter to it."""
-    middle = features.mean(axis=0)
-    level = linear.bias + linear.weights @ middle
-    return np.asarray((features - middle) @ linear.weights.T + level)
 
 
 def _compares(linear: LinearMap) -> bool:

@@ -17,7 +17,6 @@ import numpy as np
 import numpy.typing as npt
 
 from ..arrays import Reals
-from ..circuits.linear.integers import recombine
 from ..errors import CompileError, InputError
 from ..model import CompiledModel
 from ..signature import Signature
@@ -62,8 +61,7 @@ def verify(
         integers = signature.grid.quantize(values)
     except InputError as error:
         raise CompileError(f"X_sample must be inputs that clients may encrypt: {error}") from error
-    one = model.integers
-    scores = recombine(one.apply(integers), one.limbs, one.limb_bits, one.scale_exponent)
+    scores = model.reference(integers)
     own = estimator_answers(estimator, signature, asked, raw_scores, types)
     if signature.method == "predict" and signature.labels is not None:
         _check_chosen(signature, signature.labels, scores, own("predict"))
@@ -81,7 +79,7 @@ def link_error(dtype: np.dtype[Any]) -> float:
 
 def rows_to_verify(model: CompiledModel) -> int:
     """How many rows of a sample are asked about, so that it takes no longer than a moment."""
-    return min(_MAX_ROWS, max(MAX_PRODUCTS // model.integers.weights.size, 1))
+    return min(_MAX_ROWS, max(MAX_PRODUCTS // max(model.operations, 1), 1))
 
 
 def estimator_answers(

@@ -1,6 +1,6 @@
 """Fitted scikit-learn estimators as affine maps, one file a family. What each file reads, it says in the registry."""
 
-from .. import additive as additive
+from .. import ensembles as ensembles
 from . import averages as averages
 from . import chains as chains
 from . import classifiers as classifiers

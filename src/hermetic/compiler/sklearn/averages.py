@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ...head import Head, Labels
+from ..ensembles.forests import are_trees, bagged_trees
 from ..linear import LinearMap, affine
 from ..side_by_side import stacked
 from .classifiers import labels_of
@@ -25,8 +26,10 @@ _MOST_GROUPS = 256
 _MOST_PARTS = 1000
 
 
-@reads("BaggingRegressor", gives="`predict`: values", condition=OF_LINEAR)
+@reads("BaggingRegressor", gives="`predict`: values", condition=f"{OF_LINEAR}, or of decision trees")
 def _bagged_values(bagging: Any) -> LinearMap:
+    if are_trees(bagging.estimators_):
+        return bagged_trees(bagging)
     return mean_of_values(_of_features(bagging, lambda one: values_of(bagging, [one])[0]))
 
 
@@ -35,8 +38,10 @@ def _voted_values(voting: Any) -> LinearMap:
     return mean_of_values(values_of(voting, voting.estimators_), voting._weights_not_none)
 
 
-@reads("BaggingClassifier", gives=GIVES, condition=OF_PROBABILITIES)
+@reads("BaggingClassifier", gives=GIVES, condition=f"{OF_PROBABILITIES}; or of decision trees")
 def _bagged_probabilities(bagging: Any) -> LinearMap:
+    if are_trees(bagging.estimators_):
+        return bagged_trees(bagging)
     return mean_of_probabilities("BaggingClassifier", _of_features(bagging, read_estimator), labels_of(bagging))
 
 

@@ -91,7 +91,7 @@ def after(step: Any, outputs: int) -> Any:
 
 def in_own_precision(linear: LinearMap, estimator: Any) -> LinearMap:
     """The same map as the estimator computes it: its public blocks round as it does, and its rounding is bounded."""
-    unit = _narrow(estimator, linear)
+    unit = None if linear.knows_rounding else _narrow(estimator, linear)
     if unit is None or _is_selection(linear):
         return linear
     features = linear.feature_map

@@ -41,20 +41,17 @@ _METHODS = ("decision_function", "predict", "predict_proba", "predict_joint_log_
 """What a subclass must not override: its scores would no longer be what is read here."""
 
 NEAREST = {
-    "AdaBoostRegressor": "GradientBoostingRegressor(max_depth=1)",
-    "DecisionTreeClassifier": "HistGradientBoostingClassifier(max_depth=1)",
-    "DecisionTreeRegressor": "HistGradientBoostingRegressor(max_depth=1)",
-    "ExtraTreesClassifier": "HistGradientBoostingClassifier(max_depth=1)",
-    "ExtraTreesRegressor": "HistGradientBoostingRegressor(max_depth=1)",
+    "AdaBoostRegressor": "GradientBoostingRegressor",
+    "EllipticEnvelope": "IsolationForest",
     "IterativeImputer": "SimpleImputer",
     "KNNImputer": "SimpleImputer",
     "KNeighborsClassifier": "NearestCentroid",
+    "KNeighborsRegressor": "RandomForestRegressor",
     "KernelPCA": "PCA",
     "KernelRidge": "Ridge",
+    "LocalOutlierFactor": "IsolationForest",
     "NMF": "TruncatedSVD",
     "QuantileTransformer": "RobustScaler",
-    "RandomForestClassifier": "HistGradientBoostingClassifier(max_depth=1)",
-    "RandomForestRegressor": "HistGradientBoostingRegressor(max_depth=1)",
     "TfidfVectorizer": "TfidfTransformer",
 }
 
@@ -115,8 +112,9 @@ def read_estimator(estimator: Any) -> LinearMap:
         linear = _transformer(estimator)
     else:
         raise UnsupportedModelError(
-            "the model must be an estimator with a linear private part, such as LogisticRegression, Ridge, LinearSVC, "
-            f"PCA or a Pipeline of affine steps and one of them. Got {type(estimator).__name__} instead"
+            "the model must be an estimator whose private part is linear or made of trees, such as LogisticRegression, "
+            "Ridge, PCA, RandomForestClassifier or a Pipeline of affine steps and one of them. Got "
+            f"{type(estimator).__name__} instead"
             f"{_nearest(estimator, ESTIMATORS | STEPS)}. {DOCS} lists all.{_way(estimator)}"
         )
     if linear.head.method == "predict_joint_log_proba" and not hasattr(estimator, linear.head.method):

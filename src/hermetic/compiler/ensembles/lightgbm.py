@@ -1,4 +1,4 @@
-"""Boosted stumps of LightGBM, and trees of one input each"""
+"""Boosted trees of LightGBM"""
 
 from __future__ import annotations
 
@@ -6,18 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from ...arrays import Reals
 from ...head import Head, Labels
 from ..linear import LinearMap
 from ..sklearn.classifiers import PROBABILITIES, labels_of
 from ..sklearn.registry import reads, refuse
 from ..sklearn.regressors import GIVES
-from .assembly import additive_map, classifier_head
-from .sklearn_boosting import RANKED, refuse_categories
-from .step_functions import StepFunction, after, step
-from .trees import LEFT, RIGHT, leaf, tree
-
-STUMPS = "trees that split on one input each, as with `max_depth=1` or `num_leaves=2`; thresholds become public"
+from .assembly import classifier_head, map_of_trees
+from .histograms import RANKED, TREES
+from .step_functions import StepFunction, after, of_numbers, step
+from .trees import LEFT, RIGHT, Tree
 
 RAW_SCORE = {"raw_score": True}
 """What makes ``predict`` give raw scores."""
@@ -30,7 +27,7 @@ ZERO = float(np.float32(1e-35))
 """LightGBM takes values up to here for 0."""
 
 
-@reads("LGBMClassifier", gives=PROBABILITIES, condition=STUMPS, library="lightgbm")
+@reads("LGBMClassifier", gives=PROBABILITIES, condition=TREES, library="lightgbm")
 def _classifier(estimator: Any) -> LinearMap:
     return read_dump("LGBMClassifier", estimator.booster_.dump_model(), labels_of(estimator))
 
@@ -38,14 +35,14 @@ def _classifier(estimator: Any) -> LinearMap:
 @reads(
     "LGBMRegressor",
     gives=GIVES,
-    condition=f"{STUMPS}; the client takes the exponential for `poisson`, `gamma` and `tweedie`",
+    condition=f"{TREES}; the client takes the exponential for `poisson`, `gamma` and `tweedie`",
     library="lightgbm",
 )
 def _regressor(estimator: Any) -> LinearMap:
     return read_dump("LGBMRegressor", estimator.booster_.dump_model(), None)
 
 
-@reads("LGBMRanker", gives=RANKED, condition=STUMPS, library="lightgbm")
+@reads("LGBMRanker", gives=RANKED, condition=TREES, library="lightgbm")
 def _ranker(estimator: Any) -> LinearMap:
     return read_dump("LGBMRanker", estimator.booster_.dump_model(), None)
 
@@ -63,10 +60,8 @@ def read_dump(name: str, model: dict[str, Any], labels: Labels | None) -> Linear
     Raises
     ------
     UnsupportedModelError
-        For another objective, trees of several inputs, linear ones, or splits by categories.
+        For another objective, or linear trees.
     """
-    if model["pandas_categorical"]:
-        refuse_categories(name, None, model["feature_names"])
     if model["average_output"] and labels is not None:
         instead = (
             "fit it with boosting='gbdt': the raw scores of a random forest here are no argument of its probabilities"
@@ -75,12 +70,15 @@ def read_dump(name: str, model: dict[str, Any], labels: Labels | None) -> Linear
     head = _head(name, model, labels)
     trees, outputs = model["tree_info"], 1 if head.squeeze else head.classes
     share = outputs / len(trees) if model["average_output"] else 1.0
-    functions = [
-        _grown(name, one["tree_structure"], share * np.eye(outputs)[number % outputs])
-        for number, one in enumerate(trees)
-    ]
-    bias, inputs, raw_scores = np.zeros(outputs), model["max_feature_idx"] + 1, None if labels is None else RAW_SCORE
-    return additive_map(functions, bias, inputs, head, step=name.lower(), raw_scores=raw_scores)
+    grown = [_tree(name, one["tree_structure"], share, number % outputs) for number, one in enumerate(trees)]
+    return map_of_trees(
+        grown,
+        np.zeros(outputs),
+        model["max_feature_idx"] + 1,
+        head,
+        step=name.lower(),
+        raw_scores=None if labels is None else RAW_SCORE,
+    )
 
 
 def _head(name: str, model: dict[str, Any], labels: Labels | None) -> Head:
@@ -96,20 +94,27 @@ def _head(name: str, model: dict[str, Any], labels: Labels | None) -> Head:
     return classifier_head(1 if objective == "binary" else len(labels), labels)
 
 
-def _grown(name: str, root: dict[str, Any], place: Reals) -> StepFunction:
-    if "split_feature" not in root:
-        if "leaf_coeff" in root:
+def _tree(name: str, root: dict[str, Any], share: float, output: int) -> Tree:
+    """A tree of nested nodes as one of lists."""
+    nodes, left, right = [root], [0], [0]
+    for number, node in enumerate(nodes):
+        if "leaf_coeff" in node:
             refuse(name, "have linear_tree=False", "linear trees", "fit it with that")
-        return leaf(root["leaf_value"] * place)
-    if root["decision_type"] != "<=":
-        refuse_categories(name, root["split_feature"], [])
-    left, right = (_grown(name, root[side], place) for side in ("left_child", "right_child"))
-    return tree(name, _split(root), left, right)
+        if "split_feature" in node:
+            left[number], right[number] = len(nodes), len(nodes) + 1
+            nodes += [node["left_child"], node["right_child"]]
+            left += [0, 0]
+            right += [0, 0]
+    splits = [_split(one) if "split_feature" in one else None for one in nodes]
+    values = np.array([one.get("leaf_value", 0.0) for one in nodes], dtype=np.float64)
+    return Tree(splits, left, right, share * values[:, None], output)
 
 
 def _split(root: dict[str, Any]) -> StepFunction:
     """NaN goes the default way if it was seen in fitting, else as 0 does; with zero_as_missing, both go that way."""
     column, threshold = root["split_feature"], root["threshold"]
+    if root["decision_type"] == "==":
+        return of_numbers(column, [int(one) for one in threshold.split("||")], _first_of, LEFT, RIGHT, RIGHT)
     default = LEFT if root["default_left"] else RIGHT
     as_zero = LEFT if threshold >= 0 else RIGHT
     plain = step(column, _edge(threshold), LEFT, RIGHT, default if root["missing_type"] == "NaN" else as_zero)
@@ -120,6 +125,11 @@ def _split(root: dict[str, Any]) -> StepFunction:
     values = plain.at(starts)
     values[(starts >= -ZERO) & (starts <= ZERO)] = default
     return StepFunction(column, edges, values, default)
+
+
+def _first_of(category: int) -> float:
+    """The smallest number that is cut to a category, which is whole and not negative."""
+    return float(category) if category else after(-1.0)
 
 
 def _edge(threshold: float) -> float:

@@ -9,7 +9,7 @@ nothing is approximated.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
@@ -63,6 +63,19 @@ def step(column: int, edge: float, below: Reals, above: Reals, missing: Reals | 
     if edge <= -LARGEST:
         return StepFunction(column, np.zeros(0), above[None], missing)
     return StepFunction(column, np.array([edge]), np.stack([below, above]), missing)
+
+
+def of_numbers(
+    column: int, numbers: Iterable[int], starts: Callable[[int], float], those: Reals, others: Reals, missing: Reals
+) -> StepFunction:
+    """``those`` (k,) where x is one of some whole numbers, ``others`` for all others.
+
+    Each is from ``starts(number)`` up to the start of the next.
+    """
+    known = set(numbers)
+    edges = sorted({one + next_ for one in known for next_ in (0, 1)})
+    values = [others, *(those if one in known else others for one in edges)]
+    return StepFunction(column, np.array([starts(one) for one in edges]), np.stack(values), missing)
 
 
 def after(threshold: float) -> float:

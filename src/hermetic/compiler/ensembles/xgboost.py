@@ -1,4 +1,4 @@
-"""Boosted stumps of XGBoost, trees of one input each, and linear boosters"""
+"""Boosted trees of XGBoost, and linear boosters"""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from ..linear import LinearMap
 from ..sklearn.classifiers import PROBABILITIES, labels_of
 from ..sklearn.registry import reads, refuse
 from ..sklearn.regressors import GIVES
-from .assembly import FLOAT32, additive_map, classifier_head
-from .sklearn_boosting import RANKED, STUMPS, refuse_categories
-from .step_functions import StepFunction, rounding_to, step
-from .trees import LEFT, RIGHT, leaf, tree
+from .assembly import FLOAT32, classifier_head, map_of_trees
+from .histograms import RANKED, TREES
+from .step_functions import StepFunction, of_numbers, rounding_to, step
+from .trees import LEFT, RIGHT, Tree
 
 MARGIN = {"output_margin": True}
 """What makes ``predict`` give raw scores."""
 
-LINEAR_TOO = f"{STUMPS}; or `booster='gblinear'`, of which nothing does"
+LINEAR_TOO = f"{TREES}; or `booster='gblinear'`, of which nothing does"
 
 IDENTITY = (
     "reg:absoluteerror",
@@ -53,7 +53,7 @@ def _regressor(estimator: Any) -> LinearMap:
     return _of_estimator(estimator, None)
 
 
-@reads("XGBRanker", gives=RANKED, condition=STUMPS, library="xgboost")
+@reads("XGBRanker", gives=RANKED, condition=TREES, library="xgboost")
 def _ranker(estimator: Any) -> LinearMap:
     return _of_estimator(estimator, None)
 
@@ -87,9 +87,8 @@ def read_learner(name: str, model: dict[str, Any], labels: Labels | None, iterat
     Raises
     ------
     UnsupportedModelError
-        For another objective, trees of several inputs, or splits by categories.
+        For another objective, or trees of several outputs.
     """
-    _check_inputs(name, model)
     (outputs, head), booster = _head(name, model, labels), model["gradient_booster"]
     raw_scores = None if labels is None else MARGIN
     if booster["name"] == "gblinear":
@@ -99,10 +98,16 @@ def read_learner(name: str, model: dict[str, Any], labels: Labels | None, iterat
     trees = booster["gbtree"]["model"] if booster["name"] == "dart" else booster["model"]
     weights = booster.get("weight_drop", [1.0] * len(trees["trees"]))
     count = trees["iteration_indptr"][-1 if iterations is None else iterations]
-    functions = list(_steps(name, trees, weights, count, outputs))
     inputs = int(model["learner_model_param"]["num_feature"])
-    bias = _base_margin(model, outputs)
-    return additive_map(functions, bias, inputs, head, step=name.lower(), unit=FLOAT32, raw_scores=raw_scores)
+    return map_of_trees(
+        list(_trees(name, trees, weights, count)),
+        _base_margin(model, outputs),
+        inputs,
+        head,
+        step=name.lower(),
+        unit=FLOAT32,
+        raw_scores=raw_scores,
+    )
 
 
 def _linear(model: dict[str, Any], outputs: int, head: Head, raw_scores: Mapping[str, bool] | None) -> LinearMap:
@@ -117,13 +122,6 @@ def _linear(model: dict[str, Any], outputs: int, head: Head, raw_scores: Mapping
     return LinearMap(
         np.array(weights).T, bias + start, head, raw_scores=raw_scores, precision=FLOAT32, roundings=inputs + 4
     )
-
-
-def _check_inputs(name: str, model: dict[str, Any]) -> None:
-    """Refuse inputs of categories, whether trees split by them or not: they are no numbers."""
-    kinds = model["feature_types"]
-    if "c" in kinds:
-        refuse_categories(name, kinds.index("c"), model["feature_names"])
 
 
 def _head(name: str, model: dict[str, Any], labels: Labels | None) -> tuple[int, Head]:
@@ -141,23 +139,33 @@ def _head(name: str, model: dict[str, Any], labels: Labels | None) -> tuple[int,
     return outputs, classifier_head(outputs, labels)
 
 
-def _steps(name: str, trees: dict[str, Any], weights: list[float], count: int, outputs: int) -> Iterator[StepFunction]:
+def _trees(name: str, trees: dict[str, Any], weights: list[float], count: int) -> Iterator[Tree]:
     for one, output, weight in zip(trees["trees"][:count], trees["tree_info"], weights, strict=False):
         if int(one["tree_param"]["size_leaf_vector"]) > 1:
             refuse(name, "have multi_strategy='one_output_per_tree'", "trees of several outputs", "fit it with that")
-        if one["categories"] or any(one["split_type"]):
-            refuse_categories(name, None, [])
-        yield _grown(name, one, weight * np.eye(outputs)[output])
+        left, right = one["left_children"], one["right_children"]
+        numbers = np.array(one["split_conditions"], dtype=np.float32)
+        sets = _sets(one)
+        splits = [_split(one, node, numbers[node], sets) if child >= 0 else None for node, child in enumerate(left)]
+        yield Tree(splits, left, right, weight * numbers.astype(np.float64)[:, None], output)
 
 
-def _grown(name: str, one: dict[str, Any], place: Reals, node: int = 0) -> StepFunction:
-    left, right = one["left_children"][node], one["right_children"][node]
-    number = np.float32(one["split_conditions"][node])
-    if left < 0:
-        return leaf(float(number) * place)
-    missing = LEFT if one["default_left"][node] else RIGHT
-    split = step(one["split_indices"][node], rounding_to(number), LEFT, RIGHT, missing)
-    return tree(name, split, _grown(name, one, place, left), _grown(name, one, place, right))
+def _split(one: dict[str, Any], node: int, number: np.float32, sets: dict[int, list[int]]) -> StepFunction:
+    """A split by x < number, or by a set of categories, which go right; other numbers are cut to whole ones."""
+    column, missing = one["split_indices"][node], LEFT if one["default_left"][node] else RIGHT
+    if node not in sets:
+        return step(column, rounding_to(number), LEFT, RIGHT, missing)
+
+    def starts(category: int) -> float:
+        return rounding_to(np.float32(category))
+
+    return of_numbers(column, sets[node], starts, RIGHT, LEFT, missing)
+
+
+def _sets(one: dict[str, Any]) -> dict[int, list[int]]:
+    """The categories of every node that splits by some."""
+    segments = zip(one["categories_nodes"], one["categories_segments"], one["categories_sizes"], strict=True)
+    return {node: one["categories"][start : start + size] for node, start, size in segments}
 
 
 def _base_scores(model: dict[str, Any]) -> npt.NDArray[np.float32]:

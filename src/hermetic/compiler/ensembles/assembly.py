@@ -1,8 +1,10 @@
-"""From functions of inputs and of pairs of inputs to one affine map of public bins."""
+"""From functions of inputs and of pairs of inputs to one affine map of public bins; from trees to that, or to words."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -11,9 +13,12 @@ from ...errors import UnsupportedModelError
 from ...features import Bins, Block, Categories, Columns, FeatureMap
 from ...head import Head, Labels
 from ..disclosure import Disclosure
+from ..ensemble_map import EnsembleMap
 from ..linear import LinearMap
 from .pairs import PairFunction
+from .private_trees import words_of
 from .step_functions import StepFunction, joined
+from .trees import Tree
 
 FLOAT32 = 2.0**-24
 FLOAT64 = 2.0**-53
@@ -23,6 +28,50 @@ MAX_BINS = 1 << 16
 
 _FURTHER_OPERATIONS = 8
 """Operations on a term besides the sum: learning rate, weight of the tree, logarithm of the base score."""
+
+
+def map_of_trees(
+    trees: Sequence[Tree],
+    bias: Reals,
+    inputs: int,
+    head: Head,
+    *,
+    step: str,
+    categories: Mapping[int, Categories] | None = None,
+    unit: float = FLOAT64,
+    raw_scores: Mapping[str, bool] | None = None,
+    cancelled: float = 0.0,
+) -> LinearMap:
+    """bias (k,) + the sum of all trees: a map of bins where each splits on one input, else an :class:`EnsembleMap`.
+
+    All trees have one value, or all have k. ``cancelled`` is a bound on absolute terms of the estimator's own sums that
+    the trees here do not have. The other parameters are those of :func:`additive_map`.
+
+    Raises
+    ------
+    UnsupportedModelError
+        If the score depends on no input.
+    """
+    if all(len(one.columns) <= 1 for one in trees):
+        functions = [one.as_function(len(bias)) for one in trees]
+        options: dict[str, Any] = {"categories": categories, "unit": unit, "raw_scores": raw_scores}
+        found = additive_map(functions, bias, inputs, head, step=step, **options)
+        return replace(found, own_error=found.own_error + cancelled * _gamma(len(trees), unit))
+    axes, words = words_of(trees, bias)
+    _check_size(step, len(axes.columns))
+    bins = Bins(axes.edges, axes.missing)
+    used = {column: one for column, one in (categories or {}).items() if column in axes.columns}
+    return EnsembleMap(
+        np.zeros((len(bias), bins.outputs)),
+        words.bias,
+        head,
+        feature_map=FeatureMap(Columns(bins, axes.columns, inputs), categories=categories),
+        public=(Disclosure(step, _words(list(zip(axes.columns, axes.edges, strict=True)), [], used), True),),
+        own_error=_rounding(bias, [one.reach(len(bias)) for one in trees], unit) + cancelled * _gamma(len(trees), unit),
+        raw_scores=raw_scores,
+        words=words,
+        slots=axes.slots,
+    )
 
 
 def additive_map(
@@ -59,7 +108,8 @@ def additive_map(
     UnsupportedModelError
         If the score depends on no input, or on more than 65,536 bins.
     """
-    rounding = _rounding(bias, [*functions, *pairs], unit)
+    reaches = [*(one.reach for one in functions), *(one.reach for one in pairs)]
+    rounding = _rounding(bias, reaches, unit)
     single = joined(functions)
     bias = bias + np.sum([one.rows[0] for one in single if _constant(one)], axis=0) if single else bias
     single = [one for one in single if not _constant(one)]
@@ -73,7 +123,7 @@ def additive_map(
         bias + np.sum(middles, axis=0),
         head,
         feature_map=FeatureMap(*_bins(single, inputs), *(one.block(inputs) for one in pairs), categories=categories),
-        public=(Disclosure(step, _words(single, pairs, categories or {}), True),),
+        public=(Disclosure(step, _words([(one.column, one.edges) for one in single], pairs, categories or {}), True),),
         own_error=rounding,
         raw_scores=raw_scores,
     )
@@ -85,15 +135,20 @@ def classifier_head(outputs: int, labels: Labels) -> Head:
     return Head("decision_function", "logistic" if binary else "softmax", labels, squeeze=binary)
 
 
-def _rounding(bias: Reals, terms: Sequence[StepFunction | PairFunction], unit: float) -> Reals:
-    """Bound on the rounding of a sum of n terms in any order, gamma_n · sum |terms|, in the estimator and here.
+def _rounding(bias: Reals, reaches: Sequence[Reals], unit: float) -> Reals:
+    """Bound on the rounding of a sum of n terms in any order, gamma_n · sum |terms|, in the estimator and here;
+    ``reaches`` (k,) are the largest absolute values of each.
 
     N. J. Higham: *Accuracy and stability of numerical algorithms*, 2002, section 4.2.
     """
-    reaches = np.reshape([one.reach for one in terms], (-1, len(bias)))
-    operations = np.count_nonzero(reaches, axis=0) + _FURTHER_OPERATIONS
-    gamma = sum(operations * one / (1 - operations * one) for one in (unit, FLOAT64))
-    return np.asarray((np.abs(bias) + reaches.sum(axis=0)) * gamma)
+    rows = np.reshape(reaches, (-1, len(bias)))
+    return np.asarray((np.abs(bias) + rows.sum(axis=0)) * _gamma(np.count_nonzero(rows, axis=0), unit))
+
+
+def _gamma(terms: Any, unit: float) -> Any:
+    """gamma_n of the estimator's sum and of the one here, for numbers of terms."""
+    operations = terms + _FURTHER_OPERATIONS
+    return sum(operations * one / (1 - operations * one) for one in (unit, FLOAT64))
 
 
 def _constant(one: StepFunction) -> bool:
@@ -123,10 +178,10 @@ def _bins(functions: Sequence[StepFunction], inputs: int) -> list[Block]:
 
 
 def _words(
-    functions: Sequence[StepFunction], pairs: Sequence[PairFunction], categories: Mapping[int, Categories]
+    axes: Sequence[tuple[int, Reals]], pairs: Sequence[PairFunction], categories: Mapping[int, Categories]
 ) -> str:
-    single = [one for one in functions if one.column not in categories]
-    found = [f"thresholds of {len(single)} inputs: {sum(len(one.edges) for one in single)} numbers"] if single else []
+    single = [edges for column, edges in axes if column not in categories]
+    found = [f"thresholds of {len(single)} inputs: {sum(map(len, single))} numbers"] if single else []
     if pairs:
         numbers = sum(len(edges) for one in pairs for edges in one.edges)
         found.append(f"thresholds of {len(pairs)} pairs of inputs: {numbers} numbers")

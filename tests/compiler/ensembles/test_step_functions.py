@@ -6,15 +6,13 @@ from collections.abc import Callable
 from fractions import Fraction
 
 import numpy as np
-import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from hermetic import UnsupportedModelError
-from hermetic.compiler.additive.assembly import FLOAT64, additive_map
-from hermetic.compiler.additive.pairs import PairFunction
-from hermetic.compiler.additive.step_functions import StepFunction, after, joined, rounding_to, step
-from hermetic.compiler.additive.trees import LEFT, RIGHT, leaf, tree
+from hermetic.compiler.ensembles.assembly import FLOAT64, additive_map
+from hermetic.compiler.ensembles.pairs import PairFunction
+from hermetic.compiler.ensembles.step_functions import StepFunction, after, joined, rounding_to, step
+from hermetic.compiler.ensembles.trees import LEFT, RIGHT, Tree, branch, leaf
 from hermetic.head import Head
 
 numbers = st.integers(-3, 3).map(float)
@@ -62,7 +60,7 @@ def trees(draw: st.DrawFn, depth: int = 3) -> tuple[StepFunction, Callable[[floa
     def descend(x: float) -> float:
         return (to_left if (missing_left if np.isnan(x) else x < edge) else to_right)(x)
 
-    return tree("it", split, left, right), descend
+    return branch(split, left, right), descend
 
 
 @given(trees())
@@ -73,11 +71,15 @@ def test_a_tree_of_one_input_is_a_step_function(drawn: tuple[StepFunction, Calla
         assert value(one, x) == descend(x)
 
 
-def test_a_tree_of_two_inputs_is_refused() -> None:
-    low, high = step(2, 0.0, LEFT, RIGHT), leaf(RIGHT)
-    for children in ((low, high), (high, low)):
-        with pytest.raises(UnsupportedModelError, match=r"it must have .*splits on inputs 1 and 2 instead"):
-            tree("it", step(1, 0.0, LEFT, RIGHT), *children)
+def test_a_tree_of_lists_is_the_function_of_its_nodes_however_deep_it_is() -> None:
+    """A chain: each split sends one interval to a leaf."""
+    depth = 3000
+    splits = [step(1, float(i), LEFT, RIGHT) for i in range(depth)] + [None] * (depth + 1)
+    left, right = list(range(depth, 2 * depth)), [*range(1, depth), 2 * depth]
+    one = Tree(splits, left, right, np.arange(2.0 * depth + 1)[:, None] - depth)
+    found = one.as_function(1)
+    assert one.columns == {1}
+    assert np.array_equal(found.values[:, 0], np.arange(depth + 1.0))
 
 
 @given(st.lists(functions(), min_size=1, max_size=6))
