@@ -19,10 +19,11 @@ import numpy.typing as npt
 
 from hermetic import CompiledModel, Layout, MaskingKey, Parameters, PublicKey, Query, Result, Signature
 from hermetic.arrays import Integers
+from hermetic.circuits import masking
 from hermetic.circuits.linear import bounds, evaluate
-from hermetic.circuits.linear.packing import released
 from hermetic.circuits.linear.weights import EncodedWeights
-from hermetic.circuits.linear.wire import Batch
+from hermetic.circuits.packing import released
+from hermetic.circuits.query import Batch
 from hermetic.rlwe import modular
 from hermetic.rlwe.ring import Ring
 from hermetic.rlwe.seeds import PUBLIC_KEY_DOMAIN, QUERY_DOMAIN, SEED_BYTES, expand
@@ -64,7 +65,7 @@ def bare_product(model: CompiledModel, query: Query) -> BigIntegers:
     """c1·W of a query's first polynomials of results, (G, N): what a service without masks would release."""
     encoded = model.encoded(query.batch.layout)
     ciphertexts = np.empty((encoded.blocks, 2, *query.c0.shape[1:]))
-    evaluate.lift(query, range(encoded.blocks), ciphertexts)
+    masking.lift(query, range(encoded.blocks), ciphertexts)
     products = encoded.products(encoded.tiles[0], ciphertexts)
     primes = np.array(query.parameters.data_primes, dtype=np.int64)[:, None]
     return coefficients(np.mod(products[:, 1].astype(np.int64), primes), query.parameters)
@@ -82,7 +83,7 @@ def weights_by_division(c1: BigIntegers, query: Query, outputs: int, features: i
 
 
 def weight_exponents(layout: Layout, outputs: int, features: int) -> npt.NDArray[np.intp]:
-    """Where W has w[v, u], for a query of one polynomial; see :mod:`hermetic.circuits.linear.packing`."""
+    """Where W has w[v, u], for a query of one polynomial; see :mod:`hermetic.circuits.packing`."""
     v, u = np.arange(outputs)[:, None], np.arange(features)[None, :]
     return np.asarray(layout.samples * (layout.features * v + layout.features - 1 - u), dtype=np.intp)
 

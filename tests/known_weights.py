@@ -14,7 +14,7 @@ from sklearn.linear_model import LinearRegression
 
 import hermetic
 from hermetic import Client, CompiledModel, PublicKey, Query, Result, SecretKey, Signature
-from hermetic.circuits.linear.packing import Layout
+from hermetic.circuits.packing import Layout
 from hermetic.rlwe.parameters import PROFILES
 
 WEIGHTS: dict[str, Callable[[np.random.Generator, tuple[int, int]], npt.NDArray[np.float64]]] = {

@@ -37,8 +37,9 @@ from hermetic import (
     Signature,
     WireError,
 )
-from hermetic.circuits.linear import bounds, packing
-from hermetic.circuits.linear.public import Offer
+from hermetic.circuits import packing
+from hermetic.circuits.cost import Offer
+from hermetic.circuits.linear import bounds
 from hermetic.rlwe import modular, parameters, ring
 from hermetic.rlwe.parameters import FAST, PRECISE
 from hermetic.rlwe.public_ring import Lanes, PublicRing

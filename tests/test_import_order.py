@@ -47,36 +47,61 @@ HOUSE = """
     named_inputs               errors
     features                   errors arrays named_inputs
 
-    # The linear circuit: what is public about it, and what travels.
+    # Circuits: what is public about each, and what travels.
     circuits                   -
+    circuits.packing           errors arrays
+    circuits.bounds            rlwe.parameters
+    circuits.cost              circuits.packing
+    circuits.header            envelope
+    circuits.decimals          -
     circuits.linear            -
-    circuits.linear.packing    errors arrays
-    circuits.linear.bounds     rlwe.parameters circuits.linear.packing
-    circuits.linear.plan       rlwe.parameters rlwe.bitpacking circuits.linear.packing
-    circuits.linear.integers   errors arrays inputs.grid
+    circuits.linear.bounds     rlwe.parameters circuits.packing circuits.bounds
+    circuits.linear.plan       rlwe.parameters rlwe.bitpacking circuits.packing circuits.cost
+    circuits.linear.integers   errors arrays inputs.grid circuits.decimals
     circuits.linear.public     SHARED
     circuits.linear.document   SHARED
+    circuits.trees             -
+    circuits.trees.slots       arrays
+    circuits.trees.words       arrays
+    circuits.trees.bounds      rlwe.parameters circuits.bounds
+    circuits.trees.public      SHARED
+    circuits.trees.document    SHARED
+    circuits.trees.rounding    arrays
+    circuits.trees.seal        errors circuits.trees.bounds
+    circuits.trees.scores      arrays circuits.trees.public
     signature                  SHARED
+    circuits.query             SHARED
+    circuits.result            SHARED
     circuits.linear.wire       SHARED
+    circuits.trees.wire        SHARED
 
     # The data owner: has the secret key, never a weight.
     keys.secret                SHARED
-    circuits.linear.client     SHARED keys.secret
-    client                     SHARED keys.secret circuits.linear.client
+    circuits.encryption        SHARED keys.secret
+    circuits.client_interface  SHARED circuits.encryption
+    circuits.linear.client     SHARED keys.secret circuits.encryption
+    circuits.trees.client      SHARED keys.secret circuits.encryption
+    client                     SHARED keys.secret circuits.encryption circuits.client_interface
     remote                     SHARED keys.secret client
 
     # The model owner: has the weights, never a secret key.
+    circuits.masking           SHARED
+    circuits.server_interface  SHARED circuits.masking
     circuits.linear.weights    SHARED
-    circuits.linear.evaluate   SHARED circuits.linear.weights
-    circuits.linear.server     SHARED circuits.linear.weights circuits.linear.evaluate
-    model                      SHARED circuits.linear.weights circuits.linear.evaluate circuits.linear.server
-    compiler                   SHARED circuits.linear.server model
+    circuits.linear.evaluate   SHARED circuits.masking circuits.linear.weights
+    circuits.linear.server     SHARED circuits.masking circuits.linear.weights circuits.linear.evaluate
+    circuits.trees.planner     SHARED
+    circuits.trees.drawing     SHARED
+    circuits.trees.evaluate    SHARED circuits.masking circuits.trees.drawing
+    circuits.trees.server   SHARED circuits.masking circuits.trees.planner circuits.trees.drawing circuits.trees.evaluate
+    model                      SHARED circuits.masking circuits.server_interface circuits.linear.weights
+    compiler                   SHARED circuits.linear.server circuits.trees.planner model
     legacy                     errors
-    serve                      SHARED circuits.linear.evaluate model legacy
+    serve                      SHARED circuits.masking model legacy
     deploy                     SHARED model serve
 
     # Doors: they may use both sides.
-    roundtrip                  SHARED keys.secret circuits.linear.client client model
+    roundtrip                  SHARED keys.secret circuits.encryption client model
     demo                       ANYTHING
     workflow                   ANYTHING
     cli                        ANYTHING
@@ -84,9 +109,14 @@ HOUSE = """
     __init__                   ANYTHING
 """
 
-DATA_OWNER = {"keys.secret", "circuits.linear.client", "client", "remote"}
+DATA_OWNER = {
+    *("keys.secret", "circuits.encryption", "circuits.client_interface", "circuits.linear.client"),
+    *("circuits.trees.client", "client", "remote"),
+}
 MODEL_OWNER = {
+    *("circuits.masking", "circuits.server_interface"),
     *("circuits.linear.weights", "circuits.linear.evaluate", "circuits.linear.server"),
+    *("circuits.trees.planner", "circuits.trees.drawing", "circuits.trees.evaluate", "circuits.trees.server"),
     *("model", "compiler", "legacy", "serve", "deploy"),
 }
 

@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 
 import fitted
 from hermetic import Layout, Signature, WireError
+from hermetic.circuits.cost import Offer
 from hermetic.circuits.linear import bounds
 from hermetic.circuits.linear.document import MAX_LAYOUTS
-from hermetic.circuits.linear.public import MAX_FEATURES, MAX_OUTPUTS, Offer
+from hermetic.circuits.linear.public import MAX_FEATURES, MAX_OUTPUTS
 from hermetic.rlwe.parameters import FAST, PRECISE
 from hermetic.signature.labels import check_labels
 from known_weights import compiled, with_circuit
@@ -332,8 +333,8 @@ def test_another_form_of_a_good_signature_is_refused(data: bytes) -> None:
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
-        (("format",), 2, "format must be 1. Got 2 instead: update Hermetic"),
-        (("format",), 0, "format must be 1. Got 0 instead: fetch the signature again"),
+        (("format",), 3, "format must be 1 to 2. Got 3 instead: update Hermetic"),
+        (("format",), 0, "format must be 1 to 2. Got 0 instead: fetch the signature again"),
         (("parameters",), "00" * 16, "made by another version"),
         (("parameters",), "xyz", "not valid"),
         (("features",), MAX_FEATURES + 1, f"features must be a whole number from 1 to {MAX_FEATURES}"),

@@ -33,7 +33,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, LinearSVC
 
 import hermetic
-from hermetic.circuits.linear.wire import Query
+from hermetic.circuits.query import Query
 from hermetic.demo.classifier import cache_directory, load_or_train
 from hermetic.demo.mnist import features, load_mnist
 from hermetic.keys.public import PublicKey

@@ -16,9 +16,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .circuits.linear.evaluate import MaskingKey
-    from .circuits.linear.packing import Layout
-    from .circuits.linear.wire import Query, Result
+    from .circuits.masking import MaskingKey
+    from .circuits.packing import Layout
+    from .circuits.query import Query
+    from .circuits.result import Result
     from .client import Client
     from .compiler import compile_model as compile
     from .errors import (
@@ -67,8 +68,8 @@ _HOMES = {
     "HermeticError": ("errors", "HermeticError"),
     "InputError": ("errors", "InputError"),
     "KeyFileError": ("errors", "KeyFileError"),
-    "Layout": ("circuits.linear.packing", "Layout"),
-    "MaskingKey": ("circuits.linear.evaluate", "MaskingKey"),
+    "Layout": ("circuits.packing", "Layout"),
+    "MaskingKey": ("circuits.masking", "MaskingKey"),
     "MismatchError": ("errors", "MismatchError"),
     "ModelFileError": ("errors", "ModelFileError"),
     "ModelNotFoundError": ("errors", "ModelNotFoundError"),
@@ -77,12 +78,12 @@ _HOMES = {
     "PrecisionError": ("errors", "PrecisionError"),
     "ProtocolError": ("errors", "ProtocolError"),
     "PublicKey": ("keys.public", "PublicKey"),
-    "Query": ("circuits.linear.wire", "Query"),
+    "Query": ("circuits.query", "Query"),
     "RefusedError": ("errors", "RefusedError"),
     "RemoteError": ("errors", "RemoteError"),
     "RemoteModel": ("remote", "RemoteModel"),
     "RemoteTimeoutError": ("errors", "RemoteTimeoutError"),
-    "Result": ("circuits.linear.wire", "Result"),
+    "Result": ("circuits.result", "Result"),
     "SecretKey": ("keys.secret", "SecretKey"),
     "SettingsError": ("errors", "SettingsError"),
     "Signature": ("signature", "Signature"),

@@ -12,7 +12,9 @@ import numpy.typing as npt
 from .arguments import check_data, check_kind
 from .arrays import Integers, Reals
 from .circuits import client_half
-from .circuits.linear.wire import MAX_SAMPLES, Query, Result
+from .circuits.encryption import Progress
+from .circuits.query import MAX_SAMPLES, Query
+from .circuits.result import Result
 from .errors import InputError, MismatchError
 from .features import Backbone, computed
 from .keys.public import PublicKey
@@ -22,7 +24,7 @@ from .ranking import largest
 from .signature import Signature
 
 if TYPE_CHECKING:
-    from .circuits.linear.client import ClientHalf, Progress
+    from .circuits.client_interface import ClientHalf
 
 _REAL_KINDS = "biufO"
 

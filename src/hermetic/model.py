@@ -4,25 +4,26 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from .arguments import check_kind, check_path
+from .arrays import Integers, Reals
 from .circuits import server_half
-from .circuits.linear.evaluate import MaskingKey
-from .circuits.linear.integers import IntegerMap
-from .circuits.linear.packing import Layout
-from .circuits.linear.weights import EncodedWeights
-from .circuits.linear.wire import Query, Result
-from .errors import ModelFileError, WireError
+from .circuits.masking import MaskingKey
+from .circuits.packing import Layout
+from .circuits.query import Query
+from .circuits.result import Result
+from .errors import MismatchError, ModelFileError, WireError
 from .files import write_private
 from .keys.public import PublicKey
 from .signature import Signature
 
 if TYPE_CHECKING:
-    from .circuits.linear.server import ServerHalf
+    from .circuits.linear.weights import EncodedWeights
+    from .circuits.server_interface import ServerHalf
 
 FORMAT = "hermetic model 1"
 
@@ -42,8 +43,8 @@ class CompiledModel:
         that was loaded. Private.
     """
 
-    def __init__(self, integers: IntegerMap, signature: Signature) -> None:
-        """Check that the bounds of :mod:`hermetic.circuits.linear.bounds` hold for these weights.
+    def __init__(self, integers: Any, signature: Signature) -> None:
+        """Check that the bounds of the circuit hold for these weights, or words of trees.
 
         Raises
         ------
@@ -56,8 +57,8 @@ class CompiledModel:
         self.spread: float | None = None
 
     @property
-    def integers(self) -> IntegerMap:
-        """The private integer weights and biases."""
+    def integers(self) -> Any:
+        """The private integers: weights and biases of a linear circuit, words of trees."""
         return self._half.integers
 
     @property
@@ -68,7 +69,8 @@ class CompiledModel:
         return self._half.spread_over_range
 
     def evaluate(self, query: Query, public_key: PublicKey | MaskingKey, *, threads: int | None = None) -> Result:
-        """Answer a query: what the server does. Exact and sanitised, see :mod:`hermetic.circuits.linear.evaluate`.
+        """Answer a query: what the server does. Exact and sanitised, see :mod:`hermetic.circuits.linear.evaluate` and
+        :mod:`hermetic.circuits.trees.evaluate`.
 
         Parameters
         ----------
@@ -102,8 +104,27 @@ class CompiledModel:
         return self._half.masking_key(public_key)
 
     def encoded(self, layout: Layout) -> EncodedWeights:
-        """The weights in a layout, in a limited amount of memory; the layouts used last are kept."""
-        return self._half.encoded(layout)
+        """The weights of a linear circuit in a layout, in a limited amount of memory; the layouts used last are kept.
+
+        Raises
+        ------
+        MismatchError
+            For another circuit, whose weights are drawn for each answer.
+        """
+        kind = self.signature.circuit.kind
+        if kind != "linear":
+            raise MismatchError(f"encoded weights must be of a linear circuit. {self.signature.name!r} has {kind}.")
+        found: EncodedWeights = self._half.encoded(layout)  # type: ignore[attr-defined]
+        return found
+
+    def reference(self, values: Integers) -> Reals:
+        """The scores (n, k) of grid integers (n, d) in plain integers: what decryption must give, and tests against."""
+        return self._half.reference(values)
+
+    @property
+    def operations(self) -> int:
+        """How many products or sums :meth:`reference` takes for one sample."""
+        return self._half.operations
 
     def save(self, path: str | os.PathLike[str]) -> int:
         """Write a safetensors file with a JSON header, mode 0600, all or nothing. Never a pickle.

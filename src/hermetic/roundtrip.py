@@ -15,8 +15,9 @@ from typing import TypeVar
 import numpy.typing as npt
 
 from .arrays import Reals
-from .circuits.linear.client import Progress
-from .circuits.linear.wire import Query, Result
+from .circuits.encryption import Progress
+from .circuits.query import Query
+from .circuits.result import Result
 from .client import Client
 from .keys.public import PublicKey
 from .model import CompiledModel

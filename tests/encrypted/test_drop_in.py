@@ -16,7 +16,7 @@ from encrypted.inference.eiclient import EILinearRegressionClient
 from encrypted.inference.eiserver import EIServer
 from encrypted.inference.exchange import KEY_BYTES, LARGEST_INPUT, PARAMETERS, question
 from hermetic.circuits.linear import bounds
-from hermetic.circuits.linear.wire import Query
+from hermetic.circuits.query import Query
 
 Reals = npt.NDArray[np.float64]
 

@@ -14,7 +14,7 @@ import pytest
 import hermetic
 from fitted import petals
 from hermetic import Client, DecryptionError, Result, SecretKey
-from hermetic.circuits.linear.packing import released
+from hermetic.circuits.packing import released
 from hermetic.remote.answers import Answer, Answers
 from hermetic.remote.session import _decrypt
 from hermetic.rlwe.parameters import FAST

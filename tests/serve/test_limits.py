@@ -19,7 +19,7 @@ from raw import Raw
 
 from fitted import Fitted, digits, petals, progression, tumours
 from hermetic import Query, Result
-from hermetic.circuits.linear.wire import Batch
+from hermetic.circuits.query import Batch
 from hermetic.serve.access import new_token, token_line
 from hermetic.serve.limits import MAX_ANSWER_BYTES, NANOSECONDS, BodySizes, MemoryBudget, Meter, Rate
 from known_weights import compiled

@@ -4,7 +4,7 @@ A folder has
 
     public      what a signature says about a circuit, and what the rest of Hermetic asks of it
     document    that as JSON
-    wire        what travels
+    wire        what it answers
     client      the half that encrypts and decrypts: ``ClientHalf``
     server      the half that computes: ``ServerHalf``
 
@@ -16,7 +16,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-KINDS = ("linear",)
+KINDS = ("linear", "trees")
 """The folders, as signatures name them."""
 
 
@@ -28,6 +28,11 @@ def documents(kind: str) -> Any:
 def client_half(kind: str) -> Any:
     """The class that encrypts and decrypts for circuits of a kind."""
     return import_module(f".{kind}.client", __name__).ClientHalf
+
+
+def read_result(kind: str) -> Any:
+    """What reads the bytes of a result of circuits of a kind: (data, signature) -> Result."""
+    return import_module(f".{kind}.wire", __name__).read_result
 
 
 def server_half(kind: str) -> Any:

@@ -79,7 +79,7 @@ def _public(signature: Signature) -> dict[str, str]:
         rows["feature names"] = _listed(signature.feature_names)
     if signature.labels is not None:
         rows["labels"] = f"{_listed(map(repr, signature.labels.tolist()))} ({signature.labels.dtype})"
-    rows |= signature.circuit.words
+    rows |= signature.circuit.descriptions
     rows["signature"] = f"{size(len(signature.to_bytes()))}, {signature.digest.hex()[:32]}…"
     return rows
 

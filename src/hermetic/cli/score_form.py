@@ -9,7 +9,8 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from ..circuits.linear.wire import Query, Result
+from ..circuits.query import Query
+from ..circuits.result import Result
 from ..errors import InputError, MismatchError
 from ..signature import Signature
 

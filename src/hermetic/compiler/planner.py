@@ -15,11 +15,12 @@ from functools import cached_property
 import numpy as np
 
 from ..arrays import Reals
+from ..circuits.cost import Offer
 from ..circuits.linear import bounds, plan
 from ..circuits.linear.integers import MAX_RESULT_BITS, IntegerMap, guaranteed_error, quantize_map
-from ..circuits.linear.packing import Layout
-from ..circuits.linear.public import LinearCircuit, Offer
+from ..circuits.linear.public import LinearCircuit
 from ..circuits.linear.server import lambda_bits
+from ..circuits.packing import Layout
 from ..errors import CompileError, PrecisionError
 from ..inputs.grid import Grid
 from ..rlwe.parameters import FAST, PROFILES, Parameters

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from tempfile import SpooledTemporaryFile
 from typing import Self
 
-from ..circuits.linear.wire import Batch
+from ..circuits.query import Batch
 from ..errors import RemoteError
 
 _IN_MEMORY = 64 << 20

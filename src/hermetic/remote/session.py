@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Reals
-from ..circuits.linear.wire import Batch, Result
+from ..circuits.query import Batch
+from ..circuits.result import Result
 from ..client import Client, check_backbone
 from ..errors import (
     DecryptionError,

@@ -67,8 +67,11 @@ class PublicRing:
         return out
 
     def scaled(self, polynomials: Integers, factor: int) -> Residues:
-        """Integer polynomials (n, N) times any factor, in evaluation form modulo the kept primes: (n, l, N)."""
-        primes = self.parameters.kept_primes
+        """Integer polynomials (n, N) times any factor, in evaluation form (n, l, N): modulo all data primes, or modulo
+        the kept ones where it is zero modulo the others.
+        """
+        one = self.parameters
+        primes = one.data_primes if factor % one.rescale_factor else one.kept_primes
         shape = (len(polynomials), len(primes), self._degree)
         lanes, out = np.empty(shape), np.empty(shape, dtype=np.int64)
         halves = [(factor + prime // 2) % prime - prime // 2 for prime in primes]

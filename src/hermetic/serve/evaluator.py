@@ -12,8 +12,8 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ..circuits.linear.evaluate import MaskingKey
-from ..circuits.linear.wire import Query
+from ..circuits.masking import MaskingKey
+from ..circuits.query import Query
 from ..errors import HermeticError, MismatchError, ModelFileError
 from ..keys.public import PublicKey
 from ..model import CompiledModel

@@ -11,7 +11,7 @@ from pathlib import Path
 from starlette.routing import BaseRoute
 from watchfiles import awatch
 
-from ..circuits.linear.evaluate import available_cores
+from ..circuits.masking import available_cores
 from ..errors import SettingsError
 from . import brand, browser, openapi, pages, rest, v2
 from .base_service import BaseService, Facts, again_and_again, forbidding

@@ -6,7 +6,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from ..circuits.linear.wire import Batch, Query
+from ..circuits.query import Batch, Query
 from ..envelope import PEEK_BYTES, QUERY, peek
 from ..errors import MismatchError, WireError
 from ..keys.public import PublicKey

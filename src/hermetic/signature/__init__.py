@@ -9,12 +9,14 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 
-from ..circuits.linear.packing import Layout
-from ..circuits.linear.plan import Cost
-from ..circuits.linear.public import LinearCircuit, Offer
+from ..circuits.cost import Cost, Offer
+from ..circuits.linear.public import LinearCircuit
+from ..circuits.packing import Layout
+from ..circuits.trees.public import TreeCircuit
 from ..envelope import SIGNATURE, open_envelope, seal, view_of
-from ..errors import WireError
+from ..errors import MismatchError, WireError
 from ..features import FeatureMap
 from ..head import Head, Labels
 from ..inputs.grid import Grid
@@ -22,6 +24,9 @@ from ..rlwe.parameters import Parameters
 from . import document
 
 MAX_SIGNATURE_BYTES = 256 << 20
+
+Circuit = LinearCircuit | TreeCircuit
+Kind = TypeVar("Kind", LinearCircuit, TreeCircuit)
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,11 +56,19 @@ class Signature:
 
     name: str
     head: Head
-    circuit: LinearCircuit
+    circuit: Circuit
     error: float
     feature_names: tuple[str, ...] | None = None
     feature_map: FeatureMap | None = None
     backbone: str | None = None
+
+    def circuit_of(self, kind: type[Kind]) -> Kind:
+        """The circuit, which must be of a kind. Raises :class:`MismatchError` for one of another."""
+        if not isinstance(self.circuit, kind):
+            raise MismatchError(
+                f"model {self.name!r} must have a {kind.kind!r} circuit. It has a {self.circuit.kind!r} one instead."
+            )
+        return self.circuit
 
     @property
     def inputs(self) -> int:

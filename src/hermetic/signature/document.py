@@ -1,6 +1,7 @@
-"""A signature as JSON, format 1. A later format has another number, and a reader here for as long as it is in use.
+"""A signature as JSON, formats 1 and 2. A later one has another number, and a reader here for as long as it is in use.
 
-Format 1 describes linear circuits, and names no circuit: their fields stand beside those of the signature.
+The fields of the circuit stand beside those of the signature. Format 1 describes linear circuits, and names no circuit;
+format 2 names it.
 """
 
 from __future__ import annotations
@@ -17,15 +18,17 @@ from ..json_values import number, require, string
 from ..links import HEADS, VALUES, outputs_fit
 from .labels import labels_from_json, labels_to_json
 
-FORMAT = 1
-_CIRCUIT = "linear"
+FORMATS = {"linear": 1, "trees": 2}
+"""The format that describes circuits of a kind."""
+
+_LATEST = max(FORMATS.values())
 
 
 def write(fields: Mapping[str, Any]) -> bytes:
     """Canonical JSON of the fields of a :class:`hermetic.signature.Signature`."""
     head, names, circuit = fields["head"], fields["feature_names"], fields["circuit"]
     found = {
-        "format": FORMAT,
+        "format": FORMATS[circuit.kind],
         "name": fields["name"],
         "method": head.method,
         "link": head.link,
@@ -35,6 +38,8 @@ def write(fields: Mapping[str, Any]) -> bytes:
         "error": fields["error"],
         **circuits.documents(circuit.kind).write(circuit),
     }
+    if FORMATS[circuit.kind] > 1:
+        found["circuit"] = circuit.kind
     if fields["feature_map"] is not None:
         found["feature_map"] = fields["feature_map"].document()
     if fields["backbone"] is not None:
@@ -68,17 +73,26 @@ def read(data: bytes) -> dict[str, Any]:
 
 
 def _check_format(found: Any) -> None:
-    if found == FORMAT:
+    if type(found) is int and found in FORMATS.values():
         return
-    later = isinstance(found, int) and found > FORMAT
+    later = isinstance(found, int) and found > _LATEST
     what_to_do = "update Hermetic" if later else "fetch the signature again"
-    raise WireError(f"the signature's format must be {FORMAT}. Got {str(found)[:20]} instead: {what_to_do}.")
+    raise WireError(f"the signature's format must be 1 to {_LATEST}. Got {str(found)[:20]} instead: {what_to_do}.")
+
+
+def _kind(document: Mapping[str, Any]) -> str:
+    """The kind of the circuit that the format describes, or names."""
+    if document["format"] == FORMATS["linear"]:
+        return "linear"
+    kind = document["circuit"]
+    require(isinstance(kind, str) and FORMATS.get(kind) == document["format"], "circuit must be one of the format's")
+    return str(kind)
 
 
 def _read(document: Mapping[str, Any]) -> dict[str, Any]:
     feature_map = FeatureMap.from_document(document["feature_map"]) if "feature_map" in document else None
     groups = None if feature_map is None else feature_map.groups
-    circuit = circuits.documents(_CIRCUIT).read(document, groups)
+    circuit = circuits.documents(_kind(document)).read(document, groups)
     require(feature_map is None or feature_map.outputs == circuit.features, "feature_map must match features")
     error = number(document["error"])
     require(error >= 0, "error must not be negative")

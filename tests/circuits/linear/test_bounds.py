@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 
 from hermetic import Client, CompiledModel, ModelFileError, Query, Result
 from hermetic.arrays import Residues
+from hermetic.circuits import bounds as of_masks
+from hermetic.circuits.cost import Offer
 from hermetic.circuits.linear import bounds
 from hermetic.circuits.linear.integers import MAX_RESULT_BITS
-from hermetic.circuits.linear.packing import Layout, pack_samples, pack_weights, released, targets
-from hermetic.circuits.linear.public import Offer
+from hermetic.circuits.packing import Layout, pack_samples, pack_weights, released, targets
 from hermetic.rlwe import modular
 from hermetic.rlwe.parameters import FAST, MAX_ERROR, MAX_MODULUS_BITS, PRECISE, Parameters
 from hermetic.rlwe.public_ring import Lanes, PublicRing
@@ -139,7 +140,7 @@ def test_max_targets_of_the_profiles() -> None:
 
 def test_a_narrower_mask_pays_for_fewer_words(monkeypatch: pytest.MonkeyPatch) -> None:
     bounds.max_targets.cache_clear()
-    monkeypatch.setattr(bounds, "MASK_BITS", 13)
+    monkeypatch.setattr(of_masks, "MASK_BITS", 13)
     assert bounds.max_targets(FAST, 55) == 2048 * 13 // 37
     bounds.max_targets.cache_clear()
 

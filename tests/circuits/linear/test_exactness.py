@@ -8,10 +8,10 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from hermetic import CompiledModel, PrecisionError
+from hermetic.circuits.cost import Offer
 from hermetic.circuits.linear import bounds
 from hermetic.circuits.linear.integers import MAX_RESULT_BITS, IntegerMap
-from hermetic.circuits.linear.packing import Layout
-from hermetic.circuits.linear.public import Offer
+from hermetic.circuits.packing import Layout
 from hermetic.inputs.grid import Grid
 from hermetic.rlwe.parameters import PROFILES
 from hermetic.signature import Signature

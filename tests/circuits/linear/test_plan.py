@@ -7,8 +7,9 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from hermetic.circuits.linear import plan, wire
-from hermetic.circuits.linear.packing import Layout
+from hermetic import Query, Result
+from hermetic.circuits.linear import plan
+from hermetic.circuits.packing import Layout
 from hermetic.compiler.planner import best_layouts
 from hermetic.rlwe.parameters import FAST, PRECISE, Parameters
 from known_weights import answering_only, client_of, compiled, up_to
@@ -104,8 +105,8 @@ def test_bytes_and_ciphertexts_are_those_of_real_queries_and_results(profile: st
         assert cost.result_ciphertexts == len(result.c1)
         envelopes.add(len(query.to_bytes()) - cost.request_bytes)
         envelopes.add(len(result.to_bytes()) - cost.response_bytes)
-        assert wire.Query.size(one.signature, layout, samples) == len(query.to_bytes())
-        assert wire.Result.size(one.signature, layout, samples) == len(result.to_bytes())
+        assert Query.size(one.signature, layout, samples) == len(query.to_bytes())
+        assert Result.size(one.signature, layout, samples) == len(result.to_bytes())
         assert one.signature.cost(samples) == cost
     assert len(envelopes) == 1
     assert envelopes.pop() < 256

@@ -9,9 +9,9 @@ import pytest
 
 import fitted
 from hermetic import Client, CompiledModel, MaskingKey, MismatchError, Parameters, PublicKey, Query, Result
+from hermetic.circuits.cost import Offer
 from hermetic.circuits.linear import bounds, evaluate, weights
-from hermetic.circuits.linear.packing import Layout
-from hermetic.circuits.linear.public import Offer
+from hermetic.circuits.packing import Layout
 from hermetic.rlwe import native
 from hermetic.rlwe.modular import to_centred_integers
 from hermetic.rlwe.parameters import FAST, PRECISE

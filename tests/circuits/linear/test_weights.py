@@ -11,8 +11,8 @@ import fitted
 from hermetic.arrays import Integers, Residues
 from hermetic.circuits.linear import weights
 from hermetic.circuits.linear.integers import IntegerMap
-from hermetic.circuits.linear.packing import Layout, pack_samples, pack_weights, targets
 from hermetic.circuits.linear.weights import EncodedWeights
+from hermetic.circuits.packing import Layout, pack_samples, pack_weights, targets
 from hermetic.rlwe import modular
 from hermetic.rlwe.parameters import FAST
 from hermetic.rlwe.public_ring import PublicRing

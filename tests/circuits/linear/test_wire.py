@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import fitted
 from hermetic import Client, HermeticError, Layout, MismatchError, PublicKey, Query, Result, WireError
-from hermetic.circuits.linear.wire import MAX_SAMPLES
+from hermetic.circuits.query import MAX_SAMPLES
 from hermetic.envelope import OVERHEAD_BYTES
 from hermetic.rlwe.bitpacking import pack, packed_bytes
 from hermetic.rlwe.parameters import FAST, PRECISE

@@ -27,27 +27,30 @@ weights anyway, and fewer often do.
 from __future__ import annotations
 
 import math
-from functools import lru_cache
 
-from ...rlwe.parameters import MAX_ERROR, MAX_MODULUS_BITS, Parameters
-from .packing import Layout
+from ...rlwe.parameters import Parameters
+from ..bounds import MASK_BITS, MIN_LAMBDA_BITS, flooding_lambda, mask_noise, max_targets, target_bits
+from ..packing import Layout
 
-MIN_LAMBDA_BITS = 10
-"""No answer is flooded by less; it also keeps e·W inside the room that :func:`flood_bits` leaves for it."""
-
-MASK_BITS = 26
-"""w: every coefficient of a mask's u is uniform in [-2^(w-1), 2^(w-1)). Its noise is far below any flooding."""
+__all__ = [
+    "MASK_BITS",
+    "MIN_LAMBDA_BITS",
+    "delta",
+    "flood_bits",
+    "flooding_lambda",
+    "layout_allowed",
+    "least_samples",
+    "mask_noise",
+    "max_targets",
+    "noise_budget",
+    "result_noise",
+    "target_bits",
+]
 
 
 def delta(parameters: Parameters, result_bits: int) -> int:
     """The scale of an integer result: floor(q'/2^T)."""
     return parameters.result_modulus >> result_bits
-
-
-def mask_noise(parameters: Parameters) -> int:
-    """Bound on the noise of a mask (u·b + e0, u·a + e1) under an honest key: |u·e + e0 + e1·s|, with s ternary."""
-    n = parameters.ring_degree
-    return MAX_ERROR * (n << (MASK_BITS - 1)) + MAX_ERROR + MAX_ERROR * n
 
 
 def noise_budget(parameters: Parameters, result_bits: int) -> int:
@@ -64,32 +67,11 @@ def flood_bits(parameters: Parameters, result_bits: int) -> int:
     return max(0, usable.bit_length()) if usable > 0 else 0
 
 
-def flooding_lambda(flood: int, weight_norm: int) -> float:
-    """lambda, in bits: how far flooding exceeds e·W for a polynomial whose weights' absolute values sum to
-    weight_norm.
-    """
-    return flood - math.log2(max(1, MAX_ERROR * weight_norm))
-
-
 def result_noise(parameters: Parameters, flood: int, lambda_bits: float) -> int:
     """Largest |noise| of an honest answer after rescaling, from public values alone."""
     weighted = math.ceil(2.0 ** (flood - math.floor(lambda_bits)))
     before = (1 << (flood - 1)) + weighted + mask_noise(parameters)
     return before // parameters.rescale_factor + 1 + parameters.rescale_noise
-
-
-def target_bits(parameters: Parameters, flood: int) -> float:
-    """Bits that one released target word can carry about the weights, whatever the client sends: log2(q) - F."""
-    return math.log2(parameters.query_modulus) - flood
-
-
-@lru_cache(maxsize=256)
-def max_targets(parameters: Parameters, flood: int) -> int:
-    """How many target words a result polynomial may release, so that a forged public key does not unmask its c1."""
-    needed_bits = parameters.result_modulus.bit_length() + 4
-    needed_degree = min(n for n, bits in MAX_MODULUS_BITS.items() if bits >= needed_bits)
-    spare = max(0, parameters.ring_degree - needed_degree) * MASK_BITS
-    return int(spare // target_bits(parameters, flood))
 
 
 def least_samples(parameters: Parameters, layout: Layout, features: int, flood: int) -> int:

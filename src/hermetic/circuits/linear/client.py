@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ...arguments import check_kind
-from ...arrays import Integers, Reals, Residues
-from ...errors import DecryptionError, MismatchError
+from ...arrays import Integers, Reals
+from ...errors import DecryptionError
 from ...keys.secret import SecretKey
 from ...rlwe import modular
 from ...rlwe.public_ring import PublicRing
 from ...rlwe.ring import Ring
-from ...rlwe.seeds import QUERY_DOMAIN, SEED_BYTES, expand
 from ...signature import Signature
+from ..encryption import Progress, check_answers, encrypt
+from ..packing import released
+from ..query import Batch, Query
 from .integers import recombine
-from .packing import Layout, pack_samples, released
-from .wire import Batch, Query, Result
+from .public import LinearCircuit
+from .wire import LinearResult
 
 _INT64_BITS = 62
-
-Progress = Callable[[int, int], None]
-"""Called as progress(done, total) while a long batch is encrypted, in ciphertexts."""
 
 
 class ClientHalf:
@@ -39,49 +35,22 @@ class ClientHalf:
 
     def __init__(self, signature: Signature, secret_key: SecretKey) -> None:
         self._signature = signature
-        self._circuit = signature.circuit
+        self._circuit = signature.circuit_of(LinearCircuit)
         self._secret_key = secret_key
-        self._key_id = secret_key.public_key.id
         self._ring = Ring.of(signature.parameters)
 
     def encrypt(self, integers: Integers, *, vector: bool, progress: Progress | None = None) -> Query:
         """Fresh ciphertexts of integers (n, d); ``vector`` says whether they were one sample of shape (d,)."""
+        scale = self._circuit.delta * self._circuit.parameters.rescale_factor
         layout = self._circuit.layout_for(len(integers))
-        seed = secrets.token_bytes(SEED_BYTES)
-        batch = Batch(self._signature.digest, bytes.fromhex(self._key_id), seed, len(integers), layout, vector)
-        return Query(self._circuit.parameters, batch, self._encrypt(integers, layout, seed, progress))
+        return encrypt(self._signature, self._secret_key, integers, layout, scale, vector=vector, progress=progress)
 
-    def _encrypt(self, integers: Integers, layout: Layout, seed: bytes, progress: Progress | None) -> Residues:
-        parameters = self._circuit.parameters
-        blocks = layout.query_polynomials(self._circuit.features)
-        total = blocks * layout.chunks(len(integers))
-        c0 = np.empty((total, len(parameters.data_primes), parameters.ring_degree), dtype=np.int64)
-        for chunk in range(layout.chunks(len(integers))):
-            rows = integers[chunk * layout.samples : (chunk + 1) * layout.samples]
-            polynomials = pack_samples(rows, layout)
-            for start in range(0, blocks, 2):
-                first = chunk * blocks + start
-                pair = self._message(polynomials[start : start + 2])
-                for i, message in enumerate(pair, start=first):
-                    c1 = expand(QUERY_DOMAIN, seed, i, parameters, parameters.data_primes)
-                    c0[i] = self._secret_key.ring_key.encrypt_zero(c1)
-                    kept = len(parameters.kept_primes)
-                    c0[i, :kept] = modular.add(c0[i, :kept], message, parameters.kept_primes)
-                if progress:
-                    progress(first + len(pair), total)
-        return c0
-
-    def _message(self, polynomials: Integers) -> Residues:
-        """delta·P times each polynomial, in evaluation form; it is zero modulo the dropped primes."""
-        parameters = self._circuit.parameters
-        return PublicRing.of(parameters).scaled(polynomials, self._circuit.delta * parameters.rescale_factor)
-
-    def decrypt(self, result: Result) -> Reals:
+    def decrypt(self, result: LinearResult) -> Reals:
         """Scores (n, k). Raises as :meth:`decrypt_integers`."""
         circuit = self._circuit
         return recombine(self.decrypt_integers(result), circuit.limbs, circuit.limb_bits, circuit.scale_exponent)
 
-    def decrypt_integers(self, result: Result) -> Integers:
+    def decrypt_integers(self, result: LinearResult) -> Integers:
         """The integer results (n, k·limbs), equal bit for bit to the integer reference.
 
         Raises
@@ -91,7 +60,7 @@ class ClientHalf:
         DecryptionError
             If it does not decrypt within the noise bound.
         """
-        self._check_belongs(result)
+        check_answers(result, LinearResult, self._signature, self._secret_key)
         phase = self.phase(result)
         delta = self._circuit.delta
         nearest = (phase + delta // 2) // delta
@@ -104,17 +73,7 @@ class ClientHalf:
             )
         return nearest.astype(np.int64)
 
-    def _check_belongs(self, result: Result) -> None:
-        check_kind(result, Result, "result")
-        if result.batch.signature != self._signature.digest:
-            raise MismatchError(f"the result must come from model {self._signature.name!r}. It comes from another.")
-        if result.batch.key.hex() != self._key_id:
-            raise MismatchError(
-                f"the result must answer the key {self._key_id[:16]}…. Got an answer to "
-                f"{result.batch.key.hex()[:16]}… instead."
-            )
-
-    def phase(self, result: Result) -> npt.NDArray[Any]:
+    def phase(self, result: LinearResult) -> npt.NDArray[Any]:
         """c0 + c1·s mod q' at the target coefficients, as centred integers (n, k·limbs): results with their noise."""
         parameters, batch = self._circuit.parameters, result.batch
         primes, outputs = parameters.kept_primes, self._circuit.integer_outputs

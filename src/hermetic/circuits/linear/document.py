@@ -11,10 +11,11 @@ import numpy.typing as npt
 from ...inputs.grid import Grid
 from ...json_values import integer, number, require, string
 from ...rlwe.parameters import Parameters, parameters_for
+from ..cost import Offer
+from ..packing import Layout
 from . import bounds
 from .integers import MAX_RESULT_BITS
-from .packing import Layout
-from .public import MAX_FEATURES, MAX_OUTPUTS, LinearCircuit, Offer
+from .public import MAX_FEATURES, MAX_OUTPUTS, LinearCircuit
 
 MAX_LAYOUTS = 64
 _MAX_LIMBS = 8

@@ -16,58 +16,29 @@ are in :mod:`hermetic.circuits.linear.bounds`; what is left over is in ``docs/se
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from ...arguments import check_kind
 from ...arrays import Residues
-from ...errors import MismatchError
-from ...keys.public import PublicKey
 from ...rlwe.public_ring import Lanes, PublicRing
 from ...rlwe.randomness import Stream
-from ...rlwe.seeds import PUBLIC_KEY_DOMAIN, QUERY_DOMAIN, expand, expand_range
 from ...signature import Signature
+from ..masking import MaskingKey, Run, check_belongs, lift, workers
+from ..packing import Layout
+from ..query import Query
 from . import bounds
-from .packing import Layout
 from .weights import EncodedWeights
-from .wire import Query, Result
+from .wire import LinearResult
 
 _MANY_PRODUCTS = 1 << 22
 """Products of words from which several threads are faster than one."""
 
 _PART = 64
 """Query polynomials that are read at a time."""
-
-_Run = Callable[[Iterable[Callable[[], Any]]], list[Any]]
-
-
-class MaskingKey:
-    """A client's public key as masks need it: (b, a) modulo the primes of queries, lanes (2, L, N).
-
-    Parameters
-    ----------
-    public_key
-        The client's key; it may be forged, see ``docs/security.md``.
-    """
-
-    def __init__(self, public_key: PublicKey) -> None:
-        check_kind(public_key, PublicKey, "public_key")
-        parameters = public_key.parameters
-        a = expand(PUBLIC_KEY_DOMAIN, public_key.seed, 0, parameters, parameters.data_primes)
-        b = public_key.b[: len(parameters.data_primes)]
-        self.parameters = parameters
-        self.id = public_key.id
-        ring = PublicRing.of(parameters)
-        lanes = ring.empty_ciphertexts(1)
-        ring.lift(b[None], a[None], lanes)
-        self.lanes: Lanes = lanes[0]
 
 
 def evaluate(
@@ -76,7 +47,7 @@ def evaluate(
     query: Query,
     key: MaskingKey,
     threads: int = 1,
-) -> Result:
+) -> LinearResult:
     """Answer a query.
 
     Parameters
@@ -98,30 +69,12 @@ def evaluate(
         If the query belongs to another model, or to another key.
     """
     batch = query.batch
-    if batch.signature != signature.digest:
-        raise MismatchError(f"the query must be made for model {signature.name!r}. It was made for another.")
-    if query.key_id != key.id:
-        raise MismatchError(f"the query must name the key {key.id[:16]}…. It names {query.key_id[:16]}… instead.")
+    check_belongs(query, signature, key)
     answer = _Answer(signature, encoded(batch.layout), query, key)
-    with _workers(threads if answer.is_large else 1) as run:
+    with workers(threads if answer.is_large else 1) as run:
         parts = [part for chunk in range(answer.chunks) for part in answer.chunk(chunk, run)]
     c1, words = zip(*parts, strict=True)
-    return Result(signature.parameters, batch, np.concatenate(c1), np.concatenate(words, axis=1))
-
-
-def available_cores() -> int:
-    """The cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-@contextmanager
-def _workers(threads: int) -> Iterator[_Run]:
-    """Gives what runs tasks and returns their results in order."""
-    if threads <= 1:
-        yield lambda tasks: [task() for task in tasks]
-        return
-    with ThreadPoolExecutor(threads) as pool:
-        yield lambda tasks: list(pool.map(lambda task: task(), tasks))
+    return LinearResult(signature.parameters, batch, np.concatenate(c1), np.concatenate(words, axis=1))
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,7 +95,7 @@ class _Answer:
         """Whether several threads pay."""
         return 2 * self.query.c0.size * self.weights.groups >= _MANY_PRODUCTS
 
-    def chunk(self, chunk: int, run: _Run) -> list[Any]:
+    def chunk(self, chunk: int, run: Run) -> list[Any]:
         """The (c1, words) of every tile of result polynomials of a chunk."""
         first, layout = chunk * self.weights.blocks, self.query.batch.layout
         blocks = range(first, first + self.weights.blocks)
@@ -162,10 +115,3 @@ class _Answer:
 
 def _parts(blocks: range) -> list[range]:
     return [blocks[start : start + _PART] for start in range(0, len(blocks), _PART)]
-
-
-def lift(query: Query, chosen: range, out: Lanes) -> None:
-    """Write some of the ciphertexts of a query, (m, 2, L, N), to the front of ``out``."""
-    parameters = query.parameters
-    c1 = expand_range(QUERY_DOMAIN, query.batch.query, chosen, parameters, parameters.data_primes)
-    PublicRing.of(parameters).lift(query.c0[chosen.start : chosen.stop], c1, out[: len(chosen)])

@@ -22,6 +22,7 @@ import numpy.typing as npt
 from ...arrays import Integers, Reals
 from ...errors import PrecisionError
 from ...inputs.grid import Grid
+from ..decimals import round_up
 
 Weights = npt.NDArray[np.signedinteger[Any]]
 """int64, or in large models a narrower type that holds them."""
@@ -185,13 +186,4 @@ def guaranteed_error(
         terms = grid.largest_sum(absolute) + np.abs(bias[rows]) + offset_part[rows]
         floating = terms * (grid.features + 16) * 2.0**-51
         largest = max(largest, float((rounding + off_grid + floating + own[rows]).max(initial=0.0)))
-    return _round_up(largest + _UNDERFLOW)
-
-
-def _round_up(value: float) -> float:
-    """The least number of two significant decimal digits that is not smaller: it prints as it is."""
-    exponent = math.floor(math.log10(value)) - 1
-    digits = math.floor(value / 10.0**exponent)
-    while float(f"{digits}e{exponent}") < value:
-        digits += 1
-    return float(f"{digits}e{exponent}")
+    return round_up(largest + _UNDERFLOW)

@@ -8,29 +8,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from ...rlwe.bitpacking import packed_bytes
 from ...rlwe.parameters import Parameters
-from .packing import Layout
+from ..cost import BYTES_PER_MS, Cost
+from ..packing import Layout
 
 _REFERENCE_WORDS = 4096 * 2
 _ENCRYPT_MS = 0.5
 _PRODUCT_MS = 0.01
 _ANSWER_MS = 0.2
-_BYTES_PER_MS = 12_500
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What answering a batch costs: counts, bytes and an estimate of the time, in ms."""
-
-    query_ciphertexts: int
-    result_ciphertexts: int
-    products: int
-    request_bytes: int
-    response_bytes: int
-    estimated_ms: float
 
 
 def cost(parameters: Parameters, layout: Layout, features: int, outputs: int, samples: int) -> Cost:
@@ -47,7 +34,7 @@ def cost(parameters: Parameters, layout: Layout, features: int, outputs: int, sa
     )
     size = n * len(parameters.data_primes) / _REFERENCE_WORDS
     work = size * (up * _ENCRYPT_MS + products * _PRODUCT_MS + down * _ANSWER_MS)
-    return Cost(up, down, products, request, response, work + (request + response) / _BYTES_PER_MS)
+    return Cost(up, down, products, request, response, work + (request + response) / BYTES_PER_MS)
 
 
 def cheapest(parameters: Parameters, layouts: Iterable[Layout], features: int, outputs: int, samples: int) -> Layout:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,48 +9,16 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ...envelope import OVERHEAD_BYTES
 from ...errors import InputError
 from ...inputs.grid import Grid
 from ...rlwe.parameters import Parameters
+from ..cost import Chunk, Cost, Offer
+from ..header import FIXED_BYTES
+from ..packing import Layout
 from . import bounds, plan
-from .packing import Layout
 
 MAX_FEATURES = 1 << 20
 MAX_OUTPUTS = 1 << 20
-
-BATCH = struct.Struct("<32s32s32sIIIIB3x")
-"""What a query and its result start with, see :class:`hermetic.circuits.linear.wire.Batch`."""
-
-_FIXED_BYTES = OVERHEAD_BYTES + BATCH.size
-
-
-@dataclass(frozen=True)
-class Offer:
-    """A layout that the model answers, and the flooding (lambda, in bits) of its answers."""
-
-    layout: Layout
-    lambda_bits: float
-
-
-@dataclass(frozen=True)
-class Chunk:
-    """As many samples as one polynomial holds in a layout: a request has a whole number of chunks.
-
-    Attributes
-    ----------
-    samples
-        B, the samples of one.
-    query_bytes, result_bytes
-        What each adds to a query and to its result.
-    estimated_ms
-        The planner's estimate.
-    """
-
-    samples: int
-    query_bytes: int
-    result_bytes: int
-    estimated_ms: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,6 +54,11 @@ class LinearCircuit:
     def features(self) -> int:
         """d, the number of values of one sample that are encrypted."""
         return self.grid.features
+
+    @property
+    def values(self) -> int:
+        """How many values of one sample are encrypted: d."""
+        return self.features
 
     @property
     def integer_outputs(self) -> int:
@@ -141,26 +113,26 @@ class LinearCircuit:
         layouts = self.layouts_for(samples)
         return plan.cheapest(self.parameters, layouts, self.features, self.integer_outputs, samples)
 
-    def cost(self, samples: int) -> plan.Cost:
+    def cost(self, samples: int) -> Cost:
         """What a batch of that many samples costs in its cheapest layout."""
         return self.cost_in(self.layout_for(samples), samples)
 
-    def cost_in(self, layout: Layout, samples: int) -> plan.Cost:
+    def cost_in(self, layout: Layout, samples: int) -> Cost:
         """What a batch of that many samples costs in a layout."""
         return plan.cost(self.parameters, layout, self.features, self.integer_outputs, samples)
 
     def query_bytes(self, samples: int, layout: Layout | None = None) -> int:
         """Exact bytes of the envelope of a query, by default in the cheapest layout."""
-        return _FIXED_BYTES + self.cost_in(layout or self.layout_for(samples), samples).request_bytes
+        return FIXED_BYTES + self.cost_in(layout or self.layout_for(samples), samples).request_bytes
 
     def result_bytes(self, samples: int, layout: Layout | None = None) -> int:
         """Exact bytes of the envelope of its result."""
-        return _FIXED_BYTES + self.cost_in(layout or self.layout_for(samples), samples).response_bytes
+        return FIXED_BYTES + self.cost_in(layout or self.layout_for(samples), samples).response_bytes
 
     @property
     def fixed_bytes(self) -> int:
         """Bytes of a query, or of a result, beside those of its chunks."""
-        return _FIXED_BYTES
+        return FIXED_BYTES
 
     @property
     def full_batches(self) -> list[dict[str, Any]]:
@@ -181,7 +153,7 @@ class LinearCircuit:
         }
 
     @property
-    def words(self) -> dict[str, str]:
+    def descriptions(self) -> dict[str, str]:
         """What else is public about the circuit, for people."""
         limbs = f"{self.limbs} limb{'s' * (self.limbs > 1)}"
         return {"integers": f"{self.result_bits} bits, scale 2^-{self.scale_exponent}, {limbs}"}

@@ -10,21 +10,23 @@ import numpy as np
 import numpy.typing as npt
 
 from ...arguments import check_kind
-from ...errors import MismatchError, ModelFileError
+from ...arrays import Integers, Reals
+from ...errors import ModelFileError
 from ...keys.public import PublicKey
 from ...signature import Signature
+from ..cost import Offer
+from ..masking import MaskingKey, MaskingKeys, available_cores
+from ..packing import Layout
+from ..query import Query
 from . import bounds
-from .evaluate import MaskingKey, available_cores, evaluate
+from .evaluate import evaluate
 from .integers import IntegerMap, recombine, worst_case
-from .packing import Layout
-from .public import LinearCircuit, Offer
+from .public import LinearCircuit
 from .weights import EncodedWeights
-from .wire import Query, Result
+from .wire import LinearResult
 
 ENCODED_BYTES = 1 << 30
 """What a model's weights may take in memory ready for use, in all layouts; more are made anew for every answer."""
-
-_MAX_KEYS = 16
 
 
 class ServerHalf:
@@ -46,16 +48,16 @@ class ServerHalf:
 
     def __init__(self, integers: IntegerMap, signature: Signature) -> None:
         check_kind(integers, IntegerMap, "integers")
-        _check(integers, signature.circuit)
+        _check(integers, signature.circuit_of(LinearCircuit))
         self.integers = integers
         self._signature = signature
         self._encoded: OrderedDict[Layout, EncodedWeights] = OrderedDict()
-        self._keys: OrderedDict[str, MaskingKey] = OrderedDict()
+        self._keys = MaskingKeys(signature.parameters)
 
-    def evaluate(self, query: Query, public_key: PublicKey | MaskingKey, threads: int | None = None) -> Result:
+    def evaluate(self, query: Query, public_key: PublicKey | MaskingKey, threads: int | None = None) -> LinearResult:
         """Answer a query, see :meth:`hermetic.CompiledModel.evaluate`."""
         check_kind(query, Query, "query")
-        key = public_key if isinstance(public_key, MaskingKey) else self.masking_key(public_key)
+        key = self._keys.of(public_key)
         return evaluate(self._signature, self.encoded, query, key, threads or available_cores())
 
     def prepare(self, samples: int) -> None:
@@ -64,18 +66,17 @@ class ServerHalf:
 
     def masking_key(self, public_key: PublicKey) -> MaskingKey:
         """What masks need of a public key; that of the last few keys is kept."""
-        check_kind(public_key, PublicKey, "public_key")
-        if public_key.parameters != self._signature.parameters:
-            raise MismatchError(
-                f"the public key must use the parameters {self._signature.parameters.profile!r}. "
-                f"Got {public_key.parameters.profile!r} instead."
-            )
-        if public_key.id not in self._keys:
-            self._keys[public_key.id] = MaskingKey(public_key)
-            while len(self._keys) > _MAX_KEYS:
-                self._keys.popitem(last=False)
-        self._keys.move_to_end(public_key.id)
-        return self._keys[public_key.id]
+        return self._keys.of(public_key)
+
+    def reference(self, values: Integers) -> Reals:
+        """The scores (n, k) of grid integers (n, d) in plain integers: what decryption must give."""
+        one = self.integers
+        return recombine(one.apply(values), one.limbs, one.limb_bits, one.scale_exponent)
+
+    @property
+    def operations(self) -> int:
+        """Products of the plain reference for one sample."""
+        return int(self.integers.weights.size)
 
     def encoded(self, layout: Layout) -> EncodedWeights:
         """The weights in a layout, in :data:`ENCODED_BYTES` of memory at most; the layouts used last are kept."""

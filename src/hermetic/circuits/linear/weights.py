@@ -12,8 +12,8 @@ from ...arrays import Integers, Residues
 from ...rlwe import modular
 from ...rlwe.public_ring import Lanes, PublicRing
 from ...signature import Signature
+from ..packing import Layout, pack_weights
 from .integers import IntegerMap
-from .packing import Layout, pack_weights
 
 _TILE_BYTES = 32 << 20
 _TILE_GROUPS = 16
@@ -79,7 +79,7 @@ class EncodedWeights:
         return slice(tile.start * self._layout.outputs, tile.stop * self._layout.outputs)
 
     def _first_places(self, tile: range) -> Integers:
-        """The places of the first sample's outputs, see :func:`hermetic.circuits.linear.packing.targets`."""
+        """The places of the first sample's outputs, see :func:`hermetic.circuits.packing.targets`."""
         layout, outputs = self._layout, np.arange(len(self._offsets))[self._outputs(tile)]
         group, output = np.divmod(outputs, layout.outputs)
         within = layout.samples * (layout.features * output + layout.features - 1)

@@ -11,7 +11,8 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from hermetic.circuits.linear.wire import Query, Result
+from hermetic.circuits.linear.wire import LinearResult, read_result
+from hermetic.circuits.query import Query
 from hermetic.client import Client
 from hermetic.errors import HermeticError, MismatchError
 from hermetic.keys.secret import SecretKey
@@ -119,13 +120,13 @@ class EILinearRegressionClient:
 
     def _decrypt(self, response: Sequence[str]) -> npt.NDArray[np.float64]:
         signature = _read_signature(response[0])
-        result = Result.from_bytes(from_text(response[1], _RESULT_BYTES, "a response"), signature)
+        result = read_result(from_text(response[1], _RESULT_BYTES, "a response"), signature)
         if result.batch.key != self._name:
             name = result.batch.key[:NAME_BYTES].hex()[:16]
             raise MismatchError(f"it must answer the key {self._name.hex()[:16]}…. It answers {name}… instead.")
         client = Client(signature, self._key)
         known = replace(result.batch, key=bytes.fromhex(client.public_key.id))
-        return client.decrypt(Result(result.parameters, known, result.c1, result.words))
+        return client.decrypt(LinearResult(result.parameters, known, result.c1, result.words))
 
     def _log(self, message: str) -> None:
         if self.verbose:

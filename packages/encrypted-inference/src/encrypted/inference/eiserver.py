@@ -10,10 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from hermetic.arrays import Reals
+from hermetic.circuits.cost import Offer
 from hermetic.circuits.linear.integers import IntegerMap, guaranteed_error, quantize_map
-from hermetic.circuits.linear.public import MAX_FEATURES, MAX_OUTPUTS, Offer
+from hermetic.circuits.linear.public import MAX_FEATURES, MAX_OUTPUTS
 from hermetic.circuits.linear.server import lambda_bits
-from hermetic.circuits.linear.wire import Query, Result
+from hermetic.circuits.query import Query
 from hermetic.errors import HermeticError, MismatchError
 from hermetic.keys.public import PublicKey
 from hermetic.legacy.format import is_legacy
@@ -139,7 +140,7 @@ class EIServer:
         signature = self._model.signature.digest
         batch = replace(query.batch, signature=signature, key=bytes.fromhex(key.id))
         result = self._model.evaluate(Query(PARAMETERS, batch, query.c0), key)
-        return Result(PARAMETERS, replace(batch, key=name), result.c1, result.words).to_bytes()
+        return replace(result, batch=replace(batch, key=name)).to_bytes()
 
     def _read_query(self, ciphertexts: Sequence[str]) -> Query:
         asked = question(self._model.signature.features)

@@ -19,10 +19,11 @@ from functools import lru_cache
 
 import numpy as np
 
+from hermetic.circuits.cost import Offer
 from hermetic.circuits.linear import bounds
 from hermetic.circuits.linear.integers import MAX_RESULT_BITS
-from hermetic.circuits.linear.packing import Layout
-from hermetic.circuits.linear.public import MAX_FEATURES, LinearCircuit, Offer
+from hermetic.circuits.linear.public import MAX_FEATURES, LinearCircuit
+from hermetic.circuits.packing import Layout
 from hermetic.head import Head
 from hermetic.inputs.grid import Grid
 from hermetic.keys.public import PublicKey

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import reference
-from hermetic.circuits.linear.packing import Layout, pack_samples, pack_weights, released, targets
+from hermetic.circuits.packing import Layout, pack_samples, pack_weights, released, targets
 from hermetic.errors import ParameterError
 
 

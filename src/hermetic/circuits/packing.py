@@ -29,8 +29,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ...arrays import Integers
-from ...errors import ParameterError
+from ..arrays import Integers
+from ..errors import ParameterError
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""The tree circuit: sums of private decision trees on encrypted x, by path costs."""
