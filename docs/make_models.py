@@ -29,7 +29,8 @@ compared with the estimator's own methods. Checked with scikit-learn {sklearn.__
 may lack some of these classes.
 
 The private part of each is one matrix and one vector, or trees that split on several inputs each. What the client does
-with the decrypted scores, the *link*, is public, and has nothing that was learned from data. [Compile your model](how-to/compile-your-model.md) shows how.
+with the decrypted scores, the *link*, is public, and has nothing that was learned from data. [Compile your
+model](how-to/compile-your-model.md) shows how.
 
 Anything else is refused, and the error says why. So are subclasses that override `decision_function`, `predict`,
 `predict_proba`, `predict_joint_log_proba` or `transform`.

@@ -20,8 +20,6 @@ from sklearn.datasets import load_iris
 from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.ensemble import (
-    AdaBoostClassifier,
-    GradientBoostingClassifier,
     GradientBoostingRegressor,
     HistGradientBoostingClassifier,
     HistGradientBoostingRegressor,
@@ -140,9 +138,6 @@ OPTIONS = [
     case(OneVsRestClassifier(xgboost.XGBClassifier(**STUMPS)), Y, "use LogisticRegression",
          OneVsRestClassifier(LogisticRegression())),
     case(OneVsOneClassifier(LinearSVC()), TWO, "fit its inner estimator alone", LinearSVC()),
-    case(AdaBoostClassifier(n_estimators=2), Y, r"use GradientBoostingClassifier(max_depth=1)",
-         GradientBoostingClassifier(**STUMPS)),
-    case(GradientBoostingClassifier(n_estimators=2), Y, "max_depth=1", GradientBoostingClassifier(**STUMPS)),
     case(xgboost.XGBClassifier(**STUMPS), CONSTANT_LABEL[:, :2], "fit one for each label",
          xgboost.XGBClassifier(**STUMPS), TWO),
     case(lightgbm.LGBMClassifier(boosting_type="rf", bagging_freq=1, bagging_fraction=0.5, **QUIET), Y,
@@ -152,17 +147,6 @@ OPTIONS = [
 ]  # fmt: skip
 
 CATEGORIES = [
-    case(kind, TWO, "put a OneHotEncoder(sparse_output=False) before it in a pipeline",
-         make_pipeline(OneHotEncoder(sparse_output=False), kind), sample=KINDS, after=COLUMN)
-    for kind in (
-        xgboost.XGBClassifier(enable_categorical=True, **STUMPS),
-        xgboost.XGBRegressor(enable_categorical=True, **STUMPS),
-        lightgbm.LGBMClassifier(**QUIET),
-        lightgbm.LGBMRegressor(**QUIET),
-    )
-] + [
-    case(xgboost.XGBClassifier(enable_categorical=True, **STUMPS), TWO, "categorical_features='from_dtype'",
-         HistGradientBoostingClassifier(max_depth=1, max_iter=3, categorical_features="from_dtype"), sample=KINDS),
     case(make_pipeline(OneHotEncoder(), xgboost.XGBRegressor(**STUMPS)), TWO, "fit it again with sparse_output=False",
          make_pipeline(OneHotEncoder(sparse_output=False), xgboost.XGBRegressor(**STUMPS)), sample=COLUMN),
     case(make_pipeline(KBinsDiscretizer(), xgboost.XGBRegressor(**STUMPS)), TWO, "encode='onehot-dense'",

@@ -63,13 +63,13 @@ def read_model(model: Any, labels: Any = None, X_sample: Any = None, range_of: R
         For a model that is not fitted or broken, labels that do not fit, or a library that is not there.
     """
     if isinstance(model, str | Path):
-        return replace(_read_file(Path(model), labels), name=Path(model).stem)
+        return replace(_read_file(Path(model), labels, X_sample), name=Path(model).stem)
     if type(model).__name__ == "ModelProto":
         return _read_onnx(model, labels)
     if is_torch_module(model):
         return Read(*read_torch_module(model, labels), type(model).__name__.lower())
     if type(model).__name__ == "Booster":
-        return Read(*_read_booster(model, labels), "booster")
+        return Read(*_read_booster(model, labels, X_sample), "booster")
     if type(model).__name__ == "NearestNeighbors" and labels is None:
         return _read_neighbors(model, X_sample, range_of)
     if labels is not None:
@@ -77,11 +77,11 @@ def read_model(model: Any, labels: Any = None, X_sample: Any = None, range_of: R
     return _read_estimator(model, X_sample)
 
 
-def _read_file(path: Path, labels: Any) -> Read:
+def _read_file(path: Path, labels: Any, X_sample: Any) -> Read:
     if path.suffix.lower() == ".onnx":
         return _read_onnx(path, labels)
     if path.suffix.lower() in BOOSTERS:
-        return read_model(load_booster(path), labels)
+        return read_model(load_booster(path), labels, X_sample)
     if path.suffix == ".hermetic":
         raise CompileError(f"{path} must not be compiled yet. It is: hermetic.CompiledModel.load reads it.")
     raise CompileError(
@@ -108,12 +108,14 @@ def _onnx() -> Any:
         raise CompileError("reading ONNX models needs onnx. Install it with: pip install 'hermetic[onnx]'") from error
 
 
-def _read_booster(booster: Any, labels: Any) -> tuple[LinearMap, Any]:
+def _read_booster(booster: Any, labels: Any, X_sample: Any) -> tuple[LinearMap, Any]:
     try:
         from .ensembles.boosters import read_booster
+        from .ensembles.pandas_categories import taking_categories
     except ImportError as error:
         raise CompileError(_NO_SKLEARN) from error
-    return read_booster(booster, labels)
+    linear, own = read_booster(booster, labels)
+    return linear, taking_categories(own, linear, X_sample)
 
 
 def _read_neighbors(index: Any, X_sample: Any, range_of: RangeOf) -> Read:
@@ -129,6 +131,7 @@ def _read_neighbors(index: Any, X_sample: Any, range_of: RangeOf) -> Read:
 
 def _read_estimator(estimator: Any, X_sample: Any) -> Read:
     try:
+        from .ensembles.pandas_categories import taking_categories
         from .sklearn import read_estimator
         from .sklearn.fitted_types import example_row
         from .sklearn.precision import taking, types_of
@@ -136,4 +139,5 @@ def _read_estimator(estimator: Any, X_sample: Any) -> Read:
         raise CompileError(_NO_SKLEARN) from error
     row = example_row(estimator, X_sample)
     with taking(row):
-        return Read(read_estimator(estimator), estimator, type(estimator).__name__.lower(), types_of(row))
+        linear, name = read_estimator(estimator), type(estimator).__name__.lower()
+        return Read(linear, taking_categories(estimator, linear, row), name, types_of(row))

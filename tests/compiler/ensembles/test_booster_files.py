@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import json
 import random
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import lightgbm
 import numpy as np
+import pandas as pd
 import pytest
 import xgboost
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
@@ -95,17 +97,28 @@ def test_a_tree_is_all_that_the_library_saved(ending: str) -> None:
     )
 
 
-@pytest.mark.parametrize("ending", ENDINGS)
-def test_categories_in_a_file_are_refused_in_words(ending: str, tmp_path: Path) -> None:
-    X, y = np.arange(400)[:, None] % 4, (np.arange(400) % 4 == 2) * 1.0
+def of_categories(ending: str, **options: Any) -> tuple[Any, pd.DataFrame]:
+    """A booster that splits by categories with names, and by numbers, and its inputs."""
+    X = pd.DataFrame({"kind": pd.Categorical(list("abcdefg") * 80), "rank": pd.Categorical(np.arange(560) % 4 * 10)})
+    X["size"] = np.sin(np.arange(560.0))
+    y = X["kind"].isin(["b", "e"]) * X["size"] + X["rank"].astype(float) / 20
     if ending == ".txt":
-        options = {"verbosity": -1, "min_data_in_leaf": 1, "max_depth": 1}
-        booster = lightgbm.train(options, lightgbm.Dataset(X * 1.0, y, categorical_feature=[0]), 2)
-    else:
-        data = xgboost.DMatrix(X * 1.0, y, feature_types=["c"], enable_categorical=True)
-        booster = xgboost.train({"max_depth": 1, "max_cat_to_onehot": 9}, data, 2)
-    with pytest.raises(CompileError, match=r"must be (numbers|a whole number from 0 to 0).*"):
-        hermetic.compile(saved(booster, tmp_path / f"kinds{ending}"), X)
+        options = {"verbosity": -1, "min_data_in_leaf": 1, "max_cat_to_onehot": 1, "cat_smooth": 1, **options}
+        return lightgbm.train({"max_depth": 3, **options}, lightgbm.Dataset(X, y), 4), X
+    data = xgboost.DMatrix(X, y, enable_categorical=True)
+    return xgboost.train({"max_depth": 3, "max_cat_to_onehot": 1, "nthread": 1, **options}, data, 4), X
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_categories_in_a_file_are_those_of_its_booster(ending: str, tmp_path: Path) -> None:
+    booster, X = of_categories(ending)
+    from_file = hermetic.compile(saved(booster, tmp_path / f"kinds{ending}"), X, public=["booster"])
+    from_booster = hermetic.compile(booster, X, public=["booster"], name="kinds")
+    one, other = (model.signature.feature_map for model in (from_file, from_booster))
+    assert one.document() == other.document()
+    assert len(one.categories) == 2
+    values = np.eye(one.outputs, dtype=np.int64)
+    assert np.array_equal(from_file.reference(values), from_booster.reference(values))
 
 
 # Bytes of anybody
@@ -130,21 +143,37 @@ def test_a_file_that_is_not_there_is_named(ending: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
-@pytest.mark.parametrize("several", [False, True], ids=["regression", "classes"])
-def test_damaged_files_are_refused_or_read_and_end_nothing(ending: str, several: bool, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["regression", "classes", "deep", "categories"])
+def test_damaged_files_are_refused_or_read_and_end_nothing(ending: str, kind: str, tmp_path: Path) -> None:
     """Bytes are changed, taken out and put in; in structures, values are replaced by others of their kind."""
     objective = "multiclass" if ending == ".txt" else "multi:softprob"
-    whole = saved(
-        trained(ending, **({"objective": objective, "num_class": 3} if several else {})), tmp_path / f"a{ending}"
-    )
+    options = {"classes": {"objective": objective, "num_class": 3}, "deep": {"max_depth": 4}}
+    booster, asked = trained(ending, **options.get(kind, {})), IRIS[0]
+    if kind == "categories":
+        booster, asked = of_categories(ending)
+    whole = saved(booster, tmp_path / f"a{ending}")
     path, refused = tmp_path / f"damaged{ending}", 0
     for seed in range(MUTANTS):
         path.write_bytes(damaged(random.Random(seed), whole.read_bytes(), ending))
         try:
-            raw_scores(load_booster(path), IRIS[0])
+            asked_about(load_booster(path), asked)
         except CompileError:
             refused += 1
     assert 0 < refused <= MUTANTS
+
+
+def asked_about(booster: Any, X: Any) -> None:
+    """Whatever a booster does with inputs, and what it is read by; it may refuse columns of categories."""
+    if isinstance(booster, lightgbm.Booster):
+        booster.predict(X, raw_score=True)
+        booster.dump_model()
+        return
+    booster.save_raw("json")
+    if isinstance(X, pd.DataFrame):
+        with suppress(ValueError):
+            booster.predict(xgboost.DMatrix(X, enable_categorical=True))
+    else:
+        raw_scores(booster, X)
 
 
 def damaged(source: random.Random, data: bytes, ending: str) -> bytes:
@@ -202,11 +231,11 @@ def test_the_place_in_a_tree_is_named(place: tuple[Any, ...], value: Any, words:
         ("left_child=0", "must have one parent"),
         ("left_child=-5", "left_child must be a whole number from -2 to 0"),
         ("split_feature=4", "split_feature must be a whole number from 0 to 3"),
-        ("decision_type=1", "splits must be by numbers"),
+        ("decision_type=1", "num_cat must count the sets of splits by categories"),
         ("leaf_value=1", "leaf_value must be a list of 2 values, not 1 values"),
         ("threshold=nan", "threshold must be finite numbers"),
         ("num_leaves=99999999999", "num_leaves must be a whole number"),
-        ("num_cat=1", "encode categories before"),
+        ("num_cat=1", "num_cat must be a whole number from 0 to 0"),
         ("num_class=5", "num_tree_per_iteration must be a whole number from 5 to 5"),
         ("objective=a\tb", "its objective must be a name with options"),
         ("max_feature_idx=8", "feature_names must be 9 texts"),

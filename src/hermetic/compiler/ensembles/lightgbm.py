@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ...features import Categories
 from ...head import Head, Labels
 from ..linear import LinearMap
 from ..sklearn.classifiers import PROBABILITIES, labels_of
@@ -70,6 +71,7 @@ def read_dump(name: str, model: dict[str, Any], labels: Labels | None) -> Linear
     head = _head(name, model, labels)
     trees, outputs = model["tree_info"], 1 if head.squeeze else head.classes
     share = outputs / len(trees) if model["average_output"] else 1.0
+    categories = _categories(name, model)
     grown = [_tree(name, one["tree_structure"], share, number % outputs) for number, one in enumerate(trees)]
     return map_of_trees(
         grown,
@@ -77,8 +79,27 @@ def read_dump(name: str, model: dict[str, Any], labels: Labels | None) -> Linear
         model["max_feature_idx"] + 1,
         head,
         step=name.lower(),
+        categories=categories,
         raw_scores=None if labels is None else RAW_SCORE,
     )
+
+
+def _categories(name: str, model: dict[str, Any]) -> dict[int, Categories]:
+    """The categories of inputs whose names the model has; others are numbers already. What is missing or unknown goes
+    where NaN goes, which is where -1 goes.
+    """
+    names = model["pandas_categorical"] or []
+    infos = [model["feature_infos"].get(one, {}).get("values") for one in model["feature_names"]]
+    columns = [column for column, codes in enumerate(infos) if codes]
+    if not names:
+        return {}
+    if len(columns) != len(names) or any(
+        max(infos[column]) >= len(known) for column, known in zip(columns, names, strict=True)
+    ):
+        got = f"{len(names)} columns of categories, of which it takes {len(columns)} as such"
+        instead = "leave out columns of categories that are constant, and make those that are ordered numbers"
+        refuse(name, "take each column of categories as one", got, instead)
+    return {column: Categories(known, unknown=-1, nan=-1) for column, known in zip(columns, names, strict=True)}
 
 
 def _head(name: str, model: dict[str, Any], labels: Labels | None) -> Head:

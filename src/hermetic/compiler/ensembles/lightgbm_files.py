@@ -6,6 +6,7 @@ bytes, by which it finds them, and the ranges of inputs.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,10 +17,13 @@ from ...errors import CompileError
 from .tree_files import MAX_NODES, MAX_TREES, bytes_of, check_reachable, reals, whole, wholes
 
 _OBJECTIVE = re.compile(r"[a-z0-9_]+( ([a-z_]+:[0-9.e+-]+|sqrt))*")
-_DECISIONS = range(0, 16, 2)
-"""Splits by numbers: bit 1 says where missing values go, bits 2 and 3 what is missing."""
+_DECISIONS = range(16)
+"""Bit 0 says that a split is by categories, bit 1 where missing values go, bits 2 and 3 what is missing."""
 
-_END = "end of trees\n\nfeature_importances:\n\nparameters:\nend of parameters\n\npandas_categorical:null\n"
+_CODES = re.compile(r"-?[0-9]{1,9}(:-?[0-9]{1,9})*")
+_WORD = (1 << 32) - 1
+_END = "end of trees\n\nfeature_importances:\n\nparameters:\nend of parameters\n\n"
+_NAMES = "\npandas_categorical:"
 
 
 def load(path: Path) -> Any:
@@ -33,7 +37,7 @@ def load(path: Path) -> Any:
     data = bytes_of(path)
     try:
         checked = "\n".join(_lines(data.decode("utf-8")))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise CompileError(
             f"{path} must be a model that LightGBM's save_model wrote. It is not: {error}. Save it again from the "
             "booster."
@@ -66,7 +70,18 @@ def _lines(text: str) -> Iterator[str]:
         yield f"\nTree={number}"
         yield from _written(_tree(_values(rest), int(shape["max_feature_idx"])))
         yield ""
-    yield _END
+    yield _END + _names(text)
+
+
+def _names(text: str) -> str:
+    """The names of the categories of columns of a DataFrame, in the last line."""
+    _, found, line = text.rpartition(_NAMES)
+    known = json.loads(line) if found else None
+    columns = [] if known is None else known
+    plain = isinstance(columns, list) and all(isinstance(one, list) for one in columns)
+    if not plain or not all(isinstance(value, str | int | float) for one in columns for value in one):
+        raise ValueError("pandas_categorical must be lists of texts and numbers")
+    return f"pandas_categorical:{json.dumps(known)}\n"
 
 
 def _values(lines: list[str]) -> dict[str, str]:
@@ -85,15 +100,22 @@ def _header(given: dict[str, str]) -> dict[str, str]:
     if given.get("version") not in ("v2", "v3", "v4"):
         raise ValueError("its version must be v2, v3 or v4")
     names = given.get("feature_names", "")
-    if len(names.split()) != inputs:
+    if len(names.split()) != inputs or not names.isprintable():
         raise ValueError(f"feature_names must be {inputs} texts")
     kept = ("version", "num_class", "num_tree_per_iteration", "label_index", "max_feature_idx")
     return {
         **{name: given[name] for name in kept if name in given},
         "objective": _objective(given.get("objective", ""), classes),
         "feature_names": names,
-        "feature_infos": " ".join(["none"] * inputs),
+        "feature_infos": " ".join(_codes(given.get("feature_infos", "").split(), inputs)),
     }
+
+
+def _codes(infos: list[str], inputs: int) -> list[str]:
+    """The numbers of categories of each input that has some."""
+    if len(infos) != inputs:
+        return ["none"] * inputs
+    return [one if _CODES.fullmatch(one) else "none" for one in infos]
 
 
 def _objective(given: str, classes: int) -> str:
@@ -110,16 +132,13 @@ def _objective(given: str, classes: int) -> str:
 
 def _tree(given: dict[str, str], last: int) -> dict[str, str]:
     leaves = whole(given.get("num_leaves"), "num_leaves", 1, MAX_NODES)
-    if given.get("num_cat", "0") != "0":
-        raise ValueError("inputs must be numbers: encode categories before, as OneHotEncoder does")
     if given.get("is_linear", "0") != "0":
         raise ValueError("leaves must be numbers: fit it with linear_tree=False")
     split = leaves - 1
     left, right = (_numbers(given, name, -leaves, split - 1, split) for name in ("left_child", "right_child"))
     check_reachable(left, right)
     decisions = _numbers(given, "decision_type", 0, max(_DECISIONS), split)
-    if not set(decisions) <= set(_DECISIONS):
-        raise ValueError("splits must be by numbers")
+    _check_sets(given, [one & 1 for one in decisions])
     _numbers(given, "split_feature", 0, last, split)
     for name in ("split_gain", "threshold", "internal_value", "internal_weight", "internal_count"):
         if name == "threshold" or name in given:
@@ -131,6 +150,22 @@ def _tree(given: dict[str, str], last: int) -> dict[str, str]:
     return {name: given[name] for name in _OF_A_TREE if name in given}
 
 
+def _check_sets(given: dict[str, str], by_category: list[int]) -> None:
+    """That splits by categories name a set, which is some words of bits."""
+    sets = whole(given.get("num_cat", "0"), "num_cat", 0, sum(by_category))
+    if any(by_category) and not sets:
+        raise ValueError("num_cat must count the sets of splits by categories")
+    thresholds = _words(given, "threshold")
+    named = [one for one, is_set in zip(thresholds, by_category, strict=False) if is_set]
+    wholes(named, "threshold of categories", 0, sets - 1, sum(by_category))
+    if sets:
+        words = _words(given, "cat_threshold")
+        wholes(words, "cat_threshold", 0, _WORD)
+        bounds = _numbers(given, "cat_boundaries", 0, len(words), sets + 1)
+        if bounds != sorted(set(bounds)) or [bounds[0], bounds[-1]] != [0, len(words)]:
+            raise ValueError(f"cat_boundaries must rise from 0 to {len(words)}")
+
+
 def _numbers(given: dict[str, str], name: str, low: int, high: int, count: int) -> list[int]:
     return wholes(_words(given, name), name, low, high, count)
 
@@ -140,7 +175,7 @@ def _words(given: dict[str, str], name: str) -> list[str]:
 
 
 _OF_A_TREE = (
-    *("num_leaves", "num_cat", "split_feature", "split_gain", "threshold", "decision_type", "left_child"),
-    *("right_child", "leaf_value", "leaf_weight", "leaf_count", "internal_value", "internal_weight", "internal_count"),
-    *("is_linear", "shrinkage"),
+    *("num_leaves", "num_cat", "cat_boundaries", "cat_threshold", "split_feature", "split_gain", "threshold"),
+    *("decision_type", "left_child", "right_child", "leaf_value", "leaf_weight", "leaf_count", "internal_value"),
+    *("internal_weight", "internal_count", "is_linear", "shrinkage"),
 )

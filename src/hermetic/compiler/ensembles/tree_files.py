@@ -63,7 +63,7 @@ def _real(value: Any, name: str) -> float:
 
 
 def check_reachable(left: Sequence[int], right: Sequence[int]) -> None:
-    """That from the root, 0, every node is reached by one way at most; a negative number is a leaf."""
+    """That from the root, 0, every node with children is reached, and by one way; a negative number is a leaf."""
     seen, waiting = {0}, [0] if left else []
     while waiting:
         node = waiting.pop()
@@ -73,6 +73,9 @@ def check_reachable(left: Sequence[int], right: Sequence[int]) -> None:
             if child >= 0:
                 seen.add(child)
                 waiting.append(child)
+    lost = [node for node, one in enumerate(zip(left, right, strict=True)) if max(one) >= 0 and node not in seen]
+    if lost:
+        raise ValueError(f"node {lost[0]} of a tree must be reached from its root")
 
 
 def _list(values: Any, name: str, count: int | None) -> list[Any]:

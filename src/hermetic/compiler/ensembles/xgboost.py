@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ...arrays import Reals
+from ...features import Categories
 from ...head import Head, Labels
 from ..linear import LinearMap
 from ..sklearn.classifiers import PROBABILITIES, labels_of
@@ -105,6 +107,7 @@ def read_learner(name: str, model: dict[str, Any], labels: Labels | None, iterat
         inputs,
         head,
         step=name.lower(),
+        categories=_categories(name, model, trees),
         unit=FLOAT32,
         raw_scores=raw_scores,
     )
@@ -166,6 +169,31 @@ def _sets(one: dict[str, Any]) -> dict[int, list[int]]:
     """The categories of every node that splits by some."""
     segments = zip(one["categories_nodes"], one["categories_segments"], one["categories_sizes"], strict=True)
     return {node: one["categories"][start : start + size] for node, start, size in segments}
+
+
+def _categories(name: str, model: dict[str, Any], trees: dict[str, Any]) -> dict[int, Categories]:
+    """The categories of inputs whose names the model has; others are numbers already. An unknown one is refused."""
+    found = {}
+    for column, kind in enumerate(model["feature_types"]):
+        if kind == "c" and "cats" not in trees:
+            must = "know the names of categories, as those of XGBoost 3.1 do"
+            refuse(name, must, "one that has their numbers alone", "fit it again with that, or on numbers")
+        known = trees["cats"]["enc"][column] if kind == "c" and trees["cats"]["enc"] else {"values": []}
+        if known["values"]:
+            found[column] = Categories(_names(name, known), nan=math.nan)
+    return found
+
+
+def _names(name: str, known: dict[str, Any]) -> list[Any]:
+    """Whole numbers, or texts as all their bytes one after the other. Of others than ASCII XGBoost keeps some bytes."""
+    values = known["values"]
+    if "offsets" not in known:
+        return list(values)
+    if not all(0 <= one < 128 for one in values):
+        refuse(
+            name, "have categories whose names are ASCII", "others, of which XGBoost cuts off the end", "rename them"
+        )
+    return [bytes(values[start:end]).decode() for start, end in pairwise(known["offsets"])]
 
 
 def _base_scores(model: dict[str, Any]) -> npt.NDArray[np.float32]:

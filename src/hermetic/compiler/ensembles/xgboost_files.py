@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,8 @@ def _learner(learner: dict[str, Any]) -> dict[str, Any]:
     inputs = whole(shape.get("num_feature"), "num_feature", 1, MAX_FEATURES)
     classes = whole(shape.get("num_class", "0"), "num_class", 0, MAX_OUTPUTS)
     targets = whole(shape.get("num_target", "1"), "num_target", 1, MAX_OUTPUTS)
+    if classes > 1 and targets > 1:
+        raise ValueError("num_target must be 1 where num_class is more")
     outputs = max(1, classes) * targets
     scores = json.loads(shape.get("base_score", ""))
     reals(scores if isinstance(scores, list) else [scores], "base_score")
@@ -124,23 +127,62 @@ def _forest(model: dict[str, Any], inputs: int, outputs: int) -> dict[str, Any]:
         "tree_info": wholes(model.get("tree_info"), "tree_info", 0, outputs - 1, count),
     }
     if "iteration_indptr" in model:
-        found["iteration_indptr"] = _starts(model["iteration_indptr"], count)
-    return found if "cats" not in model else {**found, "cats": _no_categories(model["cats"])}
+        found["iteration_indptr"] = _starts(model["iteration_indptr"], "iteration_indptr", count)
+    return found if "cats" not in model else {**found, "cats": _categories(_part(model, "cats"), inputs)}
 
 
-def _starts(values: Any, trees: int) -> list[int]:
-    """Where the trees of every iteration start, and their end."""
-    starts = wholes(values, "iteration_indptr", 0, trees)
-    if starts != sorted(starts) or [starts[:1], starts[-1:]] != [[0], [trees]]:
-        raise ValueError(f"iteration_indptr must rise from 0 to {trees}")
+def _starts(values: Any, name: str, end: int, count: int | None = None) -> list[int]:
+    """Where parts of a list start, such as the trees of every iteration, and the end of the last."""
+    starts = wholes(values, name, 0, end, count)
+    if starts != sorted(starts) or [starts[:1], starts[-1:]] != [[0], [end]]:
+        raise ValueError(f"{name} must rise from 0 to {end}")
     return starts
 
 
-def _no_categories(cats: Any) -> dict[str, Any]:
-    """Categories of columns of a DataFrame, which a model that is compiled has none of."""
-    if not isinstance(cats, dict) or any(one != [] for one in cats.values()):
-        raise ValueError("inputs must be numbers: encode categories before, as OneHotEncoder does")
-    return cats
+def _categories(cats: dict[str, Any], inputs: int) -> dict[str, Any]:
+    """The names of the categories of columns of a DataFrame; all empty where it had none."""
+    known = cats.get("enc")
+    if known == []:
+        return {"enc": [], "feature_segments": [], "sorted_idx": []}
+    if not isinstance(known, list) or len(known) != inputs or not all(isinstance(one, dict) for one in known):
+        raise ValueError(f"the names of categories must be of {inputs} inputs")
+    found = [_names_of_categories(one) for one in known]
+    counts = [len(one["offsets"]) - 1 if one.get("offsets") else len(one["values"]) for one in found]
+    order = wholes(cats.get("sorted_idx"), "sorted_idx", 0, MAX_NODES, sum(counts))
+    segments = _starts(cats.get("feature_segments"), "feature_segments", sum(counts), inputs + 1)
+    if [end - start for start, end in pairwise(segments)] != counts or any(
+        sorted(order[start:end]) != list(range(end - start)) for start, end in pairwise(segments)
+    ):
+        raise ValueError("the order of categories must be of all of them")
+    return {"enc": found, "feature_segments": segments, "sorted_idx": order}
+
+
+def _names_of_categories(one: dict[str, Any]) -> dict[str, Any]:
+    """Whole numbers of a type, or the bytes of texts and where each starts; none has no bytes and no start."""
+    if "offsets" not in one:
+        kind = whole(one.get("type"), "type of categories", _WHOLE_NUMBERS[0], _WHOLE_NUMBERS[-1])
+        values = wholes(one.get("values"), "categories", -(1 << 63) + 1, (1 << 63) - 1)
+        return {"type": kind, "values": values}
+    values = wholes(one.get("values"), "bytes of categories", -128, 127)
+    return {"offsets": _starts(one["offsets"], "offsets", len(values)) if one["offsets"] else [], "values": values}
+
+
+def _sets_of_categories(tree: dict[str, Any], by_category: list[int]) -> dict[str, list[int]]:
+    """The categories that go right at every node that splits by some."""
+    chosen = [node for node, one in enumerate(by_category) if one]
+    if wholes(tree.get("categories_nodes", []), "categories_nodes", 0, MAX_NODES) != chosen:
+        raise ValueError("categories_nodes must be those whose split_type is 1")
+    found = wholes(tree.get("categories", []), "categories", 0, _MOST_CATEGORIES)
+    starts = wholes(tree.get("categories_segments", []), "categories_segments", 0, len(found), len(chosen))
+    sizes = wholes(tree.get("categories_sizes", []), "categories_sizes", 1, len(found), len(chosen))
+    if [*starts, len(found)] != [0, *(start + size for start, size in zip(starts, sizes, strict=True))]:
+        raise ValueError("categories_segments and categories_sizes must say which categories are of which node")
+    return {
+        "categories": found,
+        "categories_nodes": chosen,
+        "categories_segments": starts,
+        "categories_sizes": sizes,
+    }
 
 
 def _as_numbers(values: Any) -> Any:
@@ -158,18 +200,32 @@ def _tree(tree: dict[str, Any], number: int, inputs: int) -> dict[str, Any]:
     if any((one < 0) != (other < 0) for one, other in zip(*children.values(), strict=True)):
         raise ValueError("a node must have two children, or none")
     check_reachable(*children.values())
+    by_category = wholes(tree.get("split_type", [0] * n), "split_type (1: by categories)", 0, 1, n)
     return {
         "id": number,
         "tree_param": shape,
         **children,
-        "parents": wholes(tree.get("parents"), "parents", -1, _NO_PARENT, n),
+        "parents": _parents(*children.values()),
         "split_indices": wholes(tree.get("split_indices"), "split_indices", 0, inputs - 1, n),
-        "split_type": wholes(tree.get("split_type", [0] * n), "split_type (0: by a number)", 0, 0, n),
+        "split_type": by_category,
         "default_left": wholes(_as_numbers(tree.get("default_left")), "default_left", 0, 1, n),
         **{name: reals(tree.get(name), name, n) for name in _REALS},
-        **{name: [] for name in _OF_CATEGORIES},
+        **_sets_of_categories(tree, by_category),
     }
 
 
+def _parents(left: list[int], right: list[int]) -> list[int]:
+    """The parent of every node."""
+    found = [_NO_PARENT] * len(left)
+    for children in (left, right):
+        for node, child in enumerate(children):
+            if child >= 0:
+                found[child] = node
+    return found
+
+
 _REALS = ("base_weights", "loss_changes", "split_conditions", "sum_hessian")
-_OF_CATEGORIES = ("categories", "categories_nodes", "categories_segments", "categories_sizes")
+_WHOLE_NUMBERS = range(9, 17)
+"""XGBoost's numbers of types: int8, uint8, …, uint64."""
+
+_MOST_CATEGORIES = 1 << 16
