@@ -57,8 +57,8 @@ def compile_model(  # noqa: PLR0913
     ----------
     estimator
         A fitted scikit-learn estimator whose private part is linear, such as LogisticRegression, Ridge, SVC with a
-        linear kernel, PCA, or a Pipeline of affine steps and one of them; boosted trees of one input each, of
-        scikit-learn, XGBoost or LightGBM; or an explainable boosting machine. docs/supported-models.md lists all. A
+        linear kernel, PCA, or a Pipeline of affine steps and one of them; trees and forests, boosted ones of
+        scikit-learn, XGBoost or LightGBM too; or an explainable boosting machine. docs/supported-models.md lists all. A
         subclass is refused if it overrides the methods that give scores, labels or probabilities. Or a PyTorch module
         in eval mode, of Linear layers, or an ONNX model or the name of its file, affine up to its scores; or the name
         of the file that ``save_model`` of XGBoost (.json, .ubj) or LightGBM (.txt) wrote.

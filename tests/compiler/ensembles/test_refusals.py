@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import lightgbm
@@ -27,6 +28,7 @@ from xgboost import XGBClassifier, XGBRegressor
 
 import hermetic
 from hermetic import CompileError, UnsupportedModelError
+from hermetic.compiler.ensembles.lightgbm import dumped
 
 CANCER, DIABETES, WINE = (one(return_X_y=True) for one in (load_breast_cancer, load_diabetes, load_wine))
 FEW = {"n_estimators": 3, "max_depth": 1}
@@ -140,3 +142,12 @@ def test_boosters_of_other_objectives_are_refused(library: Any) -> None:
     booster = library.train({"objective": objective, "max_depth": 1, "verbosity": 0}, data, 2)
     with pytest.raises(UnsupportedModelError, match="Booster must have one of the objectives"):
         hermetic.compile(booster, X)
+
+
+def test_trees_that_nest_deeper_than_python_reads_are_refused() -> None:
+    class Nested:
+        def dump_model(self) -> Any:
+            return json.loads('{"left_child":' * 9999 + "1" + "}" * 9999)
+
+    with pytest.raises(UnsupportedModelError, match=r"trees of fewer levels.* max_depth=100"):
+        dumped(Nested())

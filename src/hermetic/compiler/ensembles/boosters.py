@@ -13,7 +13,7 @@ from ...head import Labels
 from ..classes import chosen, named_classes
 from ..linear import LinearMap
 from ..sklearn.registry import refuse
-from .lightgbm import RAW_SCORE, read_dump
+from .lightgbm import RAW_SCORE, dumped, read_dump
 from .xgboost import learner_of, read_learner
 
 
@@ -64,12 +64,12 @@ def read_booster(booster: Any, labels: Any) -> tuple[LinearMap, BoosterEstimator
     Raises
     ------
     UnsupportedModelError
-        For a booster that is no sum of trees of one input each with a link.
+        For a booster that is no sum of trees with a link.
     CompileError
         For labels that do not fit.
     """
     xgboost = is_xgboost(booster)
-    model = learner_of(booster) if xgboost else booster.dump_model()
+    model = learner_of(booster) if xgboost else dumped(booster)
     objective = model["objective"]["name"] if xgboost else model.get("objective", "")
     if objective == "multi:softmax":
         refuse("Booster", "give probabilities", objective, "set its objective to multi:softprob")

@@ -30,7 +30,7 @@ ZERO = float(np.float32(1e-35))
 
 @reads("LGBMClassifier", gives=PROBABILITIES, condition=TREES, library="lightgbm")
 def _classifier(estimator: Any) -> LinearMap:
-    return read_dump("LGBMClassifier", estimator.booster_.dump_model(), labels_of(estimator))
+    return read_dump("LGBMClassifier", dumped(estimator.booster_), labels_of(estimator))
 
 
 @reads(
@@ -40,12 +40,22 @@ def _classifier(estimator: Any) -> LinearMap:
     library="lightgbm",
 )
 def _regressor(estimator: Any) -> LinearMap:
-    return read_dump("LGBMRegressor", estimator.booster_.dump_model(), None)
+    return read_dump("LGBMRegressor", dumped(estimator.booster_), None)
 
 
 @reads("LGBMRanker", gives=RANKED, condition=TREES, library="lightgbm")
 def _ranker(estimator: Any) -> LinearMap:
-    return read_dump("LGBMRanker", estimator.booster_.dump_model(), None)
+    return read_dump("LGBMRanker", dumped(estimator.booster_), None)
+
+
+def dumped(booster: Any) -> dict[str, Any]:
+    """The model as LightGBM writes it to JSON, one node inside another."""
+    try:
+        model: dict[str, Any] = booster.dump_model()
+    except RecursionError:
+        got, instead = "trees that Python cannot read, of hundreds", "fit it with max_depth=100 or less"
+        refuse("LightGBM", "have trees of fewer levels", got, instead)
+    return model
 
 
 def read_dump(name: str, model: dict[str, Any], labels: Labels | None) -> LinearMap:
