@@ -93,7 +93,7 @@ HOUSE = """
     circuits.trees.planner     SHARED
     circuits.trees.drawing     SHARED
     circuits.trees.evaluate    SHARED circuits.masking circuits.trees.drawing
-    circuits.trees.server   SHARED circuits.masking circuits.trees.planner circuits.trees.drawing circuits.trees.evaluate
+    circuits.trees.server  SHARED circuits.masking circuits.trees.planner circuits.trees.drawing circuits.trees.evaluate
     model                      SHARED circuits.masking circuits.server_interface circuits.linear.weights
     compiler                   SHARED circuits.linear.server circuits.trees.planner model
     legacy                     errors

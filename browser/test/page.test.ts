@@ -399,7 +399,8 @@ test("title, logo and descriptions are the operator's, on both pages, which look
   try {
     const page = await ready(server.url, "tumours");
     const look = async (): Promise<Record<string, string>> =>
-      page.evaluate(() => {
+      page.evaluate(async () => {
+        await document.querySelector<HTMLImageElement>(".brand img")!.decode();
         const css = (selector: string, property: string): string =>
           getComputedStyle(document.querySelector(selector)!).getPropertyValue(property);
         return {

@@ -151,8 +151,8 @@ def _clipped(scores: Reals) -> Reals:
 
 
 def _normalised_error(positive: Reals, error: float) -> Reals:
-    """How far q_j/Q, of positive q (..., k) and their sum Q, moves when every q moves by at most ``error``: by the change
-    of q_j less q_j/Q times that of Q, divided by the new Q.
+    """How far q_j/Q, of positive q (..., k) and their sum Q, moves when every q moves by at most ``error``: by the
+    change of q_j less q_j/Q times that of Q, divided by the new Q.
     """
     total, classes = positive.sum(axis=-1, keepdims=True), positive.shape[-1]
     least = total - classes * error

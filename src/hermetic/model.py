@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -116,6 +117,11 @@ class CompiledModel:
             raise MismatchError(f"encoded weights must be of a linear circuit. {self.signature.name!r} has {kind}.")
         found: EncodedWeights = self._half.encoded(layout)  # type: ignore[attr-defined]
         return found
+
+    @property
+    def sizes(self) -> Mapping[str, tuple[int, ...]]:
+        """The shapes of the private integers: weights and bias, or the words, conditions and terms of trees."""
+        return self._half.sizes
 
     def reference(self, values: Integers) -> Reals:
         """The scores (n, k) of grid integers (n, d) in plain integers: what decryption must give, and tests against."""

@@ -45,5 +45,9 @@ class ServerHalf(Protocol):
     def spread_over_range(self) -> float:
         """How far apart scores are over the range of inputs."""
 
+    @property
+    def sizes(self) -> Mapping[str, tuple[int, ...]]:
+        """The shapes of the private integers, by what they are."""
+
     def tensors(self) -> Mapping[str, npt.NDArray[Any]]:
         """What a model file holds beside the signature."""

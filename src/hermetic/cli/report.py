@@ -47,7 +47,7 @@ def as_json(signature: Signature, model: CompiledModel | None, file_bytes: int) 
         "file_bytes": file_bytes,
         "digest": signature.digest.hex(),
         "public": json.loads(signature.json),
-        "private": None if model is None else {"weights": model.integers.weights.shape},
+        "private": None if model is None else model.sizes,
         "guaranteed_error": signature.error,
         "error_over_spread": None if model is None else _over_spread(model),
         "lambda_bits": signature.lambda_bits,
@@ -101,9 +101,9 @@ def _features(features: FeatureMap, names: tuple[str, ...] | None) -> dict[str, 
 
 
 def _private(model: CompiledModel, file_bytes: int) -> dict[str, str]:
-    k, d = model.integers.weights.shape
+    shapes = {name: " x ".join(f"{length:,}" for length in shape) for name, shape in model.sizes.items()}
     return {
-        "weights": f"{k:,} x {d:,} integers, and {k:,} of the bias",
+        **{name: f"{shape} integers" for name, shape in shapes.items()},
         "where": f"in the model file ({size(file_bytes)}), in the clear",
     }
 

@@ -6,6 +6,7 @@ import json
 
 from ..arrays import Reals
 from ..circuits.linear.integers import recombine
+from ..circuits.linear.public import LinearCircuit
 from ..errors import MismatchError
 from ..legacy.ckks import LegacyWeights, RotationKeys
 from ..model import CompiledModel
@@ -51,7 +52,7 @@ class LegacyEvaluation:
 
 def real_map(model: CompiledModel) -> tuple[Reals, Reals]:
     """What a model's integers stand for: coefficients (k, d) and intercepts (k,), in units of inputs and scores."""
-    integers, grid = model.integers, model.signature.grid
+    integers, grid = model.integers, model.signature.circuit_of(LinearCircuit).grid
     exact = (integers.limbs, integers.limb_bits, integers.scale_exponent)
     in_steps, bias = recombine(integers.weights.T, *exact).T, recombine(integers.bias[None], *exact)[0]
     coeffs = in_steps / grid.step

@@ -100,6 +100,11 @@ class ServerHalf:
             parts.append(reach - reach.mean(axis=1, keepdims=True))
         return float(min(np.median(np.sqrt((part**2).sum(axis=0) / 12)) for part in parts))
 
+    @property
+    def sizes(self) -> Mapping[str, tuple[int, ...]]:
+        """The shapes of weights and bias."""
+        return {"weights": self.integers.weights.shape, "bias": self.integers.bias.shape}
+
     def tensors(self) -> Mapping[str, npt.NDArray[Any]]:
         """What a model file holds beside the signature."""
         integers = self.integers

@@ -21,7 +21,7 @@ probability of 2^-36. The client counts active words, and refuses an answer with
 
 **Cofactor.** A phase a·q/m on top of a bit changes nothing in checks and scores where m divides C, because all their
 weights are multiples of it: as clearing the cofactor does on elliptic curves. The least m that has an effect does not
-divide 120: it is 7. It passes a limb of the tests with probability 1/m, as it does any linear test of small weights, and
+divide 120: it is 7. It passes a limb of the tests with probability 1/m, as any linear test of small weights, and
 so costs 7^15 > 2^42 guesses on an unused coefficient, which meets :data:`COVERAGE` limbs of the seal or more, and
 7^8 > 2^22 on a bit, which meets :data:`STRICT_LIMBS` limbs of its input.
 

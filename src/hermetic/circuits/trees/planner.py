@@ -134,11 +134,13 @@ def quantized(words: Words, slots: Slots, limbs: int) -> tuple[int, Words, int]:
     base = np.rint(np.ldexp(ordered.base, exponent)).astype(np.int64)
     at = np.rint(np.ldexp(values, exponent)).astype(np.int64)
     bias = np.rint(np.ldexp(ordered.bias, exponent)).astype(np.int64).reshape(len(ordered.trees_of_output), 1, -1)
-    base, at = _limbs(base[:, None], limbs, limb_bits), _limbs(at[:, None], limbs, limb_bits)
+    columns = limbs * words.columns
+    base = _limbs(base[:, None], limbs, limb_bits).reshape(-1, columns)
+    at = _limbs(at[:, None], limbs, limb_bits).reshape(-1, columns)
     integers = replace(
         ordered,
-        base=base.reshape(len(base), -1),
-        jumps=_jumps(ordered, slots, base.reshape(len(base), -1), at.reshape(len(at), -1)),
+        base=base,
+        jumps=_jumps(ordered, slots, base, at),
         bias=_limbs(bias, limbs, limb_bits).reshape(-1),
     )
     return exponent, integers, limb_bits

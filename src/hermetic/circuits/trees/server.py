@@ -92,6 +92,12 @@ class ServerHalf:
         starts = np.searchsorted(words.outputs, np.arange(len(self._circuit.words)))
         return float(np.sqrt(np.median(np.add.reduceat(variance, starts))))
 
+    @property
+    def sizes(self) -> Mapping[str, tuple[int, ...]]:
+        """The shapes of what words are made of."""
+        words = self.integers
+        return {"words": words.base.shape, "conditions": words.condition_words.shape, "terms": words.term_bits.shape}
+
     def tensors(self) -> Mapping[str, npt.NDArray[Any]]:
         """What a model file holds beside the signature."""
         return self.integers.arrays()
