@@ -84,9 +84,14 @@ def test_any_function_of_a_slot_is_linear_in_its_bits(seed: int) -> None:
     for number in range(slots.inputs):
         values = random.normal(size=(int(slots.widths[number]), 2))
         constant, terms = slots.linear(number, values)
-        rows = slice(slots.starts[number], slots.starts[number + 1])
-        columns = slice(slots.first_bits[number], slots.first_bits[number + 1])
-        assert np.allclose(constant + slots.encoding[rows, columns] @ terms, values)
+        columns = np.arange(slots.first_bits[number], slots.first_bits[number + 1])
+        bits = slots.bits_at(columns, np.arange(len(values))[:, None])
+        assert np.allclose(constant + bits @ terms, values)
+
+
+def test_bits_are_a_thermometer_and_whether_it_is_missing() -> None:
+    slots = known.slots_of([[0.0, 1.0]], [True])
+    assert slots.to_bits(np.eye(4, dtype=np.int64)).tolist() == [[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 0, 1]]
 
 
 @pytest.mark.parametrize("bits", [1, 12, 29, 73, 145, 300])

@@ -138,7 +138,7 @@ class StrictWords:
 
     def __init__(self, circuit: TreeCircuit) -> None:
         slots = circuit.slots
-        owners = np.repeat(np.arange(slots.inputs), slots.widths)
+        owners = slots.slot_inputs
         counts = (slots.widths - 1)[owners]
         ends = np.cumsum(counts)
         within = np.arange(ends[-1]) - np.repeat(ends - counts, counts)
@@ -149,7 +149,7 @@ class StrictWords:
         """The input of every word."""
         self.words = (tested[:, None] * STRICT_LIMBS + limb).reshape(-1)
         self.bits = np.repeat(bits, STRICT_LIMBS)
-        self.expected = np.repeat(slots.encoding[tested, bits], STRICT_LIMBS)
+        self.expected = np.repeat(slots.bits_at(bits, slots.slot_numbers[tested]), STRICT_LIMBS)
 
 
 def draw_tests(circuit: TreeCircuit, strict: StrictWords | None, stream: Stream) -> tuple[Entries, Integers]:

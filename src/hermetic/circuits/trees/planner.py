@@ -25,6 +25,7 @@ from .words import Words
 _MAX_LIMBS = 3
 _MAX_BYTES = 96 << 20
 _MAX_POLYNOMIALS = 1 << 10
+_MAX_TESTED = 1 << 22
 _HALF = 1 << (SCORE_BITS - 1)
 _UNDERFLOW = 1e-290
 
@@ -71,7 +72,7 @@ def choose(
     UnsupportedModelError
         If the trees are too many or too large.
     """
-    _check_size(words, slots)
+    _check_size(words, slots, strict=strict)
     found = []
     for limbs in range(1, _MAX_LIMBS + 1):
         exponent, integers, limb_bits = quantized(words, slots, limbs)
@@ -86,9 +87,11 @@ def choose(
     )
 
 
-def _check_size(words: Words, slots: Slots) -> None:
+def _check_size(words: Words, slots: Slots, *, strict: bool) -> None:
+    tested = int((slots.widths * (slots.widths - 1)).sum()) * strict
     for what, count, most in (
         ("words", words.count, MAX_WORDS),
+        ("pairs of an interval and a threshold of one input", tested, _MAX_TESTED),
         ("intervals of inputs", slots.slots, MAX_SLOTS),
         ("intervals of one input", int(slots.widths.max()), MAX_WIDTH),
     ):
@@ -106,16 +109,9 @@ def slot_values(words: Words, slots: Slots) -> tuple[Words, Reals]:
     first = np.searchsorted(ordered.jump_words, ordered.jump_words)
     before = np.where(first[:, None] > 0, sums[np.maximum(first - 1, 0)], 0)
     values = ordered.base[ordered.jump_words] + sums - before
-    of_nan = _of_nan(slots)[ordered.jump_bits]
+    of_nan = slots.of_nan[ordered.jump_bits]
     values[of_nan] = ordered.base[ordered.jump_words[of_nan]] + ordered.jumps[of_nan]
     return ordered, values
-
-
-def _of_nan(slots: Slots) -> np.ndarray:
-    """Which bits (D,) say that an input is NaN."""
-    found = np.zeros(slots.bits, dtype=np.bool_)
-    found[slots.first_bits[1:][slots.missing] - 1] = True
-    return found
 
 
 def quantized(words: Words, slots: Slots, limbs: int) -> tuple[int, Words, int]:
@@ -149,7 +145,7 @@ def quantized(words: Words, slots: Slots, limbs: int) -> tuple[int, Words, int]:
 def _jumps(words: Words, slots: Slots, base: Integers, at: Integers) -> Integers:
     """The jumps (j, c) between values."""
     starts = base[words.jump_words]
-    follows = np.append(False, np.diff(words.jump_words) == 0) & ~_of_nan(slots)[words.jump_bits]
+    follows = np.append(False, np.diff(words.jump_words) == 0) & ~slots.of_nan[words.jump_bits]
     before = np.where(follows[:, None], np.roll(at, 1, axis=0), starts) if len(at) else starts
     return np.asarray(at - before)
 

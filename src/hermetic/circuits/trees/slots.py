@@ -70,21 +70,26 @@ class Slots:
         return int(self.first_bits[-1])
 
     @cached_property
-    def encoding(self) -> Integers:
-        """The bits (d, D) that each slot sets: those of its own input, all others 0."""
-        out = np.zeros((self.slots, self.bits), dtype=np.int64)
-        for start, bit, edges, missing in zip(self.starts, self.first_bits, self.edges, self.missing, strict=False):
-            out[start : start + edges + 1, bit : bit + edges] = np.tri(edges + 1, edges, -1, dtype=np.int64)
-            if missing:
-                out[start + edges + 1, bit + edges] = 1
-        return out
+    def slot_inputs(self) -> Integers:
+        """The input of every slot (d,)."""
+        return np.repeat(np.arange(self.inputs), self.widths)
+
+    @cached_property
+    def slot_numbers(self) -> Integers:
+        """The number of every slot (d,) among those of its input."""
+        return np.asarray(np.arange(self.slots) - self.starts[self.slot_inputs])
 
     @cached_property
     def numbers(self) -> Integers:
         """What each bit (D,) adds to the number of its input's slot."""
-        out = np.ones(self.bits, dtype=np.int64)
-        out[self.first_bits[1:][self.missing] - 1] = self.edges[self.missing] + 1
-        return out
+        return np.where(self.of_nan, self.edges[self.bit_inputs] + 1, 1)
+
+    @cached_property
+    def of_nan(self) -> npt.NDArray[np.bool_]:
+        """Which bits (D,) say that an input is NaN."""
+        found = np.zeros(self.bits, dtype=np.bool_)
+        found[self.first_bits[1:][self.missing] - 1] = True
+        return found
 
     @cached_property
     def bit_inputs(self) -> Integers:
@@ -93,7 +98,14 @@ class Slots:
 
     def to_bits(self, slots: Integers) -> Integers:
         """The bits (n, D) of samples whose slots are one-hot (n, d)."""
-        return np.asarray(slots @ self.encoding)
+        numbers = np.add.reduceat(slots * self.slot_numbers, self.starts[:-1], axis=1)
+        return self.bits_at(np.arange(self.bits), numbers[:, self.bit_inputs])
+
+    def bits_at(self, bits: Integers, numbers: Integers) -> Integers:
+        """The values (..., b) of some bits (b,) where the slots of their inputs have these numbers (..., b)."""
+        owners = self.bit_inputs[bits]
+        edges, place = self.edges[owners], bits - self.first_bits[owners]
+        return np.where(place < edges, (numbers > place) & (numbers <= edges), numbers > edges).astype(np.int64)
 
     def linear(self, number: int, values: Reals) -> tuple[Reals, Reals]:
         """A function of the slot of one input, with values (width, ...), as a constant (...) and the coefficients of
