@@ -25,7 +25,8 @@ def test_the_document_states_exact_sizes(shell: Shell, digits: Project) -> None:
     client = Client(model.signature)
     assert document["kind"] == "model"
     assert document["file_bytes"] == Path(digits.model_file).stat().st_size
-    assert document["private"] == {"weights": list(model.integers.weights.shape)}
+    integers = model.integers
+    assert document["private"] == {"weights": list(integers.weights.shape), "bias": list(integers.bias.shape)}
     assert document["public"] == json.loads(model.signature.json)
     assert document["public_key_bytes"] == len(client.public_key.to_bytes())
     for layout in document["layouts"][:6]:
