@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import shutil
 import time
@@ -16,6 +17,7 @@ from sklearn.linear_model import LogisticRegression
 
 import hermetic
 from fitted import Fitted, digits, petals, tumours
+from hermetic.serve.repository import Repository
 from in_process import publish
 from live import Live, serving
 
@@ -228,3 +230,15 @@ class TestAtTheStart:
         with serving(tmp_path, {"petals": petals().model}, str(file)) as live:
             assert listed(live) == {"petals": [1]}
             assert "must be given once" in reported(live)[0]["reason"]
+
+
+def test_a_file_of_a_wrong_name_is_reported_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    petals().model.save(tmp_path / "not a name!.hermetic")
+    repository = Repository((tmp_path / "not a name!.hermetic",), Any, 1)  # type: ignore[arg-type]
+
+    async def look_twice() -> None:
+        await repository.refresh()
+        await repository.refresh()
+
+    asyncio.run(look_twice())
+    assert [one.message for one in caplog.records] == ["model not loaded"]

@@ -120,7 +120,8 @@ class Repository:
         """Hold what is served against the files, and load or forget what changed."""
         async with self._busy:
             places, problems = self._scan()
-            self.broken = {name: reason for name, reason in self.broken.items() if name in map(str, places.values())}
+            known = {str(path) for path in (*places.values(), *problems)}
+            self.broken = {name: reason for name, reason in self.broken.items() if name in known}
             for path, reason in problems.items():
                 self._report(path, reason)
             for place in [*self._served, *self._stamps]:

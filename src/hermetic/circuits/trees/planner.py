@@ -29,7 +29,7 @@ _MAX_TESTED = 1 << 22
 _HALF = 1 << (SCORE_BITS - 1)
 _UNDERFLOW = 1e-290
 
-_WAYS = "fit fewer or smaller trees, fit them on fewer bins (max_bin, max_bins), or pass splits='public'"
+_WAYS = "fit fewer or smaller trees, or fit them on fewer bins (max_bin, max_bins)"
 
 
 @dataclass(frozen=True, eq=False)
