@@ -149,7 +149,7 @@ def kind_of(value: Any) -> str:
 def _own_class(value: object) -> str:
     """The class of Hermetic's that a value is of; empty if it is of none."""
     own = [one.__name__ for one in type(value).__mro__ if one.__module__.partition(".")[0] == "hermetic"]
-    return own[0] if own else ""
+    return next((name for name in own if name in _WAYS), own[0] if own else "")
 
 
 def _refusal(value: object, wanted: str, words: str, name: str) -> str:

@@ -67,8 +67,8 @@ def _encrypted(signature: Signature, secret_key: SecretKey, seed: bytes, number:
 
 def check_answers(result: Result, kind: type[Result], signature: Signature, secret_key: SecretKey) -> None:
     """Raise :class:`MismatchError` for a result of another model, key or kind."""
-    check_kind(result, kind, "result")
-    if result.batch.signature != signature.digest:
+    check_kind(result, Result, "result")
+    if not isinstance(result, kind) or result.batch.signature != signature.digest:
         raise MismatchError(f"the result must come from model {signature.name!r}. It comes from another.")
     if result.batch.key.hex() != secret_key.public_key.id:
         raise MismatchError(

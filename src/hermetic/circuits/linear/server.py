@@ -66,6 +66,7 @@ class ServerHalf:
 
     def masking_key(self, public_key: PublicKey) -> MaskingKey:
         """What masks need of a public key; that of the last few keys is kept."""
+        check_kind(public_key, PublicKey, "public_key")
         return self._keys.of(public_key)
 
     def reference(self, values: Integers) -> Reals:

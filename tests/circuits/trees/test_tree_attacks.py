@@ -109,10 +109,11 @@ def test_phases_of_a_small_order_change_nothing_where_the_cofactor_clears_them(
         return found
 
     half: Any = loose._half
-    assert sums() == {int(half.reference_integers(SLOTS[None])[0, 0]) % (1 << bounds.SCORE_BITS)}
+    expected = {int(half.reference_integers(SLOTS[None])[0, 0]) % (1 << bounds.SCORE_BITS)}
+    assert sums() == expected
     monkeypatch.setattr(drawing, "COFACTOR", bounds.COFACTOR + 1)
     monkeypatch.setattr(bounds, "delta", lambda _: modulus // ((bounds.COFACTOR + 1) << bounds.SCORE_BITS))
-    assert len(sums()) > 1
+    assert sums() != expected
 
 
 @pytest.mark.parametrize("order", [7, 9, 11])
