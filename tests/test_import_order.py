@@ -62,6 +62,7 @@ HOUSE = """
     circuits.linear.document   SHARED
     circuits.trees             -
     circuits.trees.slots       arrays
+    circuits.trees.spans       arrays circuits.trees.slots
     circuits.trees.words       arrays
     circuits.trees.bounds      rlwe.parameters circuits.bounds
     circuits.trees.public      SHARED

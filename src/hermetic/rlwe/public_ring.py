@@ -102,6 +102,24 @@ class PublicRing:
         """
         self._native.products(ciphertexts, weights, total, not fresh)
 
+    def sparse_products(
+        self, ciphertexts: Lanes, starts: Integers, places: Integers, weights: Integers, total: Lanes
+    ) -> None:
+        """As :meth:`add_products`, for weights that are polynomials of few coefficients.
+
+        Parameters
+        ----------
+        ciphertexts
+            (m, 2, L, N).
+        starts
+            Where the coefficients of each polynomial of (G, m) start (G·m + 1,).
+        places, weights
+            The exponent of each coefficient, below N, and its integer (e,); those of one exponent are added.
+        total
+            (G, 2, L, N), overwritten.
+        """
+        self._native.sparse_products(ciphertexts, starts, places, weights, total)
+
     def mask(self, answer: Lanes, key: Lanes, bits: int, stream: Stream) -> None:
         """Add u·(b, a) to every polynomial of products (G, 2, L, N), with u fresh and uniform among 2^bits integers in
         every coefficient, and turn the sums into coefficients. Errors are added by the two steps that follow.

@@ -173,13 +173,13 @@ def test_the_work_is_the_same_for_every_model_of_one_public_part(
     from hermetic.rlwe.public_ring import PublicRing
 
     calls: list[tuple[int, ...]] = []
-    real = PublicRing.encode
+    real = PublicRing.sparse_products
 
-    def counted(ring: PublicRing, coefficients: Any) -> Any:
-        calls.append(coefficients.shape)
-        return real(ring, coefficients)
+    def counted(ring: PublicRing, ciphertexts: Any, starts: Any, *rest: Any) -> None:
+        calls.append((*ciphertexts.shape, *starts.shape))
+        real(ring, ciphertexts, starts, *rest)
 
-    monkeypatch.setattr(PublicRing, "encode", counted)
+    monkeypatch.setattr(PublicRing, "sparse_products", counted)
     shapes = []
     for slots in (SLOTS, known.all_slots()[3]):
         client = Client(model.signature)

@@ -79,6 +79,26 @@ WRONG: dict[str, tuple[Callable[[], object], str]] = {
         lambda: native.Ring(32, PRIMES, 1).products(lanes(1, 2, L, 32), lanes(1, 1, L, 32), lanes(1, 2, L, 32), False),
         "degree 64 or more",
     ),
+    "sparse weights past their end": (
+        lambda: RING.sparse_products(lanes(1, 2, L, N), np.array([0, 2]), words(1), words(1), lanes(1, 2, L, N)),
+        "starts must rise from 0 to the number of places",
+    ),
+    "sparse weights before their start": (
+        lambda: RING.sparse_products(lanes(1, 2, L, N), np.array([-1, 1]), words(1), words(1), lanes(1, 2, L, N)),
+        "starts must rise",
+    ),
+    "starts that fall": (
+        lambda: RING.sparse_products(lanes(2, 2, L, N), np.array([0, 2, 1]), words(1), words(1), lanes(1, 2, L, N)),
+        "starts must rise",
+    ),
+    "a sparse weight outside its polynomial": (
+        lambda: RING.sparse_products(lanes(1, 2, L, N), np.array([0, 1]), words(1) + N, words(1), lanes(1, 2, L, N)),
+        "inside a polynomial",
+    ),
+    "sparse weights of no ciphertext": (
+        lambda: RING.sparse_products(lanes(0, 2, L, N), words(1), words(0), words(0), lanes(1, 2, L, N)),
+        "at least one",
+    ),
     "masks of no bits": (
         lambda: RING.mask(lanes(1, 2, L, N), lanes(2, L, N), stream(4 * N), 0),
         "bits must be 1 to 30",

@@ -46,6 +46,49 @@ def test_sums_of_products(
     assert np.array_equal(words_of(answer, primes), 2 * expected % np.array(primes)[:, None])
 
 
+@given(
+    primes=chains,
+    degree=st.sampled_from([64, 256, 1024]),
+    groups=st.integers(1, 9),
+    blocks=st.integers(1, 9),
+    kind=kinds,
+    weight_bits=st.integers(1, 63),
+    seed=numpy_seeds,
+)
+def test_sparse_products_are_products(
+    primes: tuple[int, ...], degree: int, groups: int, blocks: int, kind: str, weight_bits: int, seed: int
+) -> None:
+    """Rows of any number of coefficients, none too; several may share a place."""
+    random = np.random.default_rng(seed)
+    counts = random.integers(0, 9, groups * blocks)
+    starts = np.concatenate([[0], np.cumsum(counts)])
+    places = random.integers(0, degree, starts[-1])
+    values = random.integers(-(2**weight_bits), 2**weight_bits - 1, starts[-1], endpoint=True)
+    dense = np.zeros((groups * blocks, degree), dtype=object)
+    np.add.at(dense, (np.repeat(np.arange(groups * blocks), counts), places), values.astype(object))
+    residues = np.stack([dense % prime for prime in primes], axis=1).astype(np.int64)
+    weights = lanes_of(residues.reshape(groups, blocks, len(primes), degree), primes)
+    query = lanes_of(random_words(seed, primes, (blocks, 2, degree), kind), primes)
+    ring = native.Ring(degree, primes, 1)
+    ring.forward(weights.reshape(-1, len(primes), degree))
+    expected, found = np.full((2, groups, 2, len(primes), degree), np.nan)
+    ring.products(query, weights, expected, False)
+    ring.sparse_products(query, starts, places, values, found)
+    assert np.array_equal(found, expected)
+
+
+def test_the_largest_sparse_products() -> None:
+    """Values of a transform and words of a query at the ends of their ranges."""
+    prime, blocks = LARGEST[0], 64
+    query = np.full((blocks, 2, 1, 64), float(prime // 2))
+    starts, places = np.arange(blocks + 1), np.zeros(blocks, dtype=np.int64)
+    answer = np.empty((1, 2, 1, 64))
+    for sign in (1, -1):
+        values = np.full(blocks, sign * (prime // 2))
+        native.Ring(64, (prime,), 1).sparse_products(query, starts, places, values, answer)
+        assert (words_of(answer, (prime,)) == sign * blocks * (prime // 2) ** 2 % prime).all()
+
+
 def test_a_thousand_of_the_largest_products() -> None:
     """Every word and weight at the end of its range, all of one sign."""
     prime, blocks = LARGEST[0], 1000

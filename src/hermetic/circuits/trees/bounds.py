@@ -23,7 +23,7 @@ probability of 2^-36. The client counts active words, and refuses an answer with
 weights are multiples of it: as clearing the cofactor does on elliptic curves. The least m that has an effect does not
 divide 120: it is 7. It passes a limb of the tests with probability 1/m, as any linear test of small weights, and
 so costs 7^15 > 2^42 guesses on an unused coefficient, which meets :data:`COVERAGE` limbs of the seal or more, and
-7^8 > 2^22 on a bit, which meets :data:`STRICT_LIMBS` limbs of its input.
+7^8 > 2^22 on a bit, which meets :data:`STRICT_LIMBS` limbs of every span that it is in.
 
 **Small phases.** A phase of 2^x passes the tests where 2^x·2^(w-1) is below half their grid. In checks and scores it is
 worth 2^x·(their weights), far below their flooding: :func:`unnoticed_bits` is how far.
@@ -53,7 +53,7 @@ COVERAGE = 15
 """The least number of limbs of the seal that every unused coefficient of a query meets."""
 
 STRICT_LIMBS = 8
-"""The limbs that each input's slot opens."""
+"""The limbs that the pattern of each span opens."""
 
 _MAX_TEST_WEIGHT_BITS = 62
 _UNIT = COFACTOR << SCORE_BITS

@@ -89,15 +89,14 @@ class ClientHalf:
         return self._summed((checked == 0).all(axis=0), values)
 
     def _opened(self, values: Integers) -> Integers:
-        """The limbs of the seal, and of the slot that each input is in, which the last words say."""
-        circuit, slots = self._circuit, self._circuit.slots
-        ends = np.cumsum([circuit.limbs_of_seal, circuit.limbs_of_slots])
-        seal, limbs, numbers = np.split(values, ends)
-        if not circuit.strict:
+        """The limbs of the seal, and of the pattern that each span has, which the last words say."""
+        circuit, spans = self._circuit, self._circuit.spans
+        seal, limbs, numbers = np.split(values, np.cumsum([circuit.limbs_of_seal, circuit.limbs_of_spans]))
+        if spans is None:
             return seal
-        if (numbers >= slots.widths).any():
+        if (numbers >= spans.patterns).any():
             raise DecryptionError(_WRONG)
-        return np.concatenate([seal, limbs.reshape(-1, STRICT_LIMBS)[slots.starts[:-1] + numbers].reshape(-1)])
+        return np.concatenate([seal, limbs.reshape(-1, STRICT_LIMBS)[spans.starts[:-1] + numbers].reshape(-1)])
 
     def _times_secret(self, sample: tuple[SectionAnswer, ...]) -> list[Residues]:
         """s·c1 (G, N) of every section, whose c1 are lifted to the result modulus again."""

@@ -14,7 +14,7 @@ from ...rlwe.parameters import Parameters, parameters_for
 from ..bounds import MIN_LAMBDA_BITS
 from . import bounds
 from .public import TreeCircuit
-from .slots import MAX_WIDTH, Slots
+from .slots import Slots
 
 MAX_INPUTS = 1 << 16
 MAX_SLOTS = 1 << 17
@@ -97,7 +97,6 @@ def _slots(document: Mapping[str, Any]) -> Slots:
     require(all(isinstance(one, bool) for one in missing), "missing must be true or false")
     slots = Slots(np.array(edges, dtype=np.int64), np.array(missing, dtype=np.bool_))
     require(1 <= slots.bits <= slots.slots <= MAX_SLOTS, f"there must be 1 to {MAX_SLOTS} slots")
-    require(slots.widths.max() <= MAX_WIDTH, f"an input must have at most {MAX_WIDTH} slots")
     return slots
 
 

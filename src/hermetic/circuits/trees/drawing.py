@@ -19,6 +19,7 @@ from . import bounds
 from .bounds import CHECK_BITS, CHECKS, COFACTOR, SCORE_BITS, STRICT_LIMBS, TEST_BITS
 from .public import Section, TreeCircuit
 from .seal import windows
+from .spans import Spans
 from .words import Words
 
 
@@ -49,19 +50,20 @@ class Placement:
         n, f, m = circuit.parameters.ring_degree, circuit.bits, circuit.query_polynomials
         group, target = np.divmod(section.places[entries.words], n)
         block, column = np.divmod(entries.bits, f)
-        order = np.argsort(group, kind="stable")
-        self._shape = (m, n)
-        self._flat = ((group * m + block) * n + target - column)[order]
+        polynomial = group * m + block
+        count = section.polynomials * m
+        order = np.argsort(polynomial.astype(np.min_scalar_type(count)), kind="stable")
+        self._polynomials = m
+        self._places = (target - column)[order]
         self._weights = entries.weights[order]
-        self._starts = np.searchsorted(group[order], np.arange(section.polynomials + 1))
+        self._starts = np.concatenate([[0], np.cumsum(np.bincount(polynomial, minlength=count))])
 
-    def polynomials(self, tile: range) -> Integers:
-        """The coefficients (len(tile), m, N) of some result polynomials."""
-        chosen = slice(self._starts[tile.start], self._starts[tile.stop])
-        size = self._shape[0] * self._shape[1]
-        out = np.zeros(len(tile) * size, dtype=np.int64)
-        np.add.at(out, self._flat[chosen] - tile.start * size, self._weights[chosen])
-        return out.reshape(len(tile), *self._shape)
+    def sparse(self, tile: range) -> tuple[Integers, Integers, Integers]:
+        """The weights of some result polynomials, as :meth:`PublicRing.sparse_products` takes them."""
+        m = self._polynomials
+        starts = self._starts[tile.start * m : tile.stop * m + 1]
+        chosen = slice(starts[0], starts[-1])
+        return starts - starts[0], self._places[chosen], self._weights[chosen]
 
 
 def uniform(stream: Stream, shape: tuple[int, ...], bits: int) -> Integers:
@@ -134,49 +136,56 @@ def _in_query_units(circuit: TreeCircuit, integers: Integers) -> Residues:
 
 
 class StrictWords:
-    """The words that open a limb for the bits of one slot: which bits they test, and what each must be."""
+    """The words that open a limb for one pattern of one span: which bits they test, and what each must be.
+
+    Attributes
+    ----------
+    limbs
+        The number of every word's limb (w,) among those of all spans: all words of one span open the same.
+    words, bits, expected
+        The word and the bit of every test (e,), word by word, and whether the bit must be 1.
+    starts
+        The first test of every word (w,).
+    echoes, echo_bits, echo_numbers
+        The span, the bit and the coefficient of every term of the words that tell patterns.
+    """
 
     def __init__(self, circuit: TreeCircuit) -> None:
-        slots = circuit.slots
-        owners = slots.slot_inputs
-        counts = (slots.widths - 1)[owners]
-        ends = np.cumsum(counts)
-        within = np.arange(ends[-1]) - np.repeat(ends - counts, counts)
-        tested = np.repeat(np.arange(slots.slots), counts)
-        bits = slots.first_bits[owners][tested] + within
-        limb = np.arange(STRICT_LIMBS)
-        self.inputs = np.repeat(owners, STRICT_LIMBS)
-        """The input of every word."""
-        self.words = (tested[:, None] * STRICT_LIMBS + limb).reshape(-1)
-        self.bits = np.repeat(bits, STRICT_LIMBS)
-        self.expected = np.repeat(slots.bits_at(bits, slots.slot_numbers[tested]), STRICT_LIMBS)
+        slots, spans, limb = circuit.slots, Spans.of(circuit.slots), np.arange(STRICT_LIMBS)
+        owners = np.repeat(np.arange(spans.count), spans.patterns)
+        self.limbs = (owners[:, None] * STRICT_LIMBS + limb).reshape(-1)
+        patterns, bits, expected = spans.tests(slots)
+        words = patterns[:, None] * STRICT_LIMBS + limb
+        order = np.argsort(words, axis=None, kind="stable")
+        self.words = words.reshape(-1)[order]
+        self.bits = np.repeat(bits, STRICT_LIMBS)[order]
+        self.expected = np.repeat(expected, STRICT_LIMBS)[order]
+        self.starts = np.searchsorted(self.words, np.arange(len(self.limbs)))
+        self.echoes, self.echo_bits, self.echo_numbers = spans.bits(slots)
 
 
 def draw_tests(circuit: TreeCircuit, strict: StrictWords | None, stream: Stream) -> tuple[Entries, Integers]:
-    """The words of the tests, and the limbs that they open: those of the seal, then those of every input.
+    """The words of the tests, and the limbs that they open: those of the seal, then those of every span.
 
-    Entries are those of slots alone; the seal's weights are drawn with its polynomials, see :func:`draw_seal`.
+    Entries are those of spans alone; the seal's weights are drawn with its polynomials, see :func:`draw_seal`.
     """
     primes, seals = circuit.parameters.data_primes, circuit.limbs_of_seal
-    inputs = circuit.slots.inputs if strict else 0
-    limbs = uniform(stream, (seals + inputs * STRICT_LIMBS,), TEST_BITS) & ((1 << TEST_BITS) - 1)
+    limbs = uniform(stream, (seals + circuit.echoes * STRICT_LIMBS,), TEST_BITS) & ((1 << TEST_BITS) - 1)
     values, empty = limbs[:seals], np.zeros(0, dtype=np.int64)
     sums = np.zeros((len(primes), len(circuit.tests.places)), dtype=np.int64)
     words, bits, weights = empty, empty, empty
     if strict:
-        own = limbs[seals:].reshape(inputs, STRICT_LIMBS)
-        opened = own[strict.inputs, np.arange(len(strict.inputs)) % STRICT_LIMBS]
-        values = np.concatenate([values, opened, np.zeros(inputs, dtype=np.int64)])
+        values = np.concatenate([values, limbs[seals:][strict.limbs], np.zeros(circuit.echoes, dtype=np.int64)])
         width = bounds.test_weight_bits(circuit.parameters, circuit.query_polynomials)
         drawn = uniform(stream, (len(strict.words),), width)
-        set_bits = strict.expected == 1
+        last = seals + circuit.limbs_of_spans
         for row, prime in zip(sums, primes, strict=True):
-            np.add.at(row, seals + strict.words[set_bits], modular.reduce(drawn[set_bits], prime))
-        sums %= np.array(primes)[:, None]
-        words = seals + np.concatenate([strict.words, circuit.limbs_of_slots + circuit.slots.bit_inputs])
-        bits = np.concatenate([strict.bits, np.arange(circuit.values)])
-        echo = circuit.slots.numbers * (COFACTOR << (SCORE_BITS - TEST_BITS))
-        weights = np.concatenate([np.where(set_bits, -drawn, drawn), echo])
+            reduced = modular.reduce(np.where(strict.expected, drawn, 0), prime)
+            row[seals:last] = np.add.reduceat(reduced, strict.starts) % prime
+        words = np.concatenate([seals + strict.words, last + strict.echoes])
+        bits = np.concatenate([strict.bits, strict.echo_bits])
+        echo = strict.echo_numbers * (COFACTOR << (SCORE_BITS - TEST_BITS))
+        weights = np.concatenate([np.where(strict.expected, -drawn, drawn), echo])
     step = circuit.parameters.query_modulus >> TEST_BITS
     opened = modular.scale(modular.from_integers(values, primes), step, primes)
     offsets = modular.add(modular.scale(sums, circuit.delta, primes), opened, primes)

@@ -4,18 +4,20 @@ Every sample of a query gets weights of its own, see :mod:`.drawing`. Products a
 of a linear circuit (:mod:`hermetic.circuits.linear.evaluate`); the words of tests are not flooded, because they hold
 nothing but random numbers. The words of checks and scores are then encrypted under the limbs that the tests open.
 
-The work is the same for every model of one public part: all weight polynomials are computed, zero or not.
+All weight polynomials are computed, zero or not, so the work hardly tells models of one public part apart: only the
+number of terms on all paths counts, with some ns each.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 
 import numpy as np
 
-from ...arrays import Integers, Residues
+from ...arrays import Residues
 from ...rlwe.public_ring import Lanes, PublicRing
 from ...rlwe.randomness import Stream
 from ...signature import Signature
@@ -29,10 +31,8 @@ from .rounding import rounded
 from .wire import SectionAnswer, TreeResult, keystream, sealed
 from .words import Words
 
-_TILE_BYTES = 16 << 20
-
-Polynomials = Callable[[range], Integers]
-"""The weights (g, m, N) of some result polynomials of a section."""
+_TILE = 8
+"""How many result polynomials are computed at a time."""
 
 
 def evaluate(
@@ -92,35 +92,34 @@ class _Answer:
         tests, limbs = draw_tests(circuit, self.strict, stream)
         checks = draw_checks(circuit, self.words, places, stream)
         scores = draw_scores(circuit, self.words, places, stream)
-        sections = []
+        tasks, sizes = [], []
         for section, entries in zip(circuit.sections, (tests, checks, scores), strict=True):
             placed = Placement(circuit, section, entries)
-            tasks = [
-                partial(self._tile, section, tile, placed.polynomials, entries.offsets, ciphertexts)
-                for tile in self._tiles(section)
-            ]
-            c1, words = zip(*run(tasks), strict=True)
-            sections.append(SectionAnswer(np.concatenate(c1), np.concatenate(words)))
+            tiles = list(self._tiles(section))
+            sizes.append(len(tiles))
+            tasks += [partial(self._tile, section, tile, placed, entries.offsets, ciphertexts) for tile in tiles]
+        parts = iter(run(tasks))
+        sections = [_joined(islice(parts, size)) for size in sizes]
         count = sum(len(one.words) for one in sections[1:])
         return sealed(sections, circuit, keystream(limbs, self.query.batch.query, number, count))
 
-    def _tiles(self, section: Section) -> list[range]:
-        parameters = self.circuit.parameters
-        each = 8 * len(parameters.data_primes) * parameters.ring_degree * self.circuit.query_polynomials
-        step = max(1, _TILE_BYTES // each)
-        return [range(i, min(i + step, section.polynomials)) for i in range(0, section.polynomials, step)]
+    def _tiles(self, section: Section) -> Iterator[range]:
+        """Some result polynomials at a time; those of the seal alone."""
+        seals = len(self.circuit.seal) if section.precision is bounds.TESTS else 0
+        yield from (range(i, i + 1) for i in range(seals))
+        yield from (range(i, min(i + _TILE, section.polynomials)) for i in range(seals, section.polynomials, _TILE))
 
     def _tile(
-        self, section: Section, tile: range, polynomials: Polynomials, offsets: Residues, ciphertexts: Lanes
-    ) -> tuple[Integers, Integers]:
+        self, section: Section, tile: range, placed: Placement, offsets: Residues, ciphertexts: Lanes
+    ) -> SectionAnswer:
         """The rounded c1 (g, N) of some result polynomials, and their words, in the order of release."""
         circuit, ring, stream = self.circuit, PublicRing.of(self.circuit.parameters), Stream()
-        weights = polynomials(tile)
         is_test = section.precision is bounds.TESTS
-        for number in range(tile.start, min(tile.stop, len(circuit.seal) if is_test else 0)):
-            weights[number - tile.start] = draw_seal(circuit, number, stream)
         sums = np.empty((len(tile), *ciphertexts.shape[1:]))
-        ring.add_products(sums, ciphertexts, ring.encode(weights), fresh=True)
+        if is_test and tile.start < len(circuit.seal):
+            ring.add_products(sums, ciphertexts, ring.encode(draw_seal(circuit, tile.start, stream)[None]), fresh=True)
+        else:
+            ring.sparse_products(ciphertexts, *placed.sparse(tile), sums)
         ring.mask(sums, self.key.lanes, MASK_BITS, stream)
         n = circuit.parameters.ring_degree
         chosen = slice(*np.searchsorted(section.places, [tile.start * n, tile.stop * n]))
@@ -129,4 +128,11 @@ class _Answer:
         words = ring.target_words(sums, places, offsets[chosen], flood, stream)
         c1 = ring.rescaled_c1(sums, stream)
         precision, modulus = section.precision, circuit.parameters.result_modulus
-        return rounded(c1[:, 0], precision.c1_bits, modulus), rounded(words[0], precision.word_bits, modulus)
+        return SectionAnswer(
+            rounded(c1[:, 0], precision.c1_bits, modulus), rounded(words[0], precision.word_bits, modulus)
+        )
+
+
+def _joined(parts: Iterable[SectionAnswer]) -> SectionAnswer:
+    found = list(parts)
+    return SectionAnswer(np.concatenate([one.c1 for one in found]), np.concatenate([one.words for one in found]))

@@ -19,13 +19,12 @@ from .bounds import COFACTOR, SCORE_BITS
 from .document import MAX_SLOTS, MAX_WORDS
 from .public import TreeCircuit
 from .seal import find, polynomials_needed
-from .slots import MAX_WIDTH, Slots
+from .slots import Slots
 from .words import Words
 
 _MAX_LIMBS = 3
 _MAX_BYTES = 96 << 20
 _MAX_POLYNOMIALS = 1 << 10
-_MAX_TESTED = 1 << 22
 _HALF = 1 << (SCORE_BITS - 1)
 _UNDERFLOW = 1e-290
 
@@ -72,7 +71,7 @@ def choose(
     UnsupportedModelError
         If the trees are too many or too large.
     """
-    _check_size(words, slots, strict=strict)
+    _check_size(words, slots)
     found = []
     for limbs in range(1, _MAX_LIMBS + 1):
         exponent, integers, limb_bits = quantized(words, slots, limbs)
@@ -87,13 +86,10 @@ def choose(
     )
 
 
-def _check_size(words: Words, slots: Slots, *, strict: bool) -> None:
-    tested = int((slots.widths * (slots.widths - 1)).sum()) * strict
+def _check_size(words: Words, slots: Slots) -> None:
     for what, count, most in (
         ("words", words.count, MAX_WORDS),
-        ("pairs of an interval and a threshold of one input", tested, _MAX_TESTED),
         ("intervals of inputs", slots.slots, MAX_SLOTS),
-        ("intervals of one input", int(slots.widths.max()), MAX_WIDTH),
     ):
         if count > most:
             raise UnsupportedModelError(f"trees must have at most {most:,} {what}. Got {count:,} instead: {_WAYS}.")

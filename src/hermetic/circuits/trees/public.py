@@ -18,6 +18,7 @@ from ..packing import Layout
 from . import bounds
 from .bounds import CHECKS, Precision
 from .slots import Slots
+from .spans import Spans
 
 _ENCRYPT_MS = 0.7
 _BLOCK_MS = 0.03
@@ -148,20 +149,25 @@ class TreeCircuit:
         """The limbs of the seal in all its polynomials."""
         return sum(map(len, self.seal))
 
+    @cached_property
+    def spans(self) -> Spans | None:
+        """The spans whose patterns are tested; None where not strict."""
+        return Spans.of(self.slots) if self.strict else None
+
     @property
-    def limbs_of_slots(self) -> int:
-        """The limbs that slots open, for all slots; 0 where not strict."""
-        return self.slots.slots * bounds.STRICT_LIMBS if self.strict else 0
+    def limbs_of_spans(self) -> int:
+        """The limbs that patterns open, for all patterns of all spans."""
+        return int(self.spans.patterns.sum()) * bounds.STRICT_LIMBS if self.spans else 0
 
     @property
     def echoes(self) -> int:
-        """The words that tell the client which slot each input is in; 0 where not strict."""
-        return self.slots.inputs if self.strict else 0
+        """The words that tell the client which pattern each span has."""
+        return self.spans.count if self.spans else 0
 
     @cached_property
     def tests(self) -> Section:
-        """The seal, then for each slot of each input its limbs, then for each input the number of its slot."""
-        strict = self._section(bounds.TESTS, self.limbs_of_slots + self.echoes)
+        """The seal, then the limbs of each pattern of each span, then for each span the number of its pattern."""
+        strict = self._section(bounds.TESTS, self.limbs_of_spans + self.echoes)
         n = self.parameters.ring_degree
         seal = [i * n + place for i, places in enumerate(self.seal) for place in places]
         places = np.concatenate([np.array(seal, dtype=np.int64), strict.places + len(self.seal) * n])

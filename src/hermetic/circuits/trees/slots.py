@@ -20,9 +20,6 @@ import numpy.typing as npt
 
 from ...arrays import Integers, Reals
 
-MAX_WIDTH = 1 << 12
-"""The most slots of one input: their number is told in a word of 12 bits."""
-
 
 @dataclass(frozen=True, eq=False)
 class Slots:
@@ -78,11 +75,6 @@ class Slots:
     def slot_numbers(self) -> Integers:
         """The number of every slot (d,) among those of its input."""
         return np.asarray(np.arange(self.slots) - self.starts[self.slot_inputs])
-
-    @cached_property
-    def numbers(self) -> Integers:
-        """What each bit (D,) adds to the number of its input's slot."""
-        return np.where(self.of_nan, self.edges[self.bit_inputs] + 1, 1)
 
     @cached_property
     def of_nan(self) -> npt.NDArray[np.bool_]:

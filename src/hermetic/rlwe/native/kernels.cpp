@@ -54,6 +54,6 @@ bool supported() {
 extern const Kernels JOIN(kernels_, HERMETIC_TARGET);
 const Kernels JOIN(kernels_, HERMETIC_TARGET) = {
     STRING(HERMETIC_TARGET), supported,    forward, inverse, lift,   lower,         reduce_integers,
-    products,                mask,         rescale, target_words,
+    products,                sparse_products, mask,         rescale, target_words,
     pack,                    unpack,       accept,  small_uniform, centred_binomial,
 };

@@ -37,6 +37,14 @@ struct Targets {
     unsigned flood_bits;
 };
 
+// Polynomials (G, m, N) of few coefficients, row by row: those of a row are at starts[row] … starts[row + 1] - 1, each
+// an integer and its place below N. What shares a place is added.
+struct Sparse {
+    const std::int64_t *starts, *places, *values;
+};
+
+constexpr std::size_t kSparseScratch = 16;
+
 struct Kernels {
     const char* target;
     bool (*supported)();
@@ -55,6 +63,12 @@ struct Kernels {
     // to what is there if `add`.
     void (*products)(const double* query, const double* weights, double* out, std::size_t groups, std::size_t blocks,
                      std::size_t n, std::size_t points, bool add, const Modulus* moduli, std::size_t primes);
+
+    // The same for sparse weights: answer[g, c, l] = sum over b of query[b, c, l] · NTT(weights[g, b]), modulo each prime.
+    // `scratch` holds kSparseScratch rows of n lanes.
+    void (*sparse_products)(const double* query, const Sparse& weights, double* out, std::size_t groups,
+                            std::size_t blocks, std::size_t n, double* scratch, const Modulus* moduli,
+                            std::size_t primes);
 
     // answer[c, l] += key[c, l] · NTT(u), for one result polynomial; u has 4 bytes a coefficient, `bits` of them count.
     void (*mask)(double* answer, const double* key, const std::uint8_t* u, unsigned bits, double* scratch,

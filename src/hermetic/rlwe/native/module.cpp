@@ -206,6 +206,31 @@ class Ring {
         kernels->products(x, w, out, groups, blocks, degree(), points, add, tables_.moduli.data(), primes());
     }
 
+    // Sparse weights (G, m, N): row r has values[i] at places[i] for i from starts[r] to starts[r + 1].
+    void sparse_products(const Input& query, const Input& starts, const Input& places, const Input& values,
+                         const Output& answer) const {
+        must_be(query.ndim() == 4 && answer.ndim() == 4 && places.ndim() == 1, "query must have shape (m, 2, L, N), answer (G, 2, L, N) and places (e,).");
+        const size_t groups = answer.shape(0), blocks = query.shape(0), count = places.shape(0);
+        must_be(degree() >= 64 && blocks >= 1, "a product must have at least one polynomial of degree 64 or more.");
+        const double* x = checked<const double>(query, "query", {blocks, 2, primes(), degree()});
+        double* out = checked<double>(answer, "answer", {groups, 2, primes(), degree()});
+        const Sparse weights{checked<const int64_t>(starts, "starts", {groups * blocks + 1}),
+                             checked<const int64_t>(places, "places", {count}),
+                             checked<const int64_t>(values, "values", {count})};
+        must_be_apart(query, answer);
+        bool inside = true;
+        {
+            nb::gil_scoped_release release;
+            inside &= weights.starts[0] >= 0 && weights.starts[groups * blocks] <= static_cast<int64_t>(count);
+            for (size_t row = 0; row < groups * blocks; row++) inside &= weights.starts[row] <= weights.starts[row + 1];
+            for (size_t i = 0; i < count; i++) inside &= static_cast<std::uint64_t>(weights.places[i]) < degree();
+            std::vector<double> scratch(kSparseScratch * degree());
+            if (inside)
+                kernels->sparse_products(x, weights, out, groups, blocks, degree(), scratch.data(), tables_.moduli.data(), primes());
+        }
+        must_be(inside, "starts must rise from 0 to the number of places, and places be inside a polynomial. Some do not.");
+    }
+
     void mask(const Output& answer, const Input& key, const Input& stream, unsigned bits) const {
         must_be(bits >= 1 && bits <= 30, "bits must be 1 to 30. Got " + std::to_string(bits) + " instead.");
         must_be(answer.ndim() == 4, "answer must have shape (G, 2, L, N).");
@@ -340,6 +365,7 @@ NB_MODULE(_native, m) {
         .def("lower", &Ring::lower, "lanes"_a, "residues"_a)
         .def("reduce_integers", &Ring::reduce_integers, "integers"_a, "factors"_a, "lanes"_a)
         .def("products", &Ring::products, "query"_a, "weights"_a, "answer"_a, "add"_a)
+        .def("sparse_products", &Ring::sparse_products, "query"_a, "starts"_a, "places"_a, "values"_a, "answer"_a)
         .def("mask", &Ring::mask, "answer"_a, "key"_a, "stream"_a, "bits"_a)
         .def("rescale", &Ring::rescale, "answer"_a, "errors"_a, "out"_a)
         .def("target_words", &Ring::target_words, "answer"_a, "places"_a, "offsets"_a, "errors"_a, "flood"_a,

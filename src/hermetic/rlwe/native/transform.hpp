@@ -126,7 +126,8 @@ struct Levels {
     }
 };
 
-INLINE void forward_row(double* a, size_t n, const Modulus& m) {
+// All levels of one row, whose words come out within 6.3p.
+INLINE void forward_levels(double* a, size_t n, const Modulus& m) {
     const double *w = m.forward.w, *r = m.forward.ratio;
     Levels levels{a, n, m, kForwardLevels, 0};
     const size_t last = n >= kTransposed ? kBlock : 1;
@@ -146,6 +147,11 @@ INLINE void forward_row(double* a, size_t n, const Modulus& m) {
         levels.spend(3);
         small_levels<Forward>(a, n, m.forward, m.p);
     }
+    levels.spend(1);
+}
+
+INLINE void forward_row(double* a, size_t n, const Modulus& m) {
+    forward_levels(a, n, m);
     centre_row(a, n, m.p, m.inverse);
 }
 
