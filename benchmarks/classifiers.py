@@ -108,9 +108,9 @@ def stumps_task(estimators: int = STUMPS) -> Task:
     ).fit(train, y_train)
     names = {"hermetic, XGBoost stumps": stumps, "hermetic, EBM with pairs": additive}
     options = {name: {"public": [type(one).__name__]} for name, one in names.items()}
-    rival = Rival("concrete-ml", ("--model", "stumps", "--bits", "6"), _STUMPS_REPEAT)
+    rival = Rival("concrete-ml", ("--model", "boosted", "--bits", "6"), _STUMPS_REPEAT)
     title = f"{estimators} boosted stumps, and an EBM, breast_cancer, 30 features"
-    return Task(title, names, X, y, train, (rival,), {"y": y_train, "estimators": estimators}, options)
+    return Task(title, names, X, y, train, (rival,), {"y": y_train, "estimators": estimators, "depth": 1}, options)
 
 
 def compare(task: Task, repeat: int, *, peers: bool = True) -> Iterator[PeerReport | Missing]:
@@ -160,7 +160,7 @@ def _hermetic(name: str, estimator: Any, task: Task, repeat: int) -> PeerReport:
     compile_ms = (time.perf_counter() - start) * 1e3
     client = hermetic.Client(model.signature, clip=True)  # as Concrete ML: what lies beyond the range seen is its edge
     predicted = client.predict(model.evaluate(client.encrypt(task.X), client.public_key))
-    row = measured_row(name, model, task.X[:1], _scores(estimator, model.signature.method, task.X[:1]), repeat)
+    row = measured_row(name, model, task.X[:1], plain_scores(estimator, model.signature, task.X[:1]), repeat)
     report: dict[str, Any] = {
         **{key: value for key, value in asdict(row.measured).items() if key in PeerReport.__annotations__},
         "name": name,
@@ -174,10 +174,16 @@ def _hermetic(name: str, estimator: Any, task: Task, repeat: int) -> PeerReport:
     return cast(PeerReport, report)
 
 
-def _scores(estimator: Any, method: str, X: Reals) -> Reals:
-    """The estimator's own scores; XGBoost has a word of its own for them."""
-    if hasattr(estimator, method):
-        return np.asarray(getattr(estimator, method)(X))
+def plain_scores(estimator: Any, signature: hermetic.Signature, X: Reals) -> Reals:
+    """The estimator's own scores. XGBoost has a word of its own for them; forests have probabilities p, of scores
+    2p - 1; and isolation forests have scores -2^-depth, compared with an offset.
+    """
+    if hasattr(estimator, "offset_"):
+        return np.asarray(np.log2(estimator.offset_ / np.asarray(estimator.score_samples(X))))
+    if signature.link == "modified_huber":
+        return 2 * np.asarray(estimator.predict_proba(X))[:, -signature.outputs :] - 1
+    if hasattr(estimator, signature.method):
+        return np.asarray(getattr(estimator, signature.method)(X))
     return np.asarray(estimator.predict(X, output_margin=True))
 
 

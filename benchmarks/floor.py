@@ -48,7 +48,9 @@ class Work:
 
 
 def work_of(signature: Signature, query: Query, message_bytes: int) -> Work:
-    """The work of one answer: products with weights and masks, both transforms of each mask and result polynomial."""
+    """The work of one answer of a linear circuit: products with weights and masks, both transforms of each mask and
+    result polynomial.
+    """
     layout, parameters = query.batch.layout, signature.parameters
     rows, n = len(parameters.data_primes), parameters.ring_degree
     results = layout.result_polynomials(signature.circuit.integer_outputs) * layout.chunks(query.samples)

@@ -25,6 +25,7 @@ from .public_features import feature_rows, fitted, whole_test_set
 from .search import search_rows
 from .service import NAME, WORKERS, Load, Memory, ServiceReport, encrypted, measure_service
 from .tables import Table, duration, size
+from .trees import ROWS, on_thresholds, tree_rows, tumour_trees
 
 
 @dataclass(frozen=True)
@@ -125,6 +126,13 @@ def _classifiers(subject: Subject) -> Iterator[Table | str]:
         yield from _compared(task, subject)
 
 
+def _trees(subject: Subject) -> Iterator[Table | str]:
+    for task in tumour_trees():
+        yield from _compared(task, subject)
+    yield _table("Private trees of other sizes, one sample", _reported(tree_rows(subject.repeat)))
+    yield on_thresholds(ROWS)
+
+
 def _compared(task: Task, subject: Subject) -> Iterator[Table | str]:
     """One task's table, and who is not in it."""
     reports = list(compare(task, subject.repeat, peers=subject.peers))
@@ -145,6 +153,7 @@ SECTIONS: dict[str, Section] = {
     "browser": _browser,
     "legacy": _legacy,
     "classifiers": _classifiers,
+    "trees": _trees,
 }
 
 

@@ -1,12 +1,13 @@
-"""Measure Concrete ML on a linear classifier, or on boosted stumps, as its documentation deploys them.
+"""Measure Concrete ML on a linear classifier, boosted trees or a forest, as its documentation deploys them.
 
     python concrete_ml.py --input data.npz --repeat 20 --repeat-server 20 --bits 8 --model linear
 
 ``data.npz`` holds ``x`` (n, d), the samples to predict, and ``train`` (m, d), from which Concrete ML takes the ranges
 that it quantises. For ``linear`` it holds ``coef`` (k, d) and ``intercept`` (k,) too: the model is not fitted again but
-given to Concrete ML with ``from_sklearn_model``. For ``stumps`` it holds ``y`` (m,), the classes of ``train``, and
-``estimators``, how many stumps: Concrete ML fits XGBoost's classifier, and the same in the clear beside it
-(``fit_benchmark``). One JSON object is printed. Client and server are ``FHEModelClient`` and ``FHEModelServer``:
+given to Concrete ML with ``from_sklearn_model``. For ``boosted`` and ``forest`` it holds ``y`` (m,), the classes of
+``train``, ``estimators`` and ``depth``, how many trees and how deep: Concrete ML fits XGBoost's classifier or
+scikit-learn's forest, and the same in the clear beside it (``fit_benchmark``). One JSON object is printed. Client and
+server are ``FHEModelClient`` and ``FHEModelServer``:
 
 * compile_ms: to a circuit, and to the two files that client and server start from.
 * key_ms, key_bytes: new secret keys, and the serialised evaluation keys, which linear models do not need.
@@ -25,6 +26,7 @@ import importlib.metadata
 import json
 import statistics
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -44,14 +46,18 @@ def linear(arrays: Arrays, bits: int) -> tuple[Any, Any]:
     return made.from_sklearn_model(plain, arrays["train"], n_bits=bits), plain
 
 
-def stumps(arrays: Arrays, bits: int) -> tuple[Any, Any]:
-    """Concrete ML's boosted stumps, and XGBoost's, fitted on the same data."""
-    made: Any = importlib.import_module("concrete.ml.sklearn").XGBClassifier
-    model = made(n_bits=bits, n_estimators=int(arrays["estimators"]), max_depth=1)
-    return model.fit_benchmark(arrays["train"], arrays["y"])
+def trees(name: str) -> Callable[[Arrays, int], tuple[Any, Any]]:
+    """Concrete ML's classifier of this name, and the plain one, fitted on the same data."""
+
+    def fitted(arrays: Arrays, bits: int) -> tuple[Any, Any]:
+        made: Any = getattr(importlib.import_module("concrete.ml.sklearn"), name)
+        sizes = {"n_estimators": int(arrays["estimators"]), "max_depth": int(arrays["depth"])}
+        return made(n_bits=bits, random_state=0, **sizes).fit_benchmark(arrays["train"], arrays["y"])
+
+    return fitted
 
 
-MODELS = {"linear": linear, "stumps": stumps}
+MODELS = {"linear": linear, "boosted": trees("XGBClassifier"), "forest": trees("RandomForestClassifier")}
 
 
 def measure(arrays: Arrays, kind: str, bits: int, repeat: int, repeat_server: int) -> dict[str, Any]:
