@@ -237,11 +237,14 @@ def test_when_all_are_worked_for_one_more_is_told_to_come_back(tmp_path: Path) -
 
 
 def insist(caller: Caller) -> httpx.Response:
-    """Ask until there is an answer: whoever looks whether it is turned away may close a connection that still waits."""
+    """Ask until there is an answer: whoever looks whether it is turned away may close a connection that still waits, or
+    take the place of one.
+    """
     query = caller.query()
     while True:
         with contextlib.suppress(httpx.TransportError):
-            return caller.infer(query)
+            if (answer := caller.infer(query)).status_code != 503:
+                return answer
 
 
 def is_turned_away(port: int) -> bool:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import random
+import signal
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -187,6 +188,8 @@ def test_a_process_that_dies_takes_its_keys_along() -> None:
     async def run() -> None:
         async with process(key_memory=1 << 30) as worker:
             person, name = Person(), digits().signature.name
+            assert worker.process
+            worker.process.send_signal(signal.SIGSTOP)
             asked = asyncio.create_task(worker.evaluate(name, person.key_id, person.key, person.query))
             await asyncio.sleep(0)
             worker.kill()
