@@ -20,7 +20,8 @@ HOUSE = """
     ----------                 ----------------------------------------
     errors                     -
     arguments                  errors
-    files                      -
+    files                      errors
+    object_stores              errors files
     arrays                     -
     json_values                errors
     ranking                    errors arrays
@@ -131,7 +132,7 @@ FENCED = {
     "httpx": {"remote"},
     "starlette": {"serve"},
     "uvicorn": {"serve"},
-    "obstore": {"serve", "workflow"},
+    "obstore": {"object_stores", "batch", "serve", "workflow"},
     "pydantic": {"serve"},
     "PIL": {"cli"},
     "matplotlib": {"demo"},

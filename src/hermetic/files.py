@@ -1,13 +1,17 @@
-"""Private files and directories, whatever the umask: files are written all or nothing."""
+"""Paths as people write them; private files and directories, whatever the umask: files are written all or nothing."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import re
 import tempfile
 from pathlib import Path
 
+from .errors import SettingsError
+
 _OWNER, _GROUP_READS = 0o600, 0o040
+_VARIABLE = re.compile(r"\$\w|\$\{|%\w+%")
 
 
 def write_private(target: Path, data: bytes, *, keep_group: bool = False) -> None:
@@ -58,6 +62,27 @@ def _keep_group(descriptor: int, target: Path) -> None:
         was = target.stat()
         os.fchown(descriptor, was.st_uid, was.st_gid)
         os.fchmod(descriptor, _OWNER | was.st_mode & _GROUP_READS)
+
+
+def is_variable(path: str) -> bool:
+    """Whether a path begins with a variable that a shell would replace."""
+    return _VARIABLE.match(path) is not None
+
+
+def expanded(path: str) -> str:
+    """The path with a leading ``~`` or ``~user`` replaced.
+
+    Raises
+    ------
+    SettingsError
+        If there is no such home, or a variable is left for a shell to replace.
+    """
+    if is_variable(path):
+        raise SettingsError("must not start with a variable: no shell replaces it. Write the path, or begin with ~")
+    try:
+        return str(Path(path).expanduser()) if path.startswith("~") else path
+    except RuntimeError:
+        raise SettingsError("must not start with ~ where no home directory is known: write the whole path") from None
 
 
 def make_private_directory(path: Path) -> None:

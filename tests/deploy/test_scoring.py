@@ -15,8 +15,8 @@ from rendering import checked, document, rendered
 from fitted import digits, petals
 from hermetic import Client, PublicKey, Result
 from hermetic.deploy import Description
+from hermetic.object_stores import open_store
 from hermetic.serve.keystore import KeyStore
-from hermetic.serve.stores import open_store
 from hermetic.signature import Signature
 from serve.stores import azurite, free_port
 

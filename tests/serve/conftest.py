@@ -10,7 +10,7 @@ from asking import Caller
 from stores import StoreAt, azurite, s3
 
 from fitted import digits, petals, tumours
-from hermetic.serve.stores import Store, open_store
+from hermetic.object_stores import Store, open_store
 from live import Live, serving
 
 

@@ -14,9 +14,9 @@ import pytest
 from asking import Caller, until
 
 from fitted import petals
+from hermetic.object_stores import open_store
 from hermetic.serve.access import Gatekeeper
 from hermetic.serve.keystore import KeyStore
-from hermetic.serve.stores import open_store
 from live import serving
 
 HERMETIC = str(Path(sys.executable).parent / "hermetic")

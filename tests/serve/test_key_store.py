@@ -22,13 +22,13 @@ import pytest
 from stores import NAME, StoreAt, free_port
 
 from hermetic.errors import SettingsError
-from hermetic.serve.clouds import read_connection_string
+from hermetic.object_stores import Store, open_store
+from hermetic.object_stores.clouds import read_connection_string
 from hermetic.serve.keycache import KeyCache
 from hermetic.serve.keyquota import KeyQuota
 from hermetic.serve.keystore import AsyncKeyStore, KeyStore, StoreError, open_keys
 from hermetic.serve.refusals import RefusalError
 from hermetic.serve.settings import load_settings
-from hermetic.serve.stores import Store, open_store
 
 T = TypeVar("T")
 
@@ -329,7 +329,7 @@ def test_a_process_that_ends_right_after_the_store_answered_ends_well(tmp_path: 
     code = (
         "import asyncio, sys\n"
         "from hermetic.serve.keystore import AsyncKeyStore, KeyStore\n"
-        "from hermetic.serve.stores import open_store\n"
+        "from hermetic.object_stores import open_store\n"
         "keys = AsyncKeyStore(KeyStore(open_store(sys.argv[1])))\n"
         "async def main():\n"
         "    await keys.create('acme', '0' * 64, b'x')\n"

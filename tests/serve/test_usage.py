@@ -18,12 +18,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fitted import petals
+from hermetic.object_stores import Store, open_store
 from hermetic.serve.access import Caller as Tenant
 from hermetic.serve.allowance import Allowance
 from hermetic.serve.ledger import Change, Ledger, Levels, ObjectLedger, open_ledger
 from hermetic.serve.limits import NANOSECONDS, Meter, Rate
 from hermetic.serve.refusals import RefusalError, too_large
-from hermetic.serve.stores import Store, open_store
 from hermetic.serve.usage import Usage
 from live import serving
 

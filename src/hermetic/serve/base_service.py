@@ -12,6 +12,7 @@ from typing import Any
 from starlette.routing import BaseRoute
 
 from ..legacy import FORBIDDEN
+from ..object_stores import Store
 from .access import Gatekeeper
 from .allowance import Allowance
 from .bodies import BodyReader
@@ -23,7 +24,6 @@ from .metrics import Metrics
 from .origins import origin_check
 from .pool import Pool
 from .settings import MIB, Settings
-from .stores import Store
 from .worker import PoolOptions, Program
 
 Facts = dict[str, Any]

@@ -29,10 +29,10 @@ from obstore.store import LocalStore
 
 from ..errors import SettingsError
 from ..files import make_private_directory
+from ..object_stores import Store, access_to, open_store, shown
 from .logs import log
 from .refusals import RefusalError
 from .settings import Settings
-from .stores import Store, access_to, open_store, shown
 
 KEY_ID = re.compile(r"[0-9a-f]{64}")
 LEGACY_KEY_ID = re.compile(r"[a-z2-7]{32}")
@@ -80,7 +80,7 @@ class KeyStore:
     Parameters
     ----------
     store
-        From :func:`hermetic.serve.stores.open_store`.
+        From :func:`hermetic.object_stores.open_store`.
     lifetime
         How long a key is valid after its upload; ``None`` for ever.
     """

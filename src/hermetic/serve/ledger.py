@@ -23,10 +23,10 @@ from obstore.exceptions import AlreadyExistsError, PreconditionError
 from obstore.store import LocalStore, MemoryStore
 
 from ..files import write_private
+from ..object_stores import Store
 from .keystore import StoreError, answering, root_of
 from .limits import Limit, Moment, Rate
 from .logs import log
-from .stores import Store
 
 Levels = dict[Limit, Moment]
 """For a tenant and a limit, the time since 1970 at which it will be unused again."""

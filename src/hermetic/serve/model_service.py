@@ -13,6 +13,7 @@ from watchfiles import awatch
 
 from ..circuits.masking import available_cores
 from ..errors import SettingsError
+from ..object_stores import shown
 from . import brand, browser, openapi, pages, rest, v2
 from .base_service import BaseService, Facts, again_and_again, forbidding
 from .checks import check_files
@@ -24,7 +25,6 @@ from .queries import QueryHandler
 from .refusals import RefusalError
 from .repository import Repository
 from .settings import MIB, Settings
-from .stores import shown
 from .worker import Program
 
 _SWEEP_SECONDS = 3600.0

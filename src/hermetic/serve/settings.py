@@ -19,9 +19,10 @@ from pydantic import (
 )
 
 from ..errors import SettingsError
+from ..files import expanded
 from .connections import Network
 from .limits import Rate
-from .sources import Given, expanded, explain, flag_of, from_environment, from_flags, from_toml, variable_of
+from .sources import Given, explain, flag_of, from_environment, from_flags, from_toml, variable_of
 from .values import (
     check_networks,
     check_origins,

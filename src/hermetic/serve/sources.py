@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from ..errors import SettingsError
+from ..files import expanded, is_variable
 
 ENV_PREFIX = "HERMETIC_"
 
@@ -20,7 +21,6 @@ _SERVICE_LINK = re.compile(r"(tcp|udp|sctp)://.*")
 """Kubernetes and Docker set ``HERMETIC_PORT`` to such an address for a Service called hermetic: no setting of ours."""
 
 
-_VARIABLE = re.compile(r"\$\w|\$\{|%\w+%")
 _QUOTED = re.compile(r"(['\"]).*\1", re.DOTALL)
 
 
@@ -40,22 +40,6 @@ def flag_of(name: str) -> str:
 def variable_of(name: str) -> str:
     """How the environment calls it."""
     return f"{ENV_PREFIX}{name.upper()}"
-
-
-def expanded(path: str) -> str:
-    """The path with a leading ``~`` or ``~user`` replaced.
-
-    Raises
-    ------
-    SettingsError
-        If there is no such home, or a variable is left for a shell to replace.
-    """
-    if _VARIABLE.match(path):
-        raise SettingsError("must not start with a variable: no shell replaces it. Write the path, or begin with ~")
-    try:
-        return str(Path(path).expanduser()) if path.startswith("~") else path
-    except RuntimeError:
-        raise SettingsError("must not start with ~ where no home directory is known: write the whole path") from None
 
 
 def from_flags(flags: Mapping[str, Any]) -> dict[str, Given]:
@@ -107,7 +91,7 @@ def from_toml(file: Path, paths: Collection[str]) -> dict[str, Given]:
 def _below(folder: Path, value: Any) -> Any:
     if isinstance(value, list):
         return [_below(folder, path) for path in value]
-    if not isinstance(value, str) or not value or value.startswith("~") or _VARIABLE.match(value) or "://" in value:
+    if not isinstance(value, str) or not value or value.startswith("~") or is_variable(value) or "://" in value:
         return value
     return str(folder / value)
 

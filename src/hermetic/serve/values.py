@@ -8,9 +8,9 @@ import re
 from pathlib import Path
 from typing import Any
 
+from ..files import expanded
 from .connections import Network
 from .limits import Rate
-from .sources import expanded
 
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-fA-F:]+\](:[0-9]{1,5})?")
 

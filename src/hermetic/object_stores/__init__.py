@@ -1,7 +1,6 @@
-"""Opening the object store that holds public keys.
+"""Opening an object store: a directory, or a bucket or container of a cloud.
 
-Credentials come from the server's own environment, as the clouds' tools name them; never from a URL, never from a
-request.
+Credentials come from the environment, as the clouds' tools name them; never from a URL, never from a request.
 """
 
 from __future__ import annotations
@@ -16,9 +15,8 @@ from obstore.exceptions import BaseError
 from obstore.store import AzureStore, GCSStore, LocalStore, MemoryStore, S3Store
 
 from ..errors import SettingsError
-from ..files import followed, make_private_directory
+from ..files import expanded, followed, make_private_directory
 from . import clouds
-from .sources import expanded
 
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
 
@@ -32,10 +30,10 @@ _TOLD_BY = {
 }
 
 
-def open_store(url: str, *, create: bool = True) -> Store:
-    """The store of a URL; credentials come from the server's environment, as the cloud's own tools name them.
+def open_store(url: str, *, create: bool = True, what: str = "key store") -> Store:
+    """The store of a URL; credentials come from the environment, as the cloud's own tools name them.
 
-    A directory is made, for its owner alone, unless ``create`` is false.
+    A directory is made, for its owner alone, unless ``create`` is false. ``what`` is the store's name in messages.
 
     Raises
     ------
@@ -46,13 +44,13 @@ def open_store(url: str, *, create: bool = True) -> Store:
     if parts.scheme == "memory":
         return MemoryStore()
     if parts.scheme == "":
-        return _directory(Path(expanded(url)), create=create)
+        return _directory(Path(expanded(url)), what, create=create)
     if parts.scheme == "file":
-        return _directory(_path(parts, url), create=create)
+        return _directory(_path(parts, url), what, create=create)
     if parts.scheme not in _CLOUDS:
         known = "a directory, memory://, az://, s3:// or gs://"
         raise SettingsError(f"the store must be {known}. Got {parts.scheme}:// instead.")
-    return _cloud(parts)
+    return _cloud(parts, what)
 
 
 def shown(url: str) -> str:
@@ -73,19 +71,19 @@ def _path(parts: SplitResult, url: str) -> Path:
     return Path(unquote(parts.path))
 
 
-def _directory(path: Path, *, create: bool) -> LocalStore:
+def _directory(path: Path, what: str, *, create: bool) -> LocalStore:
     if not create and not path.exists():
-        raise SettingsError(f"the key store must be a directory. There is no {path}.")
+        raise SettingsError(f"the {what} must be a directory. There is no {path}.")
     try:
         make_private_directory(path)
     except OSError as error:
-        raise SettingsError(f"the key store {path} must be a directory. It cannot be: {error.strerror}.") from None
+        raise SettingsError(f"the {what} {path} must be a directory. It cannot be: {error.strerror}.") from None
     if not os.access(path, os.R_OK | os.W_OK | os.X_OK):
-        raise SettingsError(f"the key store {path} must be a directory that this user can read and write. It is not.")
+        raise SettingsError(f"the {what} {path} must be a directory that this user can read and write. It is not.")
     return LocalStore(followed(path))
 
 
-def _cloud(parts: SplitResult) -> Store:
+def _cloud(parts: SplitResult, what: str) -> Store:
     if not _NAME.fullmatch(parts.netloc) or parts.query or parts.fragment:
         raise SettingsError(f"the store must be {parts.scheme}://NAME/PREFIX, and hold nothing else. It does not.")
     try:
@@ -94,6 +92,6 @@ def _cloud(parts: SplitResult) -> Store:
         if isinstance(error, SettingsError):
             raise
         raise SettingsError(
-            f"the key store ({parts.scheme}) must open. It does not ({type(error).__name__}): check its URL, and the "
+            f"the {what} ({parts.scheme}) must open. It does not ({type(error).__name__}): check its URL, and the "
             "credentials in the server's environment."
         ) from None

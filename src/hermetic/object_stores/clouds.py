@@ -1,4 +1,4 @@
-"""Object stores of clouds, as the server's environment describes them: endpoints and connection strings."""
+"""Object stores of clouds, as the environment describes them: endpoints and connection strings."""
 
 from __future__ import annotations
 
