@@ -22,11 +22,11 @@ import pytest
 from stores import NAME, StoreAt, free_port
 
 from hermetic.errors import SettingsError
-from hermetic.object_stores import Store, open_store
+from hermetic.object_stores import Store, StoreError, open_store
 from hermetic.object_stores.clouds import read_connection_string
 from hermetic.serve.keycache import KeyCache
 from hermetic.serve.keyquota import KeyQuota
-from hermetic.serve.keystore import AsyncKeyStore, KeyStore, StoreError, open_keys
+from hermetic.serve.keystore import AsyncKeyStore, KeyStore, open_keys
 from hermetic.serve.refusals import RefusalError
 from hermetic.serve.settings import load_settings
 

@@ -71,7 +71,8 @@ def delete_keys(
 @contextlib.contextmanager
 def _opened(store: str | None, config: Path | None) -> Iterator[KeyStore]:
     need_serve()
-    from ..serve.keystore import StoreError, open_keys
+    from ..object_stores import StoreError
+    from ..serve.keystore import open_keys
     from ..serve.settings import load_settings
 
     try:

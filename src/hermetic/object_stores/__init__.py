@@ -5,13 +5,14 @@ Credentials come from the environment, as the clouds' tools name them; never fro
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from obstore.exceptions import BaseError
+from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import AzureStore, GCSStore, LocalStore, MemoryStore, S3Store
 
 from ..errors import SettingsError
@@ -19,6 +20,8 @@ from ..files import expanded, followed, make_private_directory
 from . import clouds
 
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
+
+_PANIC = "PanicException"  # a BaseException of obstore's, for an environment that makes no URL
 
 Store = LocalStore | MemoryStore | AzureStore | S3Store | GCSStore
 
@@ -28,6 +31,28 @@ _TOLD_BY = {
     "s3": "AWS_ENDPOINT, AWS_REGION, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
     "gs": "GOOGLE_APPLICATION_CREDENTIALS",
 }
+
+
+class StoreError(OSError):
+    """The store does not answer, or not as it should."""
+
+
+@contextlib.contextmanager
+def answering(what: str = "key store") -> Iterator[None]:
+    """Whatever a store raises becomes :class:`StoreError`, without its text, which may hold addresses and more; but
+    FileNotFoundError and obstore's AlreadyExistsError, which are answers.
+    """
+    try:
+        yield
+    except (FileNotFoundError, AlreadyExistsError, StoreError):
+        raise
+    except BaseException as error:
+        if not isinstance(error, BaseError | OSError) and type(error).__name__ != _PANIC:
+            raise
+        raise StoreError(
+            f"the {what} must answer. It does not ({type(error).__name__}): check its URL, the container or bucket, "
+            "and the credentials in the environment."
+        ) from None
 
 
 def open_store(url: str, *, create: bool = True, what: str = "key store") -> Store:
@@ -93,5 +118,5 @@ def _cloud(parts: SplitResult, what: str) -> Store:
             raise
         raise SettingsError(
             f"the {what} ({parts.scheme}) must open. It does not ({type(error).__name__}): check its URL, and the "
-            "credentials in the server's environment."
+            "credentials in the environment."
         ) from None

@@ -16,7 +16,7 @@ import hashlib
 import os
 import re
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -24,12 +24,12 @@ from pathlib import Path
 from typing import TypeVar
 
 import obstore
-from obstore.exceptions import AlreadyExistsError, BaseError
+from obstore.exceptions import AlreadyExistsError
 from obstore.store import LocalStore
 
 from ..errors import SettingsError
 from ..files import make_private_directory
-from ..object_stores import Store, access_to, open_store, shown
+from ..object_stores import Store, StoreError, access_to, answering, open_store, shown
 from .logs import log
 from .refusals import RefusalError
 from .settings import Settings
@@ -39,29 +39,8 @@ LEGACY_KEY_ID = re.compile(r"[a-z2-7]{32}")
 DIGEST_BYTES = 32
 
 _THREADS = 16
-_PANIC = "PanicException"  # a BaseException of obstore's, for an environment that makes no URL
 
 T = TypeVar("T")
-
-
-class StoreError(OSError):
-    """The store does not answer, or not as it should."""
-
-
-@contextlib.contextmanager
-def answering() -> Iterator[None]:
-    """Whatever a store raises becomes :class:`StoreError`, without its text, which may hold addresses and more."""
-    try:
-        yield
-    except (FileNotFoundError, StoreError):
-        raise
-    except BaseException as error:
-        if not isinstance(error, BaseError | OSError) and type(error).__name__ != _PANIC:
-            raise
-        raise StoreError(
-            f"the key store must answer. It does not ({type(error).__name__}): check its URL, the container or bucket, "
-            "and the credentials in the server's environment."
-        ) from None
 
 
 @dataclass(frozen=True)

@@ -23,8 +23,8 @@ from obstore.exceptions import AlreadyExistsError, PreconditionError
 from obstore.store import LocalStore, MemoryStore
 
 from ..files import write_private
-from ..object_stores import Store
-from .keystore import StoreError, answering, root_of
+from ..object_stores import Store, StoreError, answering
+from .keystore import root_of
 from .limits import Limit, Moment, Rate
 from .logs import log
 
