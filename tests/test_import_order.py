@@ -21,7 +21,6 @@ HOUSE = """
     errors                     -
     arguments                  errors
     files                      errors
-    object_stores              errors files
     arrays                     -
     json_values                errors
     ranking                    errors arrays
@@ -39,6 +38,8 @@ HOUSE = """
     rlwe.randomness            -
     rlwe.public_ring           arrays rlwe.parameters rlwe.native rlwe.randomness
     rlwe.ring                  errors arrays rlwe.parameters rlwe.modular
+
+    object_stores              errors files
 
     envelope                   errors rlwe.parameters
     keys                       -
@@ -102,7 +103,22 @@ HOUSE = """
     serve                      SHARED circuits.masking model legacy
     deploy                     SHARED model serve
 
+    # Tables over an object store: what both owners see, then a half of each.
+    batch.manifest             errors
+    batch.job                  errors object_stores batch.manifest
+    batch.tables               errors
+    batch.row_file             errors batch.manifest
+    batch.encrypting           SHARED client batch.job batch.manifest batch.row_file batch.tables
+    batch.decrypting           SHARED client batch.job batch.manifest batch.row_file batch.tables
+    batch.evaluator            SHARED circuits.masking model
+    batch.worker               SHARED batch.evaluator
+    batch.local_engine         SHARED batch.evaluator
+    batch.ray_engine           SHARED batch.evaluator
+    batch.scoring              SHARED circuits.masking model batch.evaluator batch.local_engine batch.ray_engine
+
     # Doors: they may use both sides.
+    batch.planning             ANYTHING
+    batch                      ANYTHING
     roundtrip                  SHARED keys.secret circuits.encryption client model
     demo                       ANYTHING
     workflow                   ANYTHING
@@ -113,13 +129,14 @@ HOUSE = """
 
 DATA_OWNER = {
     *("keys.secret", "circuits.encryption", "circuits.client_interface", "circuits.linear.client"),
-    *("circuits.trees.client", "client", "remote"),
+    *("circuits.trees.client", "client", "remote", "batch.encrypting", "batch.decrypting"),
 }
 MODEL_OWNER = {
     *("circuits.masking", "circuits.server_interface"),
     *("circuits.linear.weights", "circuits.linear.evaluate", "circuits.linear.server"),
     *("circuits.trees.planner", "circuits.trees.drawing", "circuits.trees.evaluate", "circuits.trees.server"),
     *("model", "compiler", "legacy", "serve", "deploy"),
+    *("batch.evaluator", "batch.worker", "batch.local_engine", "batch.ray_engine", "batch.scoring"),
 }
 
 # Which rooms may import a library that the others must do without.
@@ -132,7 +149,7 @@ FENCED = {
     "httpx": {"remote"},
     "starlette": {"serve"},
     "uvicorn": {"serve"},
-    "obstore": {"object_stores", "batch", "serve", "workflow"},
+    "obstore": {"object_stores", "batch.job", "serve", "workflow"},
     "pydantic": {"serve"},
     "PIL": {"cli"},
     "matplotlib": {"demo"},
@@ -142,6 +159,8 @@ FENCED = {
     "skops": {"cli"},
     "onnx": {"compiler"},
     "yaml": {"deploy"},
+    "pyarrow": {"batch.tables", "batch.row_file", "batch.encrypting", "batch.decrypting"},
+    "ray": {"batch.ray_engine"},
 }
 
 PACKAGE = Path(__file__).parent.parent / "src" / "hermetic"

@@ -12,7 +12,7 @@ from typer.core import TyperGroup
 
 from .. import __version__
 from ..errors import HermeticError
-from . import keys, token
+from . import batch, keys, token
 from .compile import compile_estimator
 from .console import fail
 from .decrypt import decrypt
@@ -73,6 +73,7 @@ app.command("decrypt", rich_help_panel=_PREDICTIONS)(decrypt)
 app.command("demo", rich_help_panel=_PREDICTIONS)(demo)
 app.command("serve", rich_help_panel=_SERVICE, context_settings=PASSED_ON)(serve)
 app.command("deploy", rich_help_panel=_SERVICE)(deploy)
+app.add_typer(batch.app, name="batch", rich_help_panel=_PREDICTIONS)
 app.add_typer(keys.app, name="keys", rich_help_panel=_SERVICE)
 app.add_typer(token.app, name="token", rich_help_panel=_SERVICE)
 

@@ -1,0 +1,165 @@
+"""The model owner's half: every shard of a job gets its answer, once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..circuits.masking import available_cores
+from ..errors import SettingsError
+from ..model import CompiledModel
+from . import local_engine
+from .evaluator import Outcome, check_model
+from .job import Job
+from .manifest import Manifest, Shard
+
+LOCAL = "local"
+_RAY = "ray"
+
+Progress = Callable[[int, int], None]
+"""Told (rows done, rows in all)."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A shard without an answer, and why."""
+
+    shard: str
+    rows: int
+    error: str
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a run did.
+
+    Attributes
+    ----------
+    rows, shards
+        Of the whole job.
+    answered_before, answered
+        Rows that had an answer before the run, and that got one in it.
+    failures
+        Shards that have none.
+    seconds, busy_seconds
+        Of the run, and of all workers together.
+    answer_bytes
+        Of the answers that were written.
+    workers
+        How many there were.
+    """
+
+    rows: int
+    shards: int
+    answered_before: int
+    answered: int
+    failures: tuple[Failure, ...]
+    seconds: float
+    busy_seconds: float
+    answer_bytes: int
+    workers: int
+
+    @property
+    def rows_per_second(self) -> float:
+        """How fast the run was."""
+        return self.answered / self.seconds if self.seconds else 0.0
+
+    def document(self) -> dict[str, Any]:
+        """As JSON has it."""
+        found = {name: value for name, value in self.__dict__.items() if name != "failures"}
+        return {
+            **found,
+            "rows_per_second": round(self.rows_per_second, 1),
+            "failures": [one.__dict__ for one in self.failures],
+        }
+
+
+def score(
+    job: str,
+    model: str | Path,
+    *,
+    engine: str = LOCAL,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> Summary:
+    """Answer the shards of a job that have no answer yet. Exported as ``hermetic.batch.score``.
+
+    An answer is written whole, and once: a run that was ended, with its workers or without, is finished by the next,
+    and several may work on one job.
+
+    Parameters
+    ----------
+    job
+        A directory, or an ``s3://``, ``az://`` or ``gs://`` URL.
+    model
+        The model file.
+    engine
+        ``"local"``: processes on this machine. ``"ray"``, or ``"ray://…"``, the address of a cluster: actors of Ray
+        Data, where the extra ``hermetic[ray]`` is installed.
+    workers
+        How many, each with one thread; by default one a core.
+    progress
+        Called with (rows done, rows in all).
+
+    Returns
+    -------
+    Summary
+        What was done; shards that are damaged, foreign or could not be read are in ``failures``, the others are done.
+
+    Raises
+    ------
+    MismatchError
+        If the job is for another model or key. Nothing was answered then.
+    SettingsError
+        If there is no such job, engine or model, or no worker starts.
+    StoreError
+        If the store does not answer.
+    """
+    start = time.perf_counter()
+    workers = workers or available_cores()
+    if workers < 1:
+        raise SettingsError(f"workers must be 1 or more. Got {workers} instead.")
+    run = _engine(engine)
+    opened = Job.open(job)
+    manifest = opened.manifest()
+    check_model(manifest, CompiledModel.load(Path(model)), opened.name)
+    answered = opened.answered()
+    todo = [one for one in manifest.shards if one.name not in answered]
+    before = manifest.rows - sum(one.rows for one in todo)
+    done, outcomes = before, []
+    for outcome in run(job, str(model), todo, workers) if todo else ():
+        outcomes.append(outcome)
+        done += 0 if outcome.error else manifest.shards[outcome.shard].rows
+        if progress is not None:
+            progress(done, manifest.rows)
+    return Summary(
+        rows=manifest.rows,
+        shards=len(manifest.shards),
+        answered_before=before,
+        answered=sum(one.rows for one in outcomes),
+        failures=_failures(manifest, outcomes),
+        seconds=time.perf_counter() - start,
+        busy_seconds=sum(one.seconds for one in outcomes),
+        answer_bytes=sum(one.bytes for one in outcomes),
+        workers=min(workers, len(todo)),
+    )
+
+
+def _engine(name: str) -> Callable[[str, str, Sequence[Shard], int], Iterator[Outcome]]:
+    if name == LOCAL:
+        return local_engine.run
+    if name == _RAY or name.startswith(f"{_RAY}://"):
+        from . import ray_engine
+
+        return ray_engine.at(name)
+    raise SettingsError(f"the engine must be {LOCAL}, {_RAY} or {_RAY}://HOST:PORT. Got {name} instead.")
+
+
+def _failures(manifest: Manifest, outcomes: Sequence[Outcome]) -> tuple[Failure, ...]:
+    failed = sorted((one for one in outcomes if one.error), key=lambda one: one.shard)
+    return tuple(
+        Failure(f"queries/{(shard := manifest.shards[one.shard]).name}", shard.rows, one.error) for one in failed
+    )
