@@ -13,7 +13,7 @@ from pathlib import Path
 
 import sklearn
 
-from hermetic.compiler.onnx import HEAD, PUBLIC, RULES
+from hermetic.compiler.onnx import HEAD, PUBLIC, RULES, TREES
 from hermetic.compiler.sklearn import ESTIMATORS, STEPS, Entry
 from hermetic.compiler.sklearn.registry import NEAREST
 from hermetic.compiler.torch_modules import LAYERS
@@ -51,7 +51,8 @@ In a model file or an `onnx.ModelProto`, checked with onnx {version("onnx")} and
 depend on the inputs may be computed by any operator. Everything up to the scores is private but the operators that are
 called public. The operators after the scores may do what amounts to a link: nothing, labels by the largest, softmax,
 the logarithm of it, the logistic function of each (normalised, of two or more classes), modified Huber or, for a
-regression, the exponential.
+regression, the exponential. Before trees may stand what moves, scales or imputes inputs one by one: it becomes part of
+their thresholds, which become public.
 """
 
 TORCH_HEADING = """## PyTorch modules
@@ -105,6 +106,7 @@ def _operators() -> str:
     rows = {
         "up to the scores": ", ".join(f"`{name}`" for name in sorted({*RULES, "LinearClassifier"})),
         "of inputs as they come, public": ", ".join(f"`{name}` ({words})" for name, words in sorted(PUBLIC.items())),
+        "that give the scores, as sums of trees": ", ".join(f"`{name}`" for name in sorted(TREES)),
         "after the scores": ", ".join(f"`{name}`" for name in sorted({*HEAD, "ZipMap"})),
     }
     return "| place | operators |\n|---|---|\n" + "".join(f"| {place} | {names} |\n" for place, names in rows.items())

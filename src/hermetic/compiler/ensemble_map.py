@@ -47,7 +47,8 @@ class EnsembleMap(LinearMap):
         weights: Any = last.weights.toarray() if hasattr(last.weights, "toarray") else last.weights
         terms: Any = last.terms.toarray() if hasattr(last.terms, "toarray") else last.terms
         words = _combined(self.words, weights, last.bias)
-        rounding = 4 * 2.0**-53 * (terms @ _reach(self.words) + np.abs(last.bias))
+        relative = 4 * 2.0**-53 + last.roundings * last.precision
+        rounding = relative * (terms @ _reach(self.words) + np.abs(last.bias) + last.folded)
         return replace(
             self,
             weights=np.zeros((len(last.bias), self.weights.shape[1])),

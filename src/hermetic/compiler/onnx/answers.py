@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from onnx.reference import ReferenceEvaluator
 from ...arrays import Reals
 from ...errors import CompileError
 from ..classes import chosen
-from .graph import Array, Graph
+from .graph import Array, Graph, Input
 from .head import Head, decided, sorted_out
 
 
@@ -65,11 +66,16 @@ class OnnxModel:
 
     def _run(self, X: Any, names: list[str]) -> list[Array]:
         rows = np.asarray(X)
-        for one in self._graph.inputs:
-            if one.dtype.kind in "biu" and (rows[:, one.start : one.start + one.columns] % 1 != 0).any():
-                raise CompileError(
-                    f"input {one.name!r} takes whole numbers: pass input_step=1, or an X_sample of whole numbers."
-                )
+        check_whole(self._graph.inputs, rows)
         feeds = {one.name: one.taken(rows) for one in self._graph.inputs}
         with np.errstate(all="ignore"):
             return list(self._evaluator.run(names, feeds))
+
+
+def check_whole(inputs: Sequence[Input], rows: Array) -> None:
+    """Raise :class:`CompileError` for rows (n, d) that a model of whole numbers does not take."""
+    for one in inputs:
+        if one.dtype.kind in "biu" and (rows[:, one.start : one.start + one.columns] % 1 != 0).any():
+            raise CompileError(
+                f"input {one.name!r} takes whole numbers: pass input_step=1, or an X_sample of whole numbers."
+            )

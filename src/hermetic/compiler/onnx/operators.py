@@ -45,10 +45,18 @@ _CHOOSING += ["Or", "Where"]
 HEAD = frozenset([*_SHAPING, *_COMPUTING, *_CHOOSING])
 """What may stand after the scores, where it makes one of the links of them."""
 
+TREES = frozenset(["TreeEnsemble", "TreeEnsembleClassifier", "TreeEnsembleRegressor"])
+"""Ensembles of trees."""
+
 DOCS = "docs/supported-models.md"
 DOMAINS = ("", "ai.onnx", "ai.onnx.ml")
 _REALS = (TensorProto.FLOAT, TensorProto.DOUBLE)
 _WHOLE = (TensorProto.INT64, TensorProto.INT32)
+
+
+def is_trees(node: NodeProto) -> bool:
+    """Whether a node is an ensemble of trees."""
+    return node.op_type in TREES and node.domain == "ai.onnx.ml"
 
 
 def kind_of(node: NodeProto, static: Sequence[bool], arrays: Sequence[Array | None]) -> Kind:

@@ -1,9 +1,9 @@
-"""An ONNX model as an affine map with a public head."""
+"""An ONNX model as an affine map with a public head, or as trees with one."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,12 +20,15 @@ from .answers import OnnxModel
 from .files import load, simplified
 from .graph import ROWS, Array, Graph, Input, Step
 from .head import Independent, check_head, recognise
-from .operators import kind_of, read_back
+from .operators import is_trees, kind_of, read_back
 from .public import PublicFeatures, read_public, shape_of, width
 from .weights import Backwards, Weights
 
+if TYPE_CHECKING:
+    from .tree_reading import OnnxTrees
 
-def read_onnx(source: str | Path | ModelProto, labels: Any = None) -> tuple[LinearMap, OnnxModel]:
+
+def read_onnx(source: str | Path | ModelProto, labels: Any = None) -> tuple[LinearMap, OnnxModel | OnnxTrees]:
     """Read a model: the map, and the model itself to compare it with. ``labels`` name the classes of a model that has
     no names for them.
 
@@ -38,15 +41,26 @@ def read_onnx(source: str | Path | ModelProto, labels: Any = None) -> tuple[Line
     """
     model = load(source)
     try:
-        return _read_model(model, labels)
+        plain = simplified(model)
+        return (_read_trees if any(map(is_trees, plain.graph.node)) else _read_model)(plain, labels)
     except CompileError:
         raise
     except Exception as error:  # whatever the libraries that read a model make of a broken one
         raise CompileError(f"the model must be a valid ONNX model. Reading it fails: {error}") from error
 
 
+def _read_trees(model: ModelProto, labels: Any) -> tuple[LinearMap, OnnxTrees]:
+    try:
+        from .tree_reading import read_trees
+    except ImportError as error:
+        raise CompileError(
+            "reading ONNX models of trees needs scikit-learn. Install it with: pip install 'hermetic[sklearn]'"
+        ) from error
+    return read_trees(model, labels, _read_model)
+
+
 def _read_model(model: ModelProto, labels: Any) -> tuple[LinearMap, OnnxModel]:
-    graph = Graph(simplified(model), kind_of, shape_of)
+    graph = Graph(model, kind_of, shape_of)
     check_head(graph)
     if not graph.scores:
         raise CompileError("the model must compute something from its inputs. Its outputs do not depend on them.")
