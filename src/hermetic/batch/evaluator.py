@@ -26,7 +26,7 @@ class Outcome:
     shard
         Its number.
     rows
-        How many rows were answered; 0 where another worker had answered them before, or on an error.
+        How many rows have an answer now; 0 on an error.
     seconds
         The worker's time for it.
     bytes
@@ -94,12 +94,12 @@ class Evaluator:
             if query.samples != shard.rows:
                 return Outcome(shard.number, error=f"it must hold {shard.rows} rows. It holds {query.samples}.")
             data = self._model.evaluate(query, self._key, threads=self._threads).to_bytes()
-            rows = shard.rows if self._job.write_answer(shard, data) else 0
+            self._job.write_answer(shard, data)
         except HermeticError as error:
             return Outcome(shard.number, error=str(error))
         except StoreError as error:
             return Outcome(shard.number, error=str(error), again=True)
-        return Outcome(shard.number, rows, time.perf_counter() - start, len(data))
+        return Outcome(shard.number, shard.rows, time.perf_counter() - start, len(data))
 
 
 def check_model(manifest: Manifest, model: CompiledModel, job: str) -> None:

@@ -10,6 +10,7 @@ Everything here is public to whoever reads the store: ciphertexts, counts, diges
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from dataclasses import dataclass
 
@@ -124,13 +125,10 @@ class Job:
             pages = list(obstore.list(self.store, f"{_ANSWERS}/"))
         return {one["path"].rsplit("/", 1)[-1] for page in pages for one in page}
 
-    def write_answer(self, shard: Shard, data: bytes) -> bool:
-        """Write the answer of a shard, whole or not at all; False if another worker wrote one before."""
-        try:
+    def write_answer(self, shard: Shard, data: bytes) -> None:
+        """Write the answer of a shard, whole or not at all; one that another worker wrote before stays."""
+        with contextlib.suppress(AlreadyExistsError):
             self._write(f"{_ANSWERS}/{shard.name}", data, create=True)
-        except AlreadyExistsError:
-            return False
-        return True
 
     def answer(self, shard: Shard, size: int) -> bytes | None:
         """The answer of a shard, of at most so many bytes, or None if there is none yet."""

@@ -32,16 +32,14 @@ class _Process:
             start_new_session=True,
             env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
         )
-        reply = self._ask(options)
-        if reply is None:
-            raise SettingsError("a worker must start. It died: see what it said above, and how much memory is free.")
-        if "refused" in reply:
+        self._begun = self._ask(options)
+        if self._begun is not None and "refused" in self._begun:
             self.end()
-            raise SettingsError(reply["refused"])
+            raise SettingsError(self._begun["refused"])
 
     def answer(self, shard: Shard) -> Outcome | None:
-        """A shard's outcome; None if the process died."""
-        reply = self._ask(shard.__dict__)
+        """A shard's outcome; None if the process died, or has not even begun."""
+        reply = self._ask(shard.__dict__) if self._begun else None
         return None if reply is None else Outcome(**reply)
 
     def _ask(self, document: dict[str, Any]) -> dict[str, Any] | None:
@@ -74,7 +72,7 @@ def run(job: str, model: str, shards: Sequence[Shard], workers: int) -> Iterator
     Raises
     ------
     SettingsError
-        If no worker can start, with the reason.
+        If a worker refuses the job, with the reason.
     """
     engine = _Engine({"job": job, "model": model}, shards)
     threads = [threading.Thread(target=engine.work, daemon=True) for _ in range(min(workers, len(shards)))]

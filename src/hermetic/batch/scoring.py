@@ -114,7 +114,7 @@ def score(
     MismatchError
         If the job is for another model or key. Nothing was answered then.
     SettingsError
-        If there is no such job, engine or model, or no worker starts.
+        If there is no such job, engine or model.
     StoreError
         If the store does not answer.
     """
