@@ -72,6 +72,7 @@ HOUSE = """
     circuits.trees.rounding    arrays
     circuits.trees.seal        errors circuits.trees.bounds
     circuits.trees.scores      arrays circuits.trees.public
+    circuits.trees.partition   errors arrays circuits.trees.slots circuits.trees.words
     signature                  SHARED
     circuits.query             SHARED
     circuits.result            SHARED

@@ -4,7 +4,7 @@ import copy
 import hashlib
 import json
 import tracemalloc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -17,19 +17,15 @@ import fitted
 from hermetic import Layout, Signature, WireError
 from hermetic.circuits.cost import Offer
 from hermetic.circuits.linear import bounds
-from hermetic.circuits.linear.document import MAX_LAYOUTS
 from hermetic.circuits.linear.public import MAX_FEATURES, MAX_OUTPUTS
 from hermetic.rlwe.parameters import FAST, PRECISE
 from hermetic.signature.labels import check_labels
+from hostile_json import HOSTILE, canonical, paths
 from known_weights import compiled, with_circuit
 
 SIGNATURE = fitted.petals().signature
 DOCUMENT = json.loads(SIGNATURE.json)
 MADE = [fitted.petals, fitted.digits, fitted.tumours, fitted.progression, fitted.sepals]
-
-
-def canonical(document: Any) -> bytes:
-    return json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
 
 
 def changed(path: tuple[Any, ...], value: Any) -> Any:
@@ -176,79 +172,6 @@ def test_the_least_flooding_of_all_layouts_is_announced() -> None:
 
 
 # JSON that is not a signature
-
-
-def paths(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    if path:
-        yield path
-    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for key, one in items:
-        yield from paths(one, (*path, key))
-
-
-HOSTILE = [
-    None,
-    True,
-    False,
-    0,
-    1,
-    -1,
-    2,
-    1 << 62,
-    10**30,
-    -(10**30),
-    10**400,
-    1.5,
-    -0.0,
-    1e308,
-    -1e308,
-    5e-324,
-    float("nan"),
-    float("inf"),
-    "",
-    "x",
-    "\ud800",
-    "\x00\x1b[31m",
-    "x" * 1001,
-    "|O",
-    "<U16777216",
-    "<U999999999999",
-    "<i1",
-    "<i3",
-    "i4,i4",
-    "(3,)i4",
-    "(1073741824,)i4",
-    "[('a','<i4')]",
-    "{'names': ['a']}",
-    "i4,(",
-    ",",
-    "<M8[s]",
-    "|S3",
-    "|V8",
-    "<c16",
-    [],
-    [1],
-    [[1]],
-    [[1, 1, 1, 20.0]],
-    [[1, 1, 1, 20.0, 5]],
-    [[1, 1, 1, 20.0]] * (MAX_LAYOUTS + 1),
-    [None] * 3,
-    ["a", "b"],
-    [1.5, 2.5, 3.5],
-    [10**30] * 3,
-    {},
-    {"a": 1},
-    {"dtype": "|O", "values": [None, 1, "x"]},
-    {"dtype": "<U1048576", "values": ["a", "b", "c"]},
-    {"dtype": "<U99999999", "values": ["a", "b", "c"]},
-    {"dtype": "<i1", "values": [300, 1, 2]},
-    {"dtype": "<u8", "values": [-1, 1, 2]},
-    {"dtype": "<f2", "values": [1e30, 1.0, 2.0]},
-    {"dtype": "<i8", "values": [1.0, 2.0, 3.0]},
-    {"dtype": "|b1", "values": [0, 1, 2]},
-    {"dtype": 8, "values": [1, 2, 3]},
-    {"dtype": "<i8", "values": {}},
-]
 
 
 @pytest.mark.parametrize("path", list(paths(DOCUMENT)), ids=lambda path: ".".join(map(str, path)))

@@ -20,6 +20,7 @@ MAX_INPUTS = 1 << 16
 MAX_SLOTS = 1 << 17
 MAX_OUTPUTS = 1 << 10
 MAX_WORDS = 1 << 20
+MAX_VALUES = 1 << 22
 _MAX_SEAL = 64
 _MAX_LIMBS = 4
 
@@ -60,6 +61,8 @@ def read(document: Mapping[str, Any], groups: npt.NDArray[np.intp] | None) -> Tr
     require(len(words) == len(trees) and sum(words) <= MAX_WORDS, "words and trees must be those of each output")
     require(all(map(int.__ge__, words, trees)), "every tree must have a word")
     require(columns == 1 or len(words) == 1, "several columns must go with one output")
+    limbs = integer(document["limbs"], 1, _MAX_LIMBS, "limbs")
+    require(sum(words) * columns * limbs <= MAX_VALUES, f"words must have at most {MAX_VALUES} values")
     parameters = parameters_for(bytes.fromhex(string(document["parameters"])))
     bits = integer(document["bits"], 1, parameters.ring_degree, "bits")
     strict = document["strict"]
@@ -71,7 +74,7 @@ def read(document: Mapping[str, Any], groups: npt.NDArray[np.intp] | None) -> Tr
         words=tuple(words),
         trees=tuple(trees),
         columns=columns,
-        limbs=integer(document["limbs"], 1, _MAX_LIMBS, "limbs"),
+        limbs=limbs,
         limb_bits=integer(document["limb_bits"], 0, bounds.SCORE_BITS, "limb_bits"),
         scale_exponent=integer(document["scale_exponent"], -1000, 1000, "scale_exponent"),
         bits=bits,

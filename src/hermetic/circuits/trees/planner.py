@@ -16,7 +16,7 @@ from ..bounds import MIN_LAMBDA_BITS
 from ..decimals import round_up
 from . import bounds
 from .bounds import COFACTOR, SCORE_BITS
-from .document import MAX_SLOTS, MAX_WORDS
+from .document import MAX_SLOTS, MAX_VALUES, MAX_WORDS
 from .public import TreeCircuit
 from .seal import find, polynomials_needed
 from .slots import Slots
@@ -71,9 +71,9 @@ def choose(
     UnsupportedModelError
         If the trees are too many or too large.
     """
-    _check_size(words, slots)
     found = []
     for limbs in range(1, _MAX_LIMBS + 1):
+        _check_size(words, slots, limbs)
         exponent, integers, limb_bits = quantized(words, slots, limbs)
         error = _error(words, exponent, own_error)
         found.append(error)
@@ -86,9 +86,10 @@ def choose(
     )
 
 
-def _check_size(words: Words, slots: Slots) -> None:
+def _check_size(words: Words, slots: Slots, limbs: int) -> None:
     for what, count, most in (
         ("words", words.count, MAX_WORDS),
+        ("values of words", words.base.size * limbs, MAX_VALUES),
         ("intervals of inputs", slots.slots, MAX_SLOTS),
     ):
         if count > most:

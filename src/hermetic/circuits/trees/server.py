@@ -19,6 +19,7 @@ from ..query import Query
 from . import bounds
 from .drawing import StrictWords
 from .evaluate import evaluate
+from .partition import check_partition
 from .planner import lambda_bits, slot_values
 from .public import TreeCircuit
 from .scores import recombine
@@ -119,6 +120,7 @@ def check(words: Words, circuit: TreeCircuit) -> None:
     counts = (tuple(words.words_of_output.tolist()), tuple(words.trees_of_output.tolist()))
     if counts != (circuit.words, circuit.trees):
         raise ModelFileError("words and trees must be as many as the signature says.")
+    check_partition(words, circuit.slots)
     _check_values(words, circuit)
     least = int(coverage(circuit.parameters.ring_degree, circuit.bits, circuit.seal).min())
     if least < bounds.COVERAGE:
@@ -172,7 +174,8 @@ def _check_values(words: Words, circuit: TreeCircuit) -> None:
     """That sums of any words, one of each tree, stay below 2^23."""
     limit = 1 << (bounds.SCORE_BITS - 1)
     for name in ("base", "bias", "jumps"):
-        if (np.abs(getattr(words, name)) >= 2 * limit).any():
+        values = getattr(words, name)
+        if ((values >= 2 * limit) | (values <= -2 * limit)).any():
             raise ModelFileError(f"{name} must stay below {2 * limit}. Some do not.")
     _, values = slot_values(words, circuit.slots)
     largest = np.zeros((len(words.outputs), words.columns), dtype=np.int64)
