@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import logging
+import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -39,32 +41,37 @@ def _run(address: str, job: str, model: str, shards: Sequence[Shard], workers: i
     import ray
 
     if not ray.is_initialized():
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing about a job is told to Ray's makers
         try:
-            ray.init(address if address != "ray" else None, log_to_driver=False, logging_level="error")
+            ray.init(address if address != "ray" else None, log_to_driver=False, logging_level=logging.ERROR)
         except (ConnectionError, OSError, RuntimeError, ValueError) as error:
             raise SettingsError(f"the cluster {address} must answer. It does not ({type(error).__name__}).") from None
     data = ray.put(Path(model).read_bytes())
-    waiting = list(shards)
+    waiting = {one.number: one for one in shards}
     for tries in range(1, _TRIES + 1):
-        again = []
-        for outcome in _pass(job, data, waiting, workers):
-            if outcome.again and tries < _TRIES:
-                again.append(outcome.shard)
-            else:
-                yield outcome
-        waiting = [one for one in waiting if one.number in again]
+        lost = ""
+        try:
+            for outcome in _pass(job, data, list(waiting.values()), workers):
+                if not outcome.again or tries == _TRIES:
+                    del waiting[outcome.shard]
+                    yield outcome
+        except ray.exceptions.RayError as error:  # a node went, with what it was about to say
+            lost = type(error).__name__
         if not waiting:
             return
+    for number in waiting:
+        yield Outcome(number, error=f"the cluster lost it {_TRIES} times ({lost})", again=True)
 
 
 def _pass(job: str, model: Any, shards: Sequence[Shard], workers: int) -> Iterator[Outcome]:
     import ray.data
 
-    context = ray.data.DataContext.get_current()
-    context.enable_progress_bars = False
+    ray.data.DataContext.get_current().enable_progress_bars = False
+    logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # what fails is tried again, and told in the end
     asked = ray.data.from_items([one.__dict__ for one in shards], override_num_blocks=len(shards))
+    actor: Any = _Actor
     answered = asked.map(
-        _Actor,
+        actor,
         fn_constructor_args=(job, model),
         compute=ray.data.ActorPoolStrategy(size=min(workers, len(shards))),
         num_cpus=1,
