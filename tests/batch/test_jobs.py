@@ -270,16 +270,29 @@ def test_a_wrong_row_file_is_refused(case: Case, tmp_path: Path) -> None:
         decrypt(case.job, case.client, case.parquet, tmp_path / "out.parquet")
 
 
-def test_a_forged_answer_of_another_client_does_not_decrypt(case: Case) -> None:
-    """An answer under another key has the right seed, and is refused."""
+@pytest.mark.parametrize("stops", [False, True])
+def test_what_decrypts_is_not_told_by_what_is_read(case: Case, monkeypatch: pytest.MonkeyPatch, stops: bool) -> None:
+    """A client that stops at an answer which does not decrypt tells that to whoever keeps the store's log."""
     case.encrypted()
     case.scored()
-    path = Path(case.job) / "answers" / "00000000"
-    data = bytearray(path.read_bytes())
-    data[-1] ^= 128
-    path.write_bytes(data)
-    with pytest.raises((WireError, DecryptionError), match="answers/00000000"):
+    read: list[int] = []
+    real_answer, real_decrypt = Job.answer, Client.decrypt
+
+    def logged(job: Job, shard: Any, size: int) -> bytes | None:
+        read.append(shard.number)
+        return real_answer(job, shard, size)
+
+    def forged(client: Client, result: Any) -> Any:
+        if len(read) == 3:
+            raise (KeyboardInterrupt if stops else DecryptionError)("forged")
+        return real_decrypt(client, result)
+
+    monkeypatch.setattr(Job, "answer", logged)
+    monkeypatch.setattr(Client, "decrypt", forged)
+    with pytest.raises(KeyboardInterrupt if stops else DecryptionError):
         case.decrypted()
+    assert read == list(range(3 if stops else SHARDS))
+    assert not (case.folder / "out.parquet").exists()
 
 
 LIES: dict[str, tuple[Any, str]] = {

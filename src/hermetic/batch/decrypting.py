@@ -94,21 +94,24 @@ def decrypt(
     _check(manifest, rows, client, opened.name)
     table = _Columns(client, columns)
     done, missing = 0, []
+    failed: HermeticError | None = None
     with Target(Path(output)) as target:
         for shard, seed, keys in zip(manifest.shards, rows.seeds, rows.keys(), strict=True):
+            # Every answer is read, whatever decrypts: who sees what is read must learn nothing from it.
             try:
-                scores = client.decrypt(_answer(opened, shard, seed, client))
+                data = opened.answer(shard, client.signature.circuit.result_bytes(shard.rows))
+                scores = client.decrypt(_result(data, shard, seed, client))
             except HermeticError as error:
-                if not partial:
-                    raise type(error)(f"answers/{shard.name} of the job {opened.name}: {error}") from None
+                failed = failed or type(error)(f"answers/{shard.name} of the job {opened.name}: {error}")
                 missing.append((f"answers/{shard.name}", shard.rows, str(error)))
                 continue
-            target.write(pa.table({rows.column: keys, **dict(table.of(scores, shard.rows))}))
-            done += shard.rows
+            if not failed or partial:
+                target.write(pa.table({rows.column: keys, **dict(table.of(scores, shard.rows))}))
+                done += shard.rows
             if progress is not None:
                 progress(done, manifest.rows)
-        if not done:
-            raise WireError(f"the job {opened.name} must have an answer. It has none that can be decrypted: score it.")
+        if failed and (not partial or not done):
+            raise failed
     return Decrypted(done, tuple(missing))
 
 
@@ -133,9 +136,8 @@ def _check(manifest: Manifest, rows: RowFile, client: Client, job: str) -> None:
         )
 
 
-def _answer(job: Job, shard: Shard, seed: str, client: Client) -> Result:
+def _result(data: bytes | None, shard: Shard, seed: str, client: Client) -> Result:
     """The answer to this client's own query of the shard."""
-    data = job.answer(shard, client.signature.circuit.result_bytes(shard.rows))
     if data is None:
         raise WireError("it must be there. It is not yet: score the job.")
     result = Result.from_bytes(data, client.signature)
