@@ -6,6 +6,7 @@ import pickle
 import stat
 from enum import Enum
 from pathlib import Path
+from typing import Any
 
 import joblib
 import lightgbm
@@ -18,6 +19,7 @@ from skl2onnx import to_onnx
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_iris
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import SplineTransformer, StandardScaler
@@ -179,6 +181,17 @@ def test_a_skops_file_needs_no_trust(invoke: Invoke, digits: Project, tmp_path: 
     assert not done.stderr
     loaded, own = CompiledModel.load(target), CompiledModel.load(digits.model_file)
     assert np.array_equal(loaded.integers.weights, own.integers.weights)
+
+
+@pytest.mark.parametrize("kind", [RandomForestClassifier, HistGradientBoostingClassifier])
+def test_a_forest_in_a_skops_file(kind: Any, invoke: Invoke, tmp_path: Path) -> None:
+    source, target, sample = tmp_path / "forest.skops", tmp_path / "m.hermetic", tmp_path / "sample.csv"
+    X, y = load_iris(return_X_y=True)
+    skops.io.dump(kind(max_depth=3, random_state=0).fit(X[:100, :3], y[:100]), source)
+    np.savetxt(sample, X[:, :3], delimiter=",")
+    done = invoke("compile", str(source), "-o", str(target), "--sample", str(sample), "--public", kind.__name__)
+    assert done.exit_code == 0, done.output
+    assert CompiledModel.load(target).signature.circuit.kind == "trees"
 
 
 def test_a_skops_file_of_unknown_types_is_not_loaded(invoke: Invoke, tmp_path: Path) -> None:

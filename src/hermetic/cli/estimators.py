@@ -74,13 +74,17 @@ def _read_skops(path: Path) -> Any:
         import skops.io  # type: ignore[import-untyped]
     except ModuleNotFoundError as error:
         raise CompileError("reading .skops files needs skops. Install it with: pip install skops") from error
-    unknown = sorted(set(skops.io.get_untrusted_types(file=path)) - set(_PLAIN_TYPES))
+    from ..compiler.ensembles.files_of_trees import TYPES, checked
+
+    trusted = [*_PLAIN_TYPES, *TYPES]
+    unknown = sorted(set(skops.io.get_untrusted_types(file=path)) - set(trusted))
     if unknown:
         raise CompileError(
             f"{path} must hold types of scikit-learn, NumPy and SciPy alone. Got {', '.join(unknown[:5])} as well: "
             "if you know them, load it with skops.io.load(file, trusted=[...]) and pass it to hermetic.compile."
         )
-    return skops.io.load(path, trusted=_PLAIN_TYPES)
+    with checked():
+        return skops.io.load(path, trusted=trusted)
 
 
 def _read_pickle(path: Path) -> Any:

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...arrays import Reals
+from ...errors import UnsupportedModelError
 from .step_functions import StepFunction
 
 LEFT, RIGHT = np.array([1.0]), np.array([0.0])
@@ -58,7 +59,18 @@ class Tree:
         return {split.column for node in self.reachable if (split := self.splits[node]) is not None}
 
     def on_columns(self, columns: npt.NDArray[np.intp]) -> Tree:
-        """The same of more inputs, of which it takes those with these numbers."""
+        """The same of more inputs, of which it takes those with these numbers.
+
+        Raises
+        ------
+        UnsupportedModelError
+            If it splits on an input without a number.
+        """
+        if max(self.columns, default=-1) >= len(columns):
+            raise UnsupportedModelError(
+                f"trees must split on the inputs that they were fitted on, 0 to {len(columns) - 1}. Got "
+                f"{max(self.columns)} instead: the file was changed. Fit it again."
+            )
         splits = [None if one is None else replace(one, column=int(columns[one.column])) for one in self.splits]
         return replace(self, splits=splits)
 
