@@ -15,8 +15,10 @@ import numpy as np
 import psutil
 import pytest
 from legacy_client import LegacyClient
+from sklearn.ensemble import RandomForestRegressor
 
 from fitted import Fitted, digits, progression, tumours
+from hermetic import compile as compile_model
 from hermetic.legacy.format import MAX_KEY_BYTES
 from live import COMMAND, Live, serving, serving_script
 from serve.asking import Caller
@@ -25,6 +27,10 @@ from serve.asking import Caller
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory, old: LegacyClient) -> Iterator[Live]:
     models = {one.signature.name: one.model for one in (digits(), tumours(), progression())}
+    forest = RandomForestRegressor(2, max_depth=3, random_state=0).fit(
+        digits().X, digits().X[:, 20] * digits().X[:, 43]
+    )
+    models["forest"] = compile_model(forest, digits().X, name="forest", public=["randomforestregressor"])
     with serving(tmp_path_factory.mktemp("legacy"), models, "--legacy-clients") as live:
         assert put(live, old).status_code == 201
         yield live
@@ -94,6 +100,7 @@ def test_requests_that_do_not_fit_are_refused_and_the_service_lives(service: Liv
     for data, members, status, words in [
         (right, {}, 422, "model the name"),
         (right, {"model": "none"}, 404, "model"),
+        (right, {"model": "forest"}, 422, "legacy clients must ask linear models"),
         (right * 2, {"model": "digits"}, 422, "must take 1 ciphertexts"),
         ([], {"model": "digits"}, 422, "must take 1 ciphertexts"),
         ("text", {"model": "digits"}, 422, "must be a list"),

@@ -37,6 +37,15 @@ def test_a_batch_is_answered_as_the_estimator_does(service: Live) -> None:
         assert np.allclose(remote.predict_proba(X[:5]), ESTIMATOR.predict_proba(X[:5]))
 
 
+def test_a_batch_is_asked_in_parts_and_says_how_far_it_is(service: Live) -> None:
+    told: list[tuple[int, int]] = []
+    with hermetic.connect(service.url, model="tumours", progress=lambda *one: told.append(one)) as remote:
+        remote.predict(X[:12])
+    assert len(told) > 2
+    assert [done for done, _ in told] == sorted({done for done, _ in told})
+    assert told[-1] == (12, 12)
+
+
 def test_wrong_inputs_are_refused_before_anything_is_sent(service: Live) -> None:
     with hermetic.connect(service.url, model="tumours") as remote:
         for wrong in (np.full((1, 8), np.inf), X[:1, :7], np.array([["a"] * 8])):
@@ -62,3 +71,4 @@ def test_inspect_says_what_is_public_and_what_is_not(tmp_path: Path) -> None:
         assert done.returncode == 0, done.stderr
         assert "strict" in done.stdout
         assert "words" in done.stdout
+        assert "encode the weights" not in done.stdout

@@ -32,8 +32,8 @@ Seconds = dict[str, float]
 class Measured:
     """Median seconds by step, and the bytes that travel; ``repeats`` is how often a query was made.
 
-    The steps are those of :data:`hermetic.roundtrip.STEPS` after ``keys`` and ``weights`` (encoding them, once); a
-    signature alone allows only the client's steps before the service's.
+    The steps are those of :data:`hermetic.roundtrip.STEPS` after ``keys`` and ``weights`` (encoding those of a linear
+    circuit, once); a signature alone allows only the client's steps before the service's.
     """
 
     samples: int
@@ -57,7 +57,8 @@ def measure(signature: Signature, model: CompiledModel | None, samples: int) -> 
         sizes = len(client.encrypt(X).to_bytes()), None
     else:
         service = LocalServer(model, public_key)
-        before.append(_timed("weights", lambda: service.prepare(samples))[0])
+        if signature.circuit.kind == "linear":  # others draw weights for each answer
+            before.append(_timed("weights", lambda: service.prepare(samples))[0])
         measured = _repeat(lambda: round_trip(client, service, X).seconds)
         trip = round_trip(client, service, X)
         sizes = len(trip.request), len(trip.response)

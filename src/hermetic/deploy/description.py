@@ -143,7 +143,8 @@ class Description:
         self._check_environment()
 
     def _check_names(self) -> None:
-        _match(_NAME, self.name, "name", "3 to 32 lower-case letters, digits and dashes, a letter first")
+        form = "3 to 32 lower-case letters, digits and dashes, a letter first (--name, or else the first model's)"
+        _match(_NAME, self.name, "name", form)
         _match(_IMAGE, self.image_name, "image", "like registry.example.com/digits:1")
         if self.base_image:
             _match(_BASE, self.base_image, "base_image", "an image with a tag or digest")

@@ -35,7 +35,14 @@ class LegacyEvaluation:
         ------
         WireError
             If the key or a ciphertext is not as encrypted-inference 0.9 makes them.
+        MismatchError
+            If the model is not linear.
         """
+        if not isinstance(model.signature.circuit, LinearCircuit):
+            raise MismatchError(
+                f"legacy clients must ask linear models. Model {model.signature.name!r} has private trees: ask it with "
+                "Hermetic's own client, hermetic.connect."
+            )
         at = message.key_bytes
         if at:
             self._keys[message.key_id] = RotationKeys(bytes(payload[:at]))
