@@ -70,7 +70,9 @@ def asked(model: ModelProto, X: np.ndarray) -> list[Any]:
     (given,) = session.get_inputs()
     if given.type == "tensor(int64)":
         return list(session.run(None, {given.name: np.clip(X, -(2.0**62), 2.0**62).astype(np.int64)}))
-    return list(session.run(None, {given.name: X.astype(np.float64 if "double" in given.type else np.float32)}))
+    with np.errstate(over="ignore"):
+        rows = X.astype(np.float64 if "double" in given.type else np.float32)
+    return list(session.run(None, {given.name: rows}))
 
 
 def around(linear: LinearMap, X: np.ndarray) -> np.ndarray:
@@ -79,10 +81,10 @@ def around(linear: LinearMap, X: np.ndarray) -> np.ndarray:
     for block in linear.feature_map.blocks:
         columns, bins = (block.columns, block.block) if hasattr(block, "columns") else (range(X.shape[1]), block)
         for column, edges in zip(columns, bins.edges, strict=True):
-            near = np.float32(edges)
-            numbers = [edges, near, np.nextafter(near, np.float32(np.inf)), np.nextafter(near, np.float32(-np.inf))]
-            numbers += [np.nextafter(edges, np.inf), np.nextafter(edges, -np.inf), [-1e30, 1e30, 0.0, -0.0]]
-            with np.errstate(over="ignore"):
+            with np.errstate(over="ignore", under="ignore"):
+                near = np.float32(edges)
+                numbers = [edges, near, np.nextafter(near, np.float32(np.inf)), np.nextafter(near, np.float32(-np.inf))]
+                numbers += [np.nextafter(edges, np.inf), np.nextafter(edges, -np.inf), [-1e30, 1e30, 0.0, -0.0]]
                 values = np.concatenate([np.asarray(one, dtype=np.float64) for one in numbers])
             for value in values[np.isfinite(values)]:
                 row = X[len(rows) % len(X)].copy()
@@ -296,7 +298,7 @@ def test_a_newer_ensemble_that_is_tampered_with_is_refused_in_words() -> None:
     whole = newer(trees, n_targets=1)
     tampered: dict[str, tuple[Any, str]] = {
         "tree_roots": ([0, 0], "one parent"),
-        "n_targets": (1 << 40, "n_targets must be"),
+        "n_targets": (1 << 20, "n_targets must be"),
         "nodes_truenodeids": ([0] * len(helper.get_node_attr_value(whole, "nodes_truenodeids")), "one parent|must be"),
         "leaf_targetids": ([3], "leaf_targetids must have"),
         "aggregate_function": (9, "aggregate_function must be"),
@@ -308,6 +310,12 @@ def test_a_newer_ensemble_that_is_tampered_with_is_refused_in_words() -> None:
         node.attribute.extend([*kept, helper.make_attribute(attribute, value)])
         with pytest.raises(hermetic.CompileError, match=message):
             hermetic.compile(model_of(node, 1, opset=5), six())
+
+
+def test_thresholds_of_too_many_inputs_are_refused_before_they_take_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hermetic.compiler.onnx.tree_edges._MAX_CELLS", 5)
+    with pytest.raises(hermetic.UnsupportedModelError, match="at most 0 thresholds of one of 6 inputs"):
+        read_onnx(regression())
 
 
 @pytest.mark.parametrize("kind", ["forest", "regression"])

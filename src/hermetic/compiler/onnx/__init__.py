@@ -10,6 +10,7 @@
     reading     all together
 
     tree_nodes      the operators that are trees, and what they compute
+    tree_attributes their attributes, checked
     tree_edges      where their comparisons change, in terms of the inputs
     tree_answers    what they make of their sums
     tree_reading    models of trees: what is before, the trees, and the rest as above

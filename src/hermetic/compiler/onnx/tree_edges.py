@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...arrays import Integers, Reals
+from ...errors import UnsupportedModelError
 from ..ensembles.step_functions import LARGEST, StepFunction
 from ..ensembles.trees import LEFT, RIGHT, Tree
 from .graph import Array
@@ -23,6 +24,11 @@ Compute = Callable[[Array], Array]
 """compute(X): what a tree takes (n, m) of inputs X (n, d)."""
 
 _STEPS = 65
+"""Halvings of all float64 numbers until one is left."""
+
+_BLOCK = 1 << 20
+_MAX_CELLS = 1 << 27
+"""Numbers that a step of the bisection may take: a minute in all."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,24 +157,35 @@ class _Positions:
 
 
 def _bisected(edges: dict[int, Array], taken: Taken) -> dict[int, Reals]:
-    rows = max((len(one) for one in edges.values()), default=0)
-    m = len(taken.columns)
+    """The places of the edges of every value, some edges of all values at a time."""
+    m, rows = len(taken.columns), max((len(one) for one in edges.values()), default=0)
+    if rows * max(m, taken.inputs) > _MAX_CELLS:
+        raise UnsupportedModelError(
+            f"trees must have at most {_MAX_CELLS // max(m, taken.inputs):,} thresholds of one of {taken.inputs:,} "
+            f"inputs. Got {rows:,} instead: fit them on fewer bins or inputs, or compile the estimator itself."
+        )
     wanted = np.full((rows, m), np.inf)
     for value, one in edges.items():
         wanted[: len(one), value] = one
+    step = max(1, _BLOCK // m)
+    places = np.concatenate([_places(wanted[i : i + step], taken) for i in range(0, max(rows, 1), step)])
+    return {value: places[: len(one), value] for value, one in edges.items()}
+
+
+def _places(wanted: Reals, taken: Taken) -> Reals:
+    """Where each of m values passes ``wanted`` (rows, m)."""
     falls = taken.signs < 0
 
     def passed(x: Reals) -> npt.NDArray[np.bool_]:
         return np.asarray((taken.of_rows(x).astype(np.float64) >= wanted) != falls)
 
-    low, high = (np.broadcast_to(_order(one[taken.columns]), (rows, m)) for one in taken.limits)
+    low, high = (np.broadcast_to(_order(one[taken.columns]), wanted.shape) for one in taken.limits)
     first, last = passed(_number(low)), passed(_number(high))
     for _ in range(_STEPS):
         middle = (low >> 1) + (high >> 1) + (low & high & 1)
         beyond = passed(_number(middle))
         high, low = np.where(beyond, middle, high), np.where(beyond, low, middle)
-    places = np.where(first, -np.inf, np.where(last, _number(high), np.inf))
-    return {value: places[: len(one), value] for value, one in edges.items()}
+    return np.where(first, -np.inf, np.where(last, _number(high), np.inf))
 
 
 def _order(numbers: Reals) -> Integers:

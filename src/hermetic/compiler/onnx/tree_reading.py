@@ -24,8 +24,9 @@ from .graph import CONVERTED, ROWS, Array, Graph, Input
 from .operators import is_trees, kind_of, read_back
 from .public import shape_of
 from .tree_answers import Answers, answers_of
+from .tree_attributes import read_node
 from .tree_edges import Taken, takes_missing, trees_of
-from .tree_nodes import TreeNode, read_node
+from .tree_nodes import TreeNode
 from .weights import Backwards, Weights
 
 ReadAffine = Callable[[ModelProto, Any], tuple[LinearMap, OnnxModel]]
