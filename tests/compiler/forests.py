@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from lightgbm import LGBMClassifier, LGBMRegressor
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.ensemble import (
@@ -30,6 +32,12 @@ from .estimators import Case
 def _private(name: str, one: object, source: str, *public: str) -> Case:
     """Trees whose thresholds may become public, and ``public`` steps."""
     return Case(f"{type(one).__name__}, {name}", one, source, {"public": [*(public or [type(one).__name__])]})
+
+
+def _public(name: str, one: object, source: str, *public: str) -> Case:
+    """The same with splits that are public."""
+    private = _private(f"{name}, public splits", one, source, *public)
+    return replace(private, options={**private.options, "splits": "public"})
 
 
 FEW = {"n_estimators": 4, "max_depth": 4, "random_state": 0}
@@ -67,4 +75,10 @@ FORESTS = [
              "randomforestregressor"),
     _private("scaled target", TransformedTargetRegressor(RandomForestRegressor(**FEW), transformer=StandardScaler()),
              "diabetes", "randomforestregressor"),
+    _public("two classes", RandomForestClassifier(**FEW), "cancer/holes"),
+    _public("two targets", RandomForestRegressor(**FEW), "diabetes/two"),
+    _public("three classes", XGBClassifier(**ALONE), "wine"),
+    _public("missing", LGBMRegressor(**QUIET), "diabetes/holes"),
+    _public("scaled", make_pipeline(StandardScaler(), RandomForestClassifier(**FEW)), "wine", "standardscaler",
+            "randomforestclassifier"),
 ]  # fmt: skip

@@ -23,6 +23,13 @@ class Profile(StrEnum):
     PRECISE = "precise"
 
 
+class Splits(StrEnum):
+    """What becomes of the splits of trees, see :func:`hermetic.compile`."""
+
+    PRIVATE = "private"
+    PUBLIC = "public"
+
+
 def compile_estimator(  # noqa: PLR0913, PLR0917
     estimator: Annotated[
         Path,
@@ -52,6 +59,12 @@ def compile_estimator(  # noqa: PLR0913, PLR0917
     ] = None,
     tolerance: Annotated[float | None, typer.Option(help="Largest acceptable error of a score.")] = None,
     flooding: Annotated[float | None, typer.Option(help="Least flooding of answers (lambda), in bits.")] = None,
+    splits: Annotated[
+        Splits, typer.Option(help="What becomes of the splits of trees; the values of leaves stay private.")
+    ] = Splits.PRIVATE,
+    strict: Annotated[
+        bool, typer.Option("--strict/--no-strict", help="Answer private trees for the bits of real inputs alone.")
+    ] = True,
     name: Annotated[str | None, typer.Option(help="The public name; by default that of OUTPUT.")] = None,
 ) -> None:
     """Compile a fitted estimator into a model that answers encrypted queries.
@@ -72,6 +85,8 @@ def compile_estimator(  # noqa: PLR0913, PLR0917
         profile=profile,
         tolerance=tolerance,
         flooding=flooding,
+        splits=splits.value,
+        strict=strict,
     )
     file_bytes = model.save(output)
     console = stdout()

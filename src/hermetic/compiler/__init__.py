@@ -21,6 +21,7 @@ from ..rlwe.parameters import PROFILES
 from ..signature import Signature
 from .disclosure import check_disclosed
 from .ensemble_map import EnsembleMap
+from .ensembles.public_trees import with_public_splits
 from .input_domain import InputDomain
 from .inputs import InputRange, Limits
 from .linear import LinearMap, affine
@@ -31,6 +32,9 @@ from .spread import MAX_PRODUCTS, spread_of, warn_of_error
 from .tree_planner import choose as choose_for_trees
 from .unused_columns import without_unused_texts
 from .verify import rows_to_verify, verify
+
+PRIVATE, PUBLIC = "private", "public"
+"""What becomes of the splits of trees."""
 
 _SAMPLED = 200
 """Rows of the sample that tell the spread of scores."""
@@ -49,6 +53,7 @@ def compile_model(  # noqa: PLR0913
     profile: str | None = None,
     tolerance: float | None = None,
     flooding: float | None = None,
+    splits: str = PRIVATE,
     strict: bool = True,
 ) -> CompiledModel:
     """Compile a fitted estimator. Exported as ``hermetic.compile``.
@@ -97,6 +102,10 @@ def compile_model(  # noqa: PLR0913
         Least lambda, in bits, by which answers are flooded (see
         :mod:`hermetic.circuits.linear.bounds`); by default 28 for ``fast`` and 40 for ``precise``, never below 10. More
         flooding costs one bit of weight precision for every two bits.
+    splits
+        For trees that split on several inputs: ``"private"``, or ``"public"``, where every split becomes public,
+        clients find their leaves themselves, and the values of leaves alone are private. Any forest is answered in
+        about a millisecond then, and batches in bulk.
     strict
         For trees that split on several inputs, whether queries that no input has stay without an answer. False answers
         queries whose bits are not bits too: answers are smaller, and a dishonest client learns which thresholds are on
@@ -130,12 +139,16 @@ def compile_model(  # noqa: PLR0913
     the model: the weights, intercepts and all steps before them.
     """
     _check_options(name, profile, tolerance, flooding)
+    if splits not in (PRIVATE, PUBLIC):
+        raise CompileError(f"splits must be {PRIVATE} or {PUBLIC}. Got {shown(splits)} instead.")
     if X_sample is not None and (features is None or isinstance(features, FeatureMap)):
         check_data(X_sample, "X_sample", CompileError)
     # 1. The estimator as an affine map over reals, scalers folded in, of public features where it has non-linear steps.
     backbone_sample = cache(partial(_backbone_sample, features, X_sample))
     ranges = partial(_range_of, features, X_sample, backbone_sample, input_range, input_step)
     read = read_model(estimator, labels, X_sample if features is None else None, ranges)
+    if splits == PUBLIC:
+        read = replace(read, linear=with_public_splits(read.linear, read.name))
     if features is None:
         X_sample = in_model_order(X_sample, read.linear.feature_names, "X_sample")
     own = without_unused_texts(read.linear, X_sample)

@@ -19,10 +19,12 @@ class EnsembleMap(LinearMap):
     """scores = the sum of trees of the slots of x, which the public features say.
 
     It is a map of public features as others are, with weights that are 0: what counts are the ``words`` on ``slots``.
+    ``step`` is the estimator's class in lower case.
     """
 
     words: Words = field(kw_only=True)
     slots: Slots = field(kw_only=True)
+    step: str = field(kw_only=True)
     knows_rounding: ClassVar[bool] = True
 
     def scores(self, features: Reals) -> Reals:

@@ -20,6 +20,7 @@ from .feature_map import FeatureMap
 from .fourier import Fourier, Logarithms
 from .impute import Impute, Missing
 from .landmarks import Landmarks
+from .leaves import Leaves
 from .local_filters import LocalFilters
 from .monomials import Monomials
 from .normalise import Normalise
@@ -49,6 +50,7 @@ __all__ = [
     "Identity",
     "Impute",
     "Landmarks",
+    "Leaves",
     "LocalFilters",
     "Logarithms",
     "Missing",

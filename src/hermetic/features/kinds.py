@@ -16,6 +16,7 @@ from .elementwise import Clip, Elementwise
 from .fourier import Fourier, Logarithms
 from .impute import Impute, Missing
 from .landmarks import Landmarks
+from .leaves import Leaves
 from .local_filters import LocalFilters
 from .monomials import Monomials
 from .normalise import Normalise
@@ -29,7 +30,7 @@ MAX_DEPTH = 8
 """How deep blocks may be put into blocks."""
 
 _NUMBERS: tuple[Any, ...] = (Affine, Cast, Clip, Elementwise, Identity, Impute, Scale)
-_BLOCKS: tuple[Any, ...] = (*_NUMBERS, Bins, LocalFilters, Missing, PairBins)
+_BLOCKS: tuple[Any, ...] = (*_NUMBERS, Bins, Leaves, LocalFilters, Missing, PairBins)
 _EXPANSIONS: tuple[Any, ...] = (AdditiveChi2, CountSketch, Fourier, Landmarks, Logarithms, Monomials, Splines)
 _SIZES: tuple[Any, ...] = (Normalise, Power)
 _KINDS: dict[str, Any] = {one.kind: one for one in (*_BLOCKS, *_EXPANSIONS, *_SIZES)}

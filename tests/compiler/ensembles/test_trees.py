@@ -29,6 +29,7 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor, ExtraTre
 from xgboost import XGBClassifier, XGBRanker, XGBRegressor
 
 from hermetic.compiler.ensemble_map import EnsembleMap
+from hermetic.compiler.ensembles.public_trees import with_public_splits
 from hermetic.compiler.sklearn import read_estimator
 
 CANCER, DIABETES, WINE = (one(return_X_y=True) for one in (load_breast_cancer, load_diabetes, load_wine))
@@ -194,3 +195,17 @@ def test_scores_are_the_librarys_own_at_every_threshold(model: Any, data: tuple[
     narrow = X.astype(np.float32)
     check(model, linear, narrow.astype(np.float64), narrow)
     assert linear.public[0].learned
+    check_public(linear, X)
+
+
+def check_public(linear: EnsembleMap, X: np.ndarray) -> None:
+    """That public splits give the same scores, of one leaf of every tree."""
+    public = with_public_splits(linear, "the model")
+    assert public.feature_map is not None
+    features = public.feature_map.apply(X)
+    starts = np.flatnonzero(np.diff(public.feature_map.groups, prepend=-1))
+    assert len(starts) == len(linear.words.outputs)
+    assert (np.add.reduceat(features, starts, axis=1) == 1).all() and set(features.flat) == {0.0, 1.0}
+    scores = linear.scores(linear.feature_map.apply(X))
+    assert np.abs(public.scores(features) - scores).max() <= 1e-12 * (1 + np.abs(public.weights).sum())
+    assert public.public == (*linear.public, public.public[-1]) and public.public[-1].learned

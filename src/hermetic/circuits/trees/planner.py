@@ -28,7 +28,10 @@ _MAX_POLYNOMIALS = 1 << 10
 _HALF = 1 << (SCORE_BITS - 1)
 _UNDERFLOW = 1e-290
 
-_WAYS = "fit fewer or smaller trees, or fit them on fewer bins (max_bin, max_bins)"
+_WAYS = (
+    "fit fewer or smaller trees, or fit them on fewer bins (max_bin, max_bins), or publish their splits "
+    "(splits='public')"
+)
 
 
 @dataclass(frozen=True, eq=False)

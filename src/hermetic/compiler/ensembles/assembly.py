@@ -71,6 +71,7 @@ def map_of_trees(
         raw_scores=raw_scores,
         words=words,
         slots=axes.slots,
+        step=step,
     )
 
 
