@@ -19,7 +19,7 @@ PACKAGE = Path(hermetic.__file__).parent
 
 # A name with a dot is a module's own; the others are exported by `hermetic` itself.
 GROUPS = {
-    "Compile and keep a model": ["compile", "CompiledModel"],
+    "Compile and keep a model": ["compile", "CompiledModel", "Rules"],
     "What is public about a model": [
         "Signature",
         "head.Head",

@@ -35,6 +35,7 @@ NAMES = [
     "RemoteModel",
     "RemoteTimeoutError",
     "Result",
+    "Rules",
     "SecretKey",
     "SettingsError",
     "Signature",
@@ -52,7 +53,7 @@ NAMES = [
 
 CALLS = {
     "compile": "estimator, X_sample=None, *, name=None, features=None, labels=None, public=(), "
-    "input_range=None, input_step=None, profile=None, tolerance=None, flooding=None, strict=True",
+    "input_range=None, input_step=None, profile=None, tolerance=None, flooding=None, splits='private', strict=True",
     "Client": "signature, secret_key=None, *, features=None, clip=False, round_inputs=False",
     "Client.encrypt": "self, X, *, progress=None",
     "Client.quantize": "self, X",

@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from .model import CompiledModel, EncryptedModel
     from .remote import AsyncRemoteModel, RemoteModel, aconnect, connect
     from .rlwe.parameters import Parameters
+    from .rules import Rules
     from .signature import Signature
 
 __version__ = "0.1.0"
@@ -84,6 +85,7 @@ _HOMES = {
     "RemoteModel": ("remote", "RemoteModel"),
     "RemoteTimeoutError": ("errors", "RemoteTimeoutError"),
     "Result": ("circuits.result", "Result"),
+    "Rules": ("rules", "Rules"),
     "SecretKey": ("keys.secret", "SecretKey"),
     "SettingsError": ("errors", "SettingsError"),
     "Signature": ("signature", "Signature"),
@@ -126,6 +128,7 @@ __all__ = [
     "RemoteModel",
     "RemoteTimeoutError",
     "Result",
+    "Rules",
     "SecretKey",
     "SettingsError",
     "Signature",

@@ -12,6 +12,8 @@ import numpy as np
 
 from ..errors import CompileError
 from ..features.precision import NARROW
+from ..rules import Rules, is_rules
+from .ensembles.rule_lists import read_rules
 from .inputs import RangeOf
 from .linear import LinearMap
 from .torch_modules import is_torch_module, read_torch_module
@@ -70,10 +72,17 @@ def read_model(model: Any, labels: Any = None, X_sample: Any = None, range_of: R
         return Read(*read_torch_module(model, labels), type(model).__name__.lower())
     if type(model).__name__ == "Booster":
         return Read(*_read_booster(model, labels, X_sample), "booster")
-    if type(model).__name__ == "NearestNeighbors" and labels is None:
+    if labels is None:
+        return _read_named(model, X_sample, range_of)
+    raise CompileError("labels must be left out: an estimator names its classes itself.")
+
+
+def _read_named(model: Any, X_sample: Any, range_of: RangeOf) -> Read:
+    """What names its classes itself, if it has any."""
+    if isinstance(model, Rules):
+        return Read(read_rules(model), model, "rules")
+    if type(model).__name__ == "NearestNeighbors":
         return _read_neighbors(model, X_sample, range_of)
-    if labels is not None:
-        raise CompileError("labels must be left out: an estimator names its classes itself.")
     return _read_estimator(model, X_sample)
 
 
@@ -92,7 +101,11 @@ def _read_file(path: Path, labels: Any, X_sample: Any) -> Read:
 
 
 def load_booster(path: Path) -> Any:
-    """The booster in a file of XGBoost or LightGBM, told by its name's ending. Raises :class:`CompileError`."""
+    """The booster in a file of XGBoost or LightGBM, told by its name's ending, or rules. Raises
+    :class:`CompileError`.
+    """
+    if path.suffix.lower() == ".json" and is_rules(path):
+        return Rules.load(path)
     return import_module(f".ensembles.{BOOSTERS[path.suffix.lower()]}", __package__).load(path)
 
 
