@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_iris
+from sklearn.ensemble import GradientBoostingRegressor, RandomForestClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from xgboost import XGBClassifier
 
 import hermetic
 from hermetic import CompiledModel, Signature
@@ -74,3 +76,37 @@ def sepals() -> Fitted:
     """Two regressions at once: 2 features, 2 outputs, no labels."""
     X, _ = load_iris(return_X_y=True)
     return _fitted(LinearRegression(), X[:, 2:], X[:, :2], name="sepals")
+
+
+@cache
+def growths() -> Fitted:
+    """Boosted trees of 2 inputs, one of which has more than 16 thresholds and may be missing; two classes."""
+    X, y = load_breast_cancer(return_X_y=True)
+    X = X[:, [0, 21]]
+    X[::7, 0] = np.nan
+    trees = XGBClassifier(n_estimators=12, max_depth=3, n_jobs=1)
+    return _fitted(trees, X, y, name="growths", public=["xgbclassifier"])
+
+
+@cache
+def species() -> Fitted:
+    """A forest of 3 classes: each word has 3 values."""
+    X, y = load_iris(return_X_y=True)
+    forest = RandomForestClassifier(3, max_depth=3, random_state=0)
+    return _fitted(forest, X, y, name="species", public=["randomforestclassifier"])
+
+
+@cache
+def progress() -> Fitted:
+    """Boosted trees for values, whose scores have two limbs."""
+    X, y = load_diabetes(return_X_y=True)
+    trees = GradientBoostingRegressor(n_estimators=4, max_depth=2, random_state=0)
+    return _fitted(trees, X, y, name="progress", public=["gradientboostingregressor"], tolerance=1e-9)
+
+
+@cache
+def loose() -> Fitted:
+    """A forest whose answers are not strict."""
+    X, y = load_breast_cancer(return_X_y=True)
+    forest = RandomForestClassifier(3, max_depth=3, random_state=0)
+    return _fitted(forest, X[:, :4], y, name="loose", public=["randomforestclassifier"], strict=False)

@@ -49,13 +49,18 @@ def write(directory: Path, one: fitted.Fitted, X: Any) -> None:
         "passphrase": PASSPHRASE,
         "signature": one.signature.digest.hex(),
         "public_key": client.public_key.id,
-        "inputs": np.asarray(X).tolist(),
+        "inputs": _as_json(X),
         "integer_inputs": client.quantize(X)[0].tolist(),
         "integers": client.decrypt_integers(result).tolist(),
         "scores": client.decrypt(result).tolist(),
         "predictions": client.predict(result).tolist(),
     }
     (directory / "expected.json").write_text(json.dumps(expected, indent=1) + "\n")
+
+
+def _as_json(X: Any) -> Any:
+    """Nested lists, with None for NaN, which JSON does not have."""
+    return np.where(np.isnan(X), None, np.asarray(X)).tolist()
 
 
 def sha256(words: np.ndarray) -> str:
@@ -86,8 +91,12 @@ def main(target: Path) -> None:
     petals, progression = fitted.petals(), fitted.progression()
     write(target / "fast", petals, petals.X[[0, 75, 149]])
     write(target / "precise", progression, progression.X.to_numpy()[0])
-    # It is in the key file as well, and large.
-    (target / "precise" / "public_key.bin").unlink()
+    for one, rows in ((fitted.growths(), [0, 1]), (fitted.species(), [75]), (fitted.loose(), [0])):
+        write(target / one.signature.name, one, one.X[rows])
+    write(target / "progress", fitted.progress(), fitted.progress().X[0])
+    for path in target.glob("*/public_key.bin"):
+        if path.parent.name != "fast":  # it is in the key file as well, and large
+            path.unlink()
     (target / "primitives.json").write_text(json.dumps(primitives(), indent=1) + "\n")
 
 
