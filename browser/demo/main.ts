@@ -5,6 +5,7 @@ import { drawBars, headline } from "./answer.ts";
 import { Pad, drawStrokes } from "./pad.ts";
 import { drawBytes, drawValues } from "./pictures.ts";
 import { Problem, words } from "./problem.ts";
+import { rangeOf } from "./ranges.ts";
 import { rasterise } from "./raster.ts";
 import { DIGITS } from "./strokes.ts";
 import { FieldError, Table } from "./table.ts";
@@ -54,6 +55,7 @@ function say(state: "busy" | "ready" | "failed", text: string): void {
 
 /** The side of the images that a model takes: pixels of one range, all alike; undefined for a model of other data. */
 function imageSide({ signature }: RemoteModel): number | undefined {
+  if (signature.kind !== "linear") return undefined;
   const { grid, features, featureNames } = signature;
   const side = Math.sqrt(features);
   const alike = grid.step.every(
@@ -136,7 +138,9 @@ function prepare(made: RemoteModel, keyMs: number): void {
   changed();
   element("description").textContent = descriptions.get(made.name) ?? "";
   element("weights").textContent =
-    `only what scores tell: those of ${signature.features + 1} samples are enough to work them out`;
+    signature.kind === "linear"
+      ? `only what scores tell: those of ${signature.features + 1} samples are enough to work them out`
+      : "only what scores tell; which tree asks what stays private";
   element("privacy").hidden = true;
   element("desk").hidden = false;
   element("desk").inert = false;
@@ -163,6 +167,7 @@ function clearAnswer(): void {
 /** The input (d,); undefined if nothing is drawn. */
 function input(made: RemoteModel): Float64Array | number[] | undefined {
   if (table !== undefined) return table.values();
+  if (made.signature.kind !== "linear") return undefined;
   const { grid } = made.signature;
   const pixels = rasterise(pad.drawing, Math.sqrt(made.signature.features));
   return pixels?.map((share, i) => grid.value(i, Math.round(grid.low[i]! + share * (grid.high[i]! - grid.low[i]!))));
@@ -237,10 +242,8 @@ function show(made: RemoteModel, asked: Asked): void {
   element("guarantee").textContent =
     `Guaranteed: every score is within ${signature.error} of what the model gives without encryption.`;
 
-  const { grid } = signature;
-  const shares = Float64Array.from(
-    values,
-    (value, i) => (value - grid.lower(i)) / (grid.upper(i) - grid.lower(i) || 1),
+  const shares = Float64Array.from(values, (value, i) =>
+    Number.isNaN(value) ? 0 : rangeOf(signature, i).share(value),
   );
   drawValues(canvas("seen"), shares, imageSide(made));
   drawBytes(canvas("query"), query);

@@ -1,5 +1,6 @@
 /** A form for tabular models: one number a feature, from the signature; many features as one line of numbers. */
 import { InputError, type Signature } from "../src/index.ts";
+import { rangeOf, short } from "./ranges.ts";
 
 const MOST_FIELDS = 64;
 const NUMBER = /^[+-]?(\d+([.,]\d*)?|[.,]\d+)(e[+-]?\d+)?$/i;
@@ -31,7 +32,10 @@ export class Table {
       this.#line.setAttribute("aria-label", `The ${count} numbers`);
       fields.append(this.#line);
     } else {
-      help.textContent = "Every value must be in the range below it.";
+      help.textContent =
+        signature.kind === "linear"
+          ? "Every value must be in the range below it."
+          : "Any number will do; below it is where the model tells numbers apart.";
       for (let i = 0; i < count; i++) fields.append(this.#field(i));
     }
     this.reset();
@@ -39,10 +43,8 @@ export class Table {
 
   /** The middle of every range. */
   reset(): void {
-    const { grid, features } = this.#signature;
-    const middle = Array.from({ length: features }, (_, i) =>
-      grid.value(i, Math.round((grid.low[i]! + grid.high[i]!) / 2)),
-    );
+    const { features } = this.#signature;
+    const middle = Array.from({ length: features }, (_, i) => rangeOf(this.#signature, i).initial);
     this.#inputs.forEach((input, i) => (input.value = short(middle[i]!)));
     if (this.#line !== undefined) this.#line.value = middle.map(short).join(", ");
   }
@@ -63,28 +65,17 @@ export class Table {
   #number(typed: string, feature: number, field: HTMLInputElement | HTMLTextAreaElement): number {
     const text = typed.trim();
     const name = this.#name(feature);
+    const range = rangeOf(this.#signature, feature);
+    if (text === "" && range.mayBeMissing) return NaN;
     if (!NUMBER.test(text)) {
       const found = text === "" ? "nothing" : `“${text}”`;
       throw new FieldError(`${name} must be a number. Got ${found} instead.`, field);
     }
     const value = Number(text.replace(",", "."));
     if (field instanceof HTMLInputElement && text.includes(",")) field.value = text.replace(",", ".");
-    const must = this.#must(value, feature);
+    const must = range.must(value);
     if (must !== undefined) throw new FieldError(`${name} must be ${must}. Got ${value} instead.`, field);
     return value;
-  }
-
-  /** What a value must be that is not; undefined for one that the model takes. */
-  #must(value: number, feature: number): string | undefined {
-    const { grid } = this.#signature;
-    const lower = short(grid.lower(feature));
-    const step = grid.step[feature]!;
-    const fault = grid.fault(value, feature);
-    if (fault === undefined) return undefined;
-    if (fault !== "step") return `between ${lower} and ${short(grid.upper(feature))}`;
-    return step === 1 && Number.isInteger(grid.lower(feature))
-      ? "a whole number"
-      : `${lower} plus a multiple of ${short(step)}`;
   }
 
   #name(feature: number): string {
@@ -92,10 +83,9 @@ export class Table {
   }
 
   #field(feature: number): HTMLLabelElement {
-    const { grid } = this.#signature;
     const label = document.createElement("label");
     const range = document.createElement("small");
-    range.textContent = `${short(grid.lower(feature))} to ${short(grid.upper(feature))}`;
+    range.textContent = rangeOf(this.#signature, feature).text;
     const input = document.createElement("input");
     input.inputMode = "decimal";
     input.autocomplete = "off";
@@ -103,8 +93,4 @@ export class Table {
     this.#inputs.push(input);
     return label;
   }
-}
-
-function short(value: number): string {
-  return String(Number(value.toPrecision(6)));
 }

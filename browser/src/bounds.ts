@@ -15,7 +15,7 @@ const MASK_BITS = 26;
 const MAX_ERROR = 21n;
 
 /** Bound on the noise of a mask under an honest key, |u·e + e0 + e1·s|. */
-function maskNoise(parameters: Parameters): bigint {
+export function maskNoise(parameters: Parameters): bigint {
   const n = BigInt(parameters.ringDegree);
   return MAX_ERROR * (n << BigInt(MASK_BITS - 1)) + MAX_ERROR + MAX_ERROR * n;
 }
@@ -46,7 +46,7 @@ const MAX_MODULUS_BITS = [
 ] as const;
 
 /** How many target words a result polynomial may release, so that a forged public key does not unmask its c1. */
-function maxTargets(parameters: Parameters, flood: number): number {
+export function maxTargets(parameters: Parameters, flood: number): number {
   const neededBits = product(parameters.keptPrimes).toString(2).length + 4;
   const [neededDegree] = MAX_MODULUS_BITS.find(([, bits]) => bits >= neededBits)!;
   const spare = Math.max(0, parameters.ringDegree - neededDegree) * MASK_BITS;

@@ -1,6 +1,7 @@
 /** The data owner's side: encrypt inputs, decrypt answers. Synchronous stretches of it take ms: run it in a worker. */
 import { type Bytes, fromHex, randomBytes, toHex } from "./bytes.ts";
 import { DecryptionError, MismatchError } from "./errors.ts";
+import { intervalsOf } from "./feature-map.ts";
 import { type Layout, chunks, forEachTarget, packSamples, queryPolynomials } from "./packing.ts";
 import { rescaleFactor } from "./parameters.ts";
 import { type InputOptions, recombine } from "./quantize.ts";
@@ -8,8 +9,10 @@ import { type Polynomial, add, centredInteger, scale } from "./residues.ts";
 import type { Samples } from "./samples.ts";
 import type { SecretKey } from "./secret-key.ts";
 import { QUERY_DOMAIN, SEED_BYTES, expand } from "./seeds.ts";
-import { type Signature, layoutFor } from "./signature.ts";
-import type { Query, Result } from "./wire.ts";
+import { type LinearSignature, type Signature, type TreeSignature, encryptedValues, layoutFor } from "./signature.ts";
+import { openSample, recombineTrees } from "./tree-answers.ts";
+import { bitsOf } from "./trees.ts";
+import type { LinearResult, Query, Result, TreeResult } from "./wire.ts";
 
 /** Called while a long batch is encrypted, in ciphertexts. */
 export type Progress = (done: number, total: number) => void;
@@ -43,7 +46,7 @@ export class Client {
    */
   async encrypt(samples: Samples, progress?: Progress): Promise<Query> {
     const { signature, secretKey } = this;
-    const integers = signature.grid.quantize(samples.values, this.options, signature.featureNames);
+    const integers = this.#encrypted(samples);
     const layout = layoutFor(signature, samples.count);
     const seed = randomBytes(SEED_BYTES);
     const batch = {
@@ -57,8 +60,16 @@ export class Client {
     return { parameters: signature.parameters, batch, c0: await this.#encrypt(integers, layout, seed, progress) };
   }
 
+  /** The whole numbers that are encrypted (n, d): steps of the grid, or bits of intervals. */
+  #encrypted(samples: Samples): Float64Array {
+    const { signature, options } = this;
+    if (signature.kind === "linear") return signature.grid.quantize(samples.values, options, signature.featureNames);
+    return bitsOf(signature.circuit, intervalsOf(signature.intervals, samples.values, signature.featureNames));
+  }
+
   async #encrypt(integers: Float64Array, layout: Layout, seed: Bytes, progress?: Progress): Promise<Polynomial[]> {
-    const { parameters, features } = this.signature;
+    const { parameters } = this.signature;
+    const features = encryptedValues(this.signature);
     const perChunk = layout.samples * features;
     const total = chunks(layout, integers.length / features) * queryPolynomials(layout, features);
     const c0: Polynomial[] = [];
@@ -74,11 +85,14 @@ export class Client {
     return c0;
   }
 
-  /** delta·P times a polynomial, in evaluation form modulo the kept primes; it is zero modulo the dropped ones. */
+  /** A polynomial at the scale of queries, in evaluation form: delta·P is zero modulo the primes that are dropped. */
   #message(polynomial: Float64Array): Polynomial {
-    const { parameters, delta } = this.signature;
-    const factor = delta * rescaleFactor(parameters);
-    return this.secretKey.ring.ntt(parameters.keptPrimes.map((prime) => scale(polynomial, factor, prime)));
+    const { parameters } = this.signature;
+    const [factor, primes] =
+      this.signature.kind === "linear"
+        ? [this.signature.delta * rescaleFactor(parameters), parameters.keptPrimes]
+        : [this.signature.circuit.delta, parameters.dataPrimes];
+    return this.secretKey.ring.ntt(primes.map((prime) => scale(polynomial, factor, prime)));
   }
 
   /**
@@ -87,9 +101,17 @@ export class Client {
    * Throws MismatchError if the result answers another key or model, and DecryptionError if it does not decrypt within
    * the noise bound.
    */
-  decrypt(result: Result): Float64Array {
-    const { integerOutputs, limbs, limbBits, outputs, scaleExponent } = this.signature;
-    const integers = this.decryptIntegers(result);
+  async decrypt(result: Result): Promise<Float64Array> {
+    const { signature } = this;
+    const integers = await this.decryptIntegers(result);
+    if (signature.kind === "trees") {
+      const k = integers.length / result.batch.samples;
+      const rows = Array.from({ length: result.batch.samples }, (_, i) =>
+        recombineTrees(signature.circuit, Array.from(integers.subarray(i * k, (i + 1) * k), Number)),
+      );
+      return Float64Array.from(rows.flatMap((row) => Array.from(row)));
+    }
+    const { integerOutputs, limbs, limbBits, outputs, scaleExponent } = signature;
     const scores = new Float64Array(result.batch.samples * outputs);
     for (let i = 0; i < result.batch.samples; i++) {
       const one = integers.subarray(i * integerOutputs, (i + 1) * integerOutputs);
@@ -99,9 +121,25 @@ export class Client {
   }
 
   /** The integer results (n, k·limbs), equal bit for bit to the integer reference. Throws as {@link decrypt}. */
-  decryptIntegers(result: Result): BigInt64Array {
+  async decryptIntegers(result: Result): Promise<BigInt64Array> {
     this.#checkBelongs(result);
-    const { parameters, delta, resultBits, resultNoise, integerOutputs } = this.signature;
+    const { signature } = this;
+    if (result.kind === "trees" && signature.kind === "trees") return this.#openTrees(result, signature);
+    if (result.kind === "linear" && signature.kind === "linear") return this.#decryptLinear(result, signature);
+    throw new MismatchError("the result must be one of the signature's circuit.");
+  }
+
+  async #openTrees(result: TreeResult, { circuit, parameters }: TreeSignature): Promise<BigInt64Array> {
+    const found: number[] = [];
+    for (const [number, answers] of result.answers.entries()) {
+      const open = openSample(answers, circuit, parameters, result.batch.query, number, (c1) => this.#timesSecret(c1));
+      found.push(...(await open));
+    }
+    return BigInt64Array.from(found, BigInt);
+  }
+
+  #decryptLinear(result: LinearResult, signature: LinearSignature): BigInt64Array {
+    const { parameters, delta, resultBits, resultNoise, integerOutputs } = signature;
     const { layout, samples } = result.batch;
     const masks = result.c1.map((c1) => this.#timesSecret(c1));
     const centred = centredInteger(parameters.keptPrimes);

@@ -15,7 +15,7 @@ export const HEADS = {
     "multilabel_logistic",
   ],
   predict: [null, "exp", "expm1", "multilabel"],
-  predict_proba: ["softmax", "mean_logistic", "mean_softmax"],
+  predict_proba: ["softmax", "modified_huber", "mean_logistic", "mean_softmax"],
   predict_joint_log_proba: ["softmax"],
   transform: [null],
 } as const;

@@ -16,7 +16,7 @@ import {
 } from "./links.ts";
 import type { InputOptions } from "./quantize.ts";
 import { type Answer, type Description, Service, type ServiceOptions } from "./service.ts";
-import { type Label, type Signature, layoutFor } from "./signature.ts";
+import { type Label, type Signature, layoutFor, mayBeMissing } from "./signature.ts";
 import { queryBytes, readBatch, resultBytes, signatureFromBytes } from "./wire.ts";
 import { WorkerEngine } from "./worker-engine.ts";
 
@@ -203,7 +203,7 @@ export class RemoteModel {
    * Throws InputError for a wrong shape, a missing name, NaN, infinity, or values that the signature's grid does not hold.
    */
   async encrypt(input: Input): Promise<Bytes> {
-    return this.engine.encrypt(samplesOf(input, this.signature.features, this.signature.featureNames), this.progress);
+    return this.engine.encrypt(this.#samples(input), this.progress);
   }
 
   /** Send a query: the answer's envelope. The service sees neither input nor result. */
@@ -236,8 +236,13 @@ export class RemoteModel {
     this.engine.close();
   }
 
+  #samples(input: Input): Samples {
+    const { signature } = this;
+    return samplesOf(input, signature.features, signature.featureNames, (feature) => mayBeMissing(signature, feature));
+  }
+
   async #each<T>(input: Input, read: (scores: Float64Array) => T): Promise<T | T[]> {
-    const samples = samplesOf(input, this.signature.features, this.signature.featureNames);
+    const samples = this.#samples(input);
     const pairs: { query: Bytes; result: Bytes }[] = [];
     for (const batch of this.#batches(samples)) {
       const query = await this.engine.encrypt(batch, this.progress);

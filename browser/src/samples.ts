@@ -11,8 +11,8 @@ export interface Samples {
   readonly vector: boolean;
 }
 
-/** A number, or one as a form has it: text in decimal notation. */
-export type Value = number | string;
+/** A number, or one as a form has it: text in decimal notation; null where it is missing. */
+export type Value = number | string | null;
 
 /** Values by the names of the model's columns, in any order; a `FormData` and a `Map` too. */
 export type Named = Readonly<Record<string, unknown>> | Iterable<readonly [string, unknown]>;
@@ -32,11 +32,16 @@ const told = new Set<string>();
 /**
  * One sample, or a batch, as checked samples of d features.
  *
- * Where a sample has names and the model has, they decide: order does not matter, and values that the model does not use
+ * What is null or empty is missing (NaN) where a value may be. Where a sample has names and the model has, they decide: order does not matter, and values that the model does not use
  * are left out, which the console says once. Throws InputError for another shape, a missing name or anything that is no
  * number.
  */
-export function samplesOf(input: Input, d: number, names: readonly string[] | null = null): Samples {
+export function samplesOf(
+  input: Input,
+  d: number,
+  names: readonly string[] | null = null,
+  mayBeMissing: (feature: number) => boolean = () => false,
+): Samples {
   const vector = !isBatch(input);
   const rows = vector ? [input] : input;
   if (rows.length > MAX_SAMPLES) {
@@ -48,7 +53,11 @@ export function samplesOf(input: Input, d: number, names: readonly string[] | nu
     if (row.length !== d) {
       throw new InputError(`inputs must have ${d} features. Got ${row.length} features in sample ${i} instead.`);
     }
-    for (let u = 0; u < d; u++) values[i * d + u] = numberOf(row[u], i, featureName(u, names));
+    for (let u = 0; u < d; u++) {
+      const value = row[u];
+      const missing = value === null || value === undefined || value === "";
+      values[i * d + u] = missing && mayBeMissing(u) ? NaN : numberOf(value, i, featureName(u, names));
+    }
   });
   return { values, count: rows.length, vector };
 }

@@ -10,7 +10,9 @@ import { HEADS, type Link, type Method, VALUES, outputsFit } from "./links.ts";
 import { type Layout, layout } from "./packing.ts";
 import { type Parameters, parametersFor } from "./parameters.ts";
 import { cheapest } from "./plan.ts";
+import { type Intervals, readIntervals } from "./feature-map.ts";
 import { Grid } from "./quantize.ts";
+import { TREE_FIELDS, type TreeCircuit, readTrees } from "./trees.ts";
 
 const FORMAT = 1;
 const MAX_FEATURES = 1 << 20;
@@ -38,20 +40,23 @@ const FIELDS = [
   "squeeze",
 ];
 
+const FIELDS_OF_TREES = [
+  ...["circuit", "error", "feature_map", "feature_names", "format", "labels", "link", "method", "name", "parameters"],
+  ...["profile", "squeeze", ...TREE_FIELDS],
+].sort();
+
 /** A class, as the estimator was fitted with it. */
 export type Label = string | number | boolean | null;
 
-/** What is public about a model. */
-export interface Signature {
+/** What is public about a model, whatever its circuit. */
+interface Common {
   /** The canonical JSON. */
   readonly json: Bytes;
   /** The SHA-256 of {@link json}, in hexadecimal. */
   readonly digest: string;
   readonly name: string;
   readonly parameters: Parameters;
-  /** The public integer grid of the d input features. */
-  readonly grid: Grid;
-  /** d. */
+  /** How many values a sample has. */
   readonly features: number;
   /** k, the number of scores of one sample. */
   readonly outputs: number;
@@ -66,13 +71,20 @@ export interface Signature {
   /** Whether the estimator gives one number, not a vector of one, for a sample. */
   readonly squeeze: boolean;
   readonly featureNames: readonly string[] | null;
+  /** Guaranteed bound on |decrypted score - estimator's score|, for every input in range. */
+  readonly error: number;
+}
+
+/** A linear model of the values themselves. */
+export interface LinearSignature extends Common {
+  readonly kind: "linear";
+  /** The public integer grid of the d input features. */
+  readonly grid: Grid;
   /** T: integer results are below 2^(T-1) in absolute value. */
   readonly resultBits: number;
   readonly scaleExponent: number;
   readonly limbs: number;
   readonly limbBits: number;
-  /** Guaranteed bound on |decrypted score - estimator's score|, for every input in range. */
-  readonly error: number;
   readonly layouts: readonly Layout[];
   /** F: answers are flooded with uniform integers in [-2^(F-1), 2^(F-1)). */
   readonly floodBits: number;
@@ -86,13 +98,38 @@ export interface Signature {
   readonly resultNoise: bigint;
 }
 
+/** Private trees of the intervals that the values are in. */
+export interface TreeSignature extends Common {
+  readonly kind: "trees";
+  readonly intervals: Intervals;
+  readonly circuit: TreeCircuit;
+}
+
+/** What is public about a model. */
+export type Signature = LinearSignature | TreeSignature;
+
+/** How many values of one sample are encrypted. */
+export function encryptedValues(one: Signature): number {
+  return one.kind === "linear" ? one.features : one.circuit.bits;
+}
+
+/** Whether a value of a sample may be missing (NaN). */
+export function mayBeMissing(one: Signature, feature: number): boolean {
+  if (one.kind === "linear") return false;
+  const { columns, missing } = one.intervals;
+  const place = columns.indexOf(feature);
+  return place < 0 || missing[place]!;
+}
+
 /** The layouts in which a batch is answered; some are for large batches alone. */
-export function layoutsFor(one: Signature, samples: number): Layout[] {
+export function layoutsFor(one: Signature, samples: number): readonly Layout[] {
+  if (one.kind === "trees") return [one.circuit.layout];
   return one.layouts.filter((layout) => layoutAllowed(one.parameters, layout, one.features, one.floodBits, samples));
 }
 
 /** The cheapest layout for a batch. */
 export function layoutFor(one: Signature, samples: number): Layout {
+  if (one.kind === "trees") return one.circuit.layout;
   return cheapest(one.parameters, layoutsFor(one, samples), one.features, one.integerOutputs, samples);
 }
 
@@ -113,13 +150,11 @@ export async function signatureFromJson(json: Bytes): Promise<Signature> {
 }
 
 function read(value: unknown, json: Bytes, digest: string): Signature {
+  if (isRecord(value) && value["format"] === 2) return readOfTrees(value, json, digest);
   refuseFeatureMap(value);
   const document = object(value, hasBackbone(value) ? [...FIELDS, "backbone"].sort() : FIELDS, "a signature");
   demand(document["format"] === FORMAT, `the signature's format must be ${FORMAT}`);
-  const code = text(document["parameters"], "parameters");
-  demand(/^[0-9a-f]{32}$/.test(code), "parameters must be 32 hexadecimal digits");
-  const parameters = parametersFor(fromHex(code));
-  demand(document["profile"] === parameters.profile, "profile must name the parameters");
+  const { parameters, labels, method, link, error, squeeze } = readShared(document);
   const features = whole(document["features"], 1, MAX_FEATURES, "features");
   const outputs = whole(document["outputs"], 1, MAX_OUTPUTS, "outputs");
   const limbs = whole(document["limbs"], 1, 8, "limbs");
@@ -129,15 +164,9 @@ function read(value: unknown, json: Bytes, digest: string): Signature {
   const [layouts, lambdaBits] = readLayouts(document["layouts"], parameters, flood);
   const small = layouts.some((one) => layoutAllowed(parameters, one, features, flood, 1));
   demand(small, "a layout for batches of every size must be offered");
-  const labels = readLabels(document["labels"]);
-  const [method, link] = readHead(text(document["method"], "method"), document["link"]);
   demand(labels === null || outputsFit(link, labels.length, outputs), "labels must match outputs");
-  demand(labels !== null || VALUES.includes(link), "a model with this link must have labels");
-  const error = number(document["error"], "error");
-  demand(error >= 0, "error must not be negative");
-  const squeeze = document["squeeze"];
-  demand(typeof squeeze === "boolean", "squeeze must be true or false");
   return {
+    kind: "linear",
     json,
     digest,
     name: text(document["name"], "name"),
@@ -163,6 +192,58 @@ function read(value: unknown, json: Bytes, digest: string): Signature {
     delta: delta(parameters, resultBits),
     resultNoise: resultNoise(parameters, flood, lambdaBits),
   };
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function readOfTrees(value: Record<string, unknown>, json: Bytes, digest: string): TreeSignature {
+  const document = object(value, FIELDS_OF_TREES, "a signature");
+  demand(document["circuit"] === "trees", "circuit must be trees, in format 2");
+  const { parameters, labels, method, link, error, squeeze } = readShared(document);
+  const intervals = readIntervals(document["feature_map"]);
+  const circuit = readTrees(document, parameters);
+  const same =
+    intervals.edges.length === circuit.edges.length &&
+    intervals.edges.every((one, i) => one.length === circuit.edges[i] && intervals.missing[i] === circuit.missing[i]);
+  demand(same, "feature_map must have the intervals of the trees");
+  const outputs = circuit.words.length * circuit.columns;
+  demand(labels === null || outputsFit(link, labels.length, outputs), "labels must match outputs");
+  return {
+    kind: "trees",
+    json,
+    digest,
+    name: text(document["name"], "name"),
+    parameters,
+    features: intervals.inputs,
+    outputs,
+    method,
+    link,
+    labels,
+    backbone: null,
+    squeeze,
+    featureNames: readNames(document["feature_names"], intervals.inputs),
+    error,
+    intervals,
+    circuit,
+  };
+}
+
+/** What is read alike for every circuit. */
+function readShared(document: Record<string, unknown>) {
+  const code = text(document["parameters"], "parameters");
+  demand(/^[0-9a-f]{32}$/.test(code), "parameters must be 32 hexadecimal digits");
+  const parameters = parametersFor(fromHex(code));
+  demand(document["profile"] === parameters.profile, "profile must name the parameters");
+  const labels = readLabels(document["labels"]);
+  const [method, link] = readHead(text(document["method"], "method"), document["link"]);
+  demand(labels !== null || VALUES.includes(link), "a model with this link must have labels");
+  const error = number(document["error"], "error");
+  demand(error >= 0, "error must not be negative");
+  const squeeze = document["squeeze"];
+  demand(typeof squeeze === "boolean", "squeeze must be true or false");
+  return { parameters, labels, method, link, error, squeeze };
 }
 
 function demand(condition: boolean, message: string): asserts condition {

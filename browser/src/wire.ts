@@ -16,7 +16,16 @@ import { type Layout, chunks, queryPolynomials, resultPolynomials } from "./pack
 import { type Parameters, bitLength, parametersFor } from "./parameters.ts";
 import type { Polynomial, Residues } from "./residues.ts";
 import { SEED_BYTES } from "./seeds.ts";
-import { type Signature, layoutsFor, signatureFromJson } from "./signature.ts";
+import {
+  type LinearSignature,
+  type Signature,
+  type TreeSignature,
+  encryptedValues,
+  layoutsFor,
+  signatureFromJson,
+} from "./signature.ts";
+import { type SectionAnswer, packSample, unpackSample } from "./tree-answers.ts";
+import { type TreeCircuit, sampleBytes } from "./trees.ts";
 
 const MAGIC = "HRMT";
 const VERSION = 1;
@@ -60,8 +69,21 @@ export interface Query {
   readonly c0: readonly Polynomial[];
 }
 
-/** An encrypted answer: a c1 in coefficient form for every result polynomial, and the target words of their c0. */
-export interface Result {
+/** An encrypted answer: of a linear circuit, or of trees. */
+export type Result = LinearResult | TreeResult;
+
+/** For each sample its sections, of which all but the first are sealed. */
+export interface TreeResult {
+  readonly kind: "trees";
+  readonly parameters: Parameters;
+  readonly batch: Batch;
+  readonly circuit: TreeCircuit;
+  readonly answers: readonly (readonly SectionAnswer[])[];
+}
+
+/** A c1 in coefficient form for every result polynomial, and the target words of their c0. */
+export interface LinearResult {
+  readonly kind: "linear";
   readonly parameters: Parameters;
   readonly batch: Batch;
   readonly c1: readonly Polynomial[];
@@ -92,7 +114,7 @@ export async function queryToBytes(query: Query): Promise<Bytes> {
 
 /** Exact bytes of a query of `samples` samples in a layout. */
 export function queryBytes(signature: Signature, layout: Layout, samples: number): number {
-  const count = chunks(layout, samples) * queryPolynomials(layout, signature.features);
+  const count = chunks(layout, samples) * queryPolynomials(layout, encryptedValues(signature));
   const { parameters } = signature;
   return OVERHEAD_BYTES + BATCH_BYTES + packedRowsBytes(count, parameters, parameters.dataPrimes);
 }
@@ -101,19 +123,27 @@ export async function queryFromBytes(data: Bytes, signature: Signature): Promise
   const body = await openFor(data, "query", signature);
   const batch = unpackBatch(body, signature);
   expectBytes("this query", body, queryBytes(signature, batch.layout, batch.samples) - OVERHEAD_BYTES);
-  const count = chunks(batch.layout, batch.samples) * queryPolynomials(batch.layout, signature.features);
+  const count = chunks(batch.layout, batch.samples) * queryPolynomials(batch.layout, encryptedValues(signature));
   const { parameters } = signature;
   return { parameters, batch, c0: unpackRows(body.subarray(BATCH_BYTES), count, parameters, parameters.dataPrimes) };
 }
 
 export async function resultToBytes(result: Result): Promise<Bytes> {
-  const { parameters, batch, c1, words } = result;
+  const { parameters, batch } = result;
+  if (result.kind === "trees") {
+    const samples = result.answers.map((answers) => packSample(answers, result.circuit));
+    return seal("result", parameters, concat(packBatch(batch), ...samples));
+  }
+  const { c1, words } = result;
   const packed = words.map((row, i) => pack(row, bitLength(parameters.keptPrimes[i]!)));
   return seal("result", parameters, concat(packBatch(batch), packRows(c1, parameters.keptPrimes), ...packed));
 }
 
 /** Exact bytes of the answer to `samples` samples in a layout. */
 export function resultBytes(signature: Signature, layout: Layout, samples: number): number {
+  if (signature.kind === "trees") {
+    return OVERHEAD_BYTES + BATCH_BYTES + samples * sampleBytes(signature.circuit, signature.parameters);
+  }
   const { parameters, integerOutputs } = signature;
   const count = chunks(layout, samples) * resultPolynomials(layout, integerOutputs);
   const polynomials = packedRowsBytes(count, parameters, parameters.keptPrimes);
@@ -125,7 +155,19 @@ export async function resultFromBytes(data: Bytes, signature: Signature): Promis
   const body = await openFor(data, "result", signature);
   const batch = unpackBatch(body, signature);
   expectBytes("this result", body, resultBytes(signature, batch.layout, batch.samples) - OVERHEAD_BYTES);
-  const { parameters, integerOutputs } = signature;
+  return signature.kind === "trees" ? readTreeResult(body, batch, signature) : readLinear(body, batch, signature);
+}
+
+function readTreeResult(body: Bytes, batch: Batch, { parameters, circuit }: TreeSignature): TreeResult {
+  const each = sampleBytes(circuit, parameters);
+  const answers = Array.from({ length: batch.samples }, (_, i) => {
+    const start = BATCH_BYTES + i * each;
+    return unpackSample(body.subarray(start, start + each), circuit, parameters.ringDegree);
+  });
+  return { kind: "trees", parameters, batch, circuit, answers };
+}
+
+function readLinear(body: Bytes, batch: Batch, { parameters, integerOutputs }: LinearSignature): LinearResult {
   const primes = parameters.keptPrimes;
   const count = chunks(batch.layout, batch.samples) * resultPolynomials(batch.layout, integerOutputs);
   let start = BATCH_BYTES + packedRowsBytes(count, parameters, primes);
@@ -136,7 +178,7 @@ export async function resultFromBytes(data: Bytes, signature: Signature): Promis
     start = end;
     return row;
   });
-  return { parameters, batch, c1, words };
+  return { kind: "linear", parameters, batch, c1, words };
 }
 
 export async function signatureToBytes(signature: Signature): Promise<Bytes> {

@@ -23,7 +23,7 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_wine, make_regression
 from sklearn.decomposition import PCA
-from sklearn.ensemble import VotingClassifier
+from sklearn.ensemble import RandomForestClassifier, VotingClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression, PoissonRegressor, Ridge, SGDClassifier
 from sklearn.multiclass import OneVsOneClassifier, OneVsRestClassifier
 from sklearn.naive_bayes import MultinomialNB
@@ -31,6 +31,7 @@ from sklearn.neighbors import NearestCentroid
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, LinearSVC
+from xgboost import XGBClassifier
 
 import hermetic
 from hermetic.circuits.query import Query
@@ -139,10 +140,23 @@ def multi() -> Fitted:
     return LinearRegression().fit(X, y), X
 
 
+def boosted() -> Fitted:
+    X, y = load_breast_cancer(return_X_y=True)
+    X[::3, 2] = np.nan
+    return XGBClassifier(n_estimators=10, max_depth=3, n_jobs=1).fit(X, np.array(y)), X
+
+
+def forest() -> Fitted:
+    X, y = load_wine(return_X_y=True)
+    return RandomForestClassifier(5, max_depth=4, random_state=0).fit(X, np.array(["red", "white", "rosé"])[y]), X
+
+
+TREES = ("boosted", "forest")
+
 KINDS = {
     one.__name__: cache(one)
     for one in (
-        *(mnist, tumours, digits, cancer, huber, diabetes, multi),
+        *(mnist, tumours, digits, cancer, huber, diabetes, multi, boosted, forest),
         *(pairs, votes, calibrated, soft, logarithms, rates, bayes, priors, components, ovo, multilabel),
     )
 }
@@ -153,18 +167,22 @@ class Oracle:
 
     def make(self, kind: str, **options: Any) -> dict[str, Any]:
         self.estimator, X = KINDS[kind]()
-        ranges = {"input_range": (0, 1), "input_step": 1 / 16} if kind in ("digits", "huber") else {}
-        self.model = hermetic.compile(self.estimator, X, **ranges, **options)
+        more: dict[str, Any] = {}
+        if kind in ("digits", "huber"):
+            more = {"input_range": (0, 1), "input_step": 1 / 16}
+        elif kind in TREES:
+            more = {"public": [type(self.estimator).__name__]}
+        self.model = hermetic.compile(self.estimator, X, **more, **options)
         one = self.model.signature
         sizes = {n: Query.size(one, one.layout_for(n), n) for n in (1, 2, 3, 10, 64, 100, 1000, 5000)}
         return {
             "signature": encoded(one.to_bytes()),
             "digest": one.digest.hex(),
-            "X": np.asarray(X)[:50].tolist(),
+            "X": np.where(np.isnan(X), None, np.asarray(X))[:50].tolist(),
             "names": one.feature_names,
             "sizes": sizes,
             "delta": str(one.circuit.delta),
-            "result_noise": str(one.circuit.result_noise),
+            "result_noise": str(getattr(one.circuit, "result_noise", None)),
             "error": one.error,
         }
 
@@ -179,10 +197,12 @@ class Oracle:
     def reference(self, X: Any) -> dict[str, Any]:
         data, one = np.atleast_2d(np.array(X, dtype=float)), self.model.signature
         table = data if one.feature_names is None else DataFrame(data, columns=one.feature_names)
-        integers = self.model.integers.apply(one.grid.quantize(data))
-        response = getattr(self.estimator, one.method)(table)
+        values = hermetic.Client(one).quantize(table)[0]
+        integers = self.model._half.reference_integers(values) if one.feature_map else self.model.integers.apply(values)
+        margin = {} if hasattr(self.estimator, one.method) else {"output_margin": True}
+        response = getattr(self.estimator, "predict" if margin else one.method)(table, **margin)
         return {
-            "quantized": one.grid.quantize(data).tolist(),
+            "quantized": values.tolist(),
             "integers": [str(value) for value in integers.reshape(-1).tolist()],
             "response": np.reshape(response, (len(data), -1)).tolist(),
             "labels": None if one.labels is None else self.estimator.predict(table).tolist(),

@@ -31,6 +31,7 @@ async function publish(name: string, version: number, options: object): Promise<
 }
 
 const tumours = await publish("tumours", 1, { kind: "cancer" });
+const boosted = await publish("boosted", 1, { kind: "boosted" });
 const digits = await publish("digits", 1, { kind: "digits" });
 const token = newToken("tests", tokens);
 const server = await Server.start([models], "--tokens", tokens, "--max-samples", "64");
@@ -66,6 +67,21 @@ test("predictions are the estimator's, for one sample, a batch, and more than th
   await assert.rejects(model.predict(X[0]!), hermetic.HermeticError);
 });
 
+test("private trees answer as the library does, with values missing, one sample or several", async () => {
+  const model = await hermetic.connect(url, { model: "boosted", token });
+  const X = (boosted["X"] as (number | null)[][]).slice(0, 5);
+  await oracle.call("make", { kind: "boosted" });
+  const expected = await oracle.call("reference", { X });
+  await oracle.call("make", { kind: "digits" });
+  assert.deepEqual(await model.predict(X), expected["labels"]);
+  (await model.decisionFunction(X)).forEach((row, i) =>
+    assert.ok(Math.abs(row[0]! - expected["response"][i][0]) <= model.signature.error + 1e-6),
+  );
+  const one = await model.predictProba(X[0]!);
+  assert.ok(Math.abs(one[1]! - expected["proba"][0][1]) < 1e-5);
+  model.close();
+});
+
 test("any input in range is predicted as the estimator does, over the live service", async () => {
   const model = await hermetic.connect(url, { model: "digits", token });
   const image = fc.array(fc.integer({ min: 0, max: 16 }), { minLength: 64, maxLength: 64 });
@@ -90,7 +106,7 @@ test("a wrong token, no token, an unknown model and no model's name each have th
     ],
     [{ model: "digits" }, "AuthenticationError", /valid token. None was given/],
     [{ model: "cats", token }, "ModelNotFoundError", /no model cats/],
-    [{ token }, "ModelNotFoundError", /one of its models. It has: digits, tumours/],
+    [{ token }, "ModelNotFoundError", /one of its models. It has: boosted, digits, tumours/],
   ];
   for (const [options, name, message] of attempts) {
     await assert.rejects(hermetic.connect(url, options), (error: Error) => {
