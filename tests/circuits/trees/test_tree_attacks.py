@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from typing import Any
 
 import known_trees as known
@@ -165,6 +167,35 @@ def test_checks_of_other_words_are_fresh_in_every_answer(model: CompiledModel, m
     assert len(values() & values()) <= 2
     monkeypatch.setattr(drawing, "uniform", lambda _, shape, bits: np.full(shape, 3 << (bits - 4), dtype=np.int64))
     assert values() == values()
+
+
+def test_processes_that_were_forked_draw_weights_of_their_own(
+    model: CompiledModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two answers under the same weights, to queries that differ in one bit, tell which paths test it."""
+    client = Client(model.signature)
+    query = known.forged_query(client, known.honest_phases(model, SLOTS))
+
+    def checks() -> tuple[int, ...]:
+        return _in_a_fork(lambda: known.opened_words(client, model, query)[0].reshape(-1))
+
+    assert checks() != checks()
+    monkeypatch.setattr("hermetic.rlwe.randomness.os.urandom", lambda count: bytes(count))
+    assert checks() == checks()
+
+
+def _in_a_fork(work: Callable[[], Any]) -> tuple[int, ...]:
+    """What a process that starts from this one's state gives."""
+    read, write = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.write(write, np.asarray(work(), dtype="<i8").tobytes()[:60_000])
+        os._exit(0)
+    os.close(write)
+    with os.fdopen(read, "rb") as pipe:
+        data = pipe.read()
+    os.waitpid(child, 0)
+    return tuple(np.frombuffer(data, dtype="<i8").tolist())
 
 
 def test_the_work_is_the_same_for_every_model_of_one_public_part(
