@@ -137,12 +137,21 @@ def test_a_table_that_changed_since_is_encrypted_again(case: Case, monkeypatch: 
 
 
 def test_a_run_of_something_else_is_not_continued(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(encrypting, "_write_shards", lambda *_: (_ for _ in ()).throw(RuntimeError))
+    monkeypatch.setattr(encrypting._Encryption, "shards", lambda *_: (_ for _ in ()).throw(RuntimeError))
     with pytest.raises(RuntimeError):
         case.encrypted()
     monkeypatch.undo()
     with pytest.raises(SettingsError, match="It is of another run that did not end: run that again, or remove"):
         encrypt(case.parquet, case.client, case.job, case.rows, rows_per_query=EACH)
+
+
+def test_the_row_file_of_another_job_is_not_lost(case: Case) -> None:
+    case.encrypted()
+    before = case.rows.read_bytes()
+    with pytest.raises(SettingsError, match=r"the row file must be new. .* belongs to another job"):
+        case.encrypted(str(case.folder / "april"))
+    assert case.rows.read_bytes() == before
+    assert not (case.folder / "april" / "manifest.json").exists()
 
 
 def test_a_job_is_encrypted_once(case: Case) -> None:

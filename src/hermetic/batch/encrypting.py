@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +79,7 @@ def encrypt(
     InputError
         If the table cannot be read, or holds what the model does not take: the row and the column are named.
     SettingsError
-        If there is a job already, or a run that did not end was about something else.
+        If there is a job or a row file already, or a run that did not end was about something else.
     StoreError
         If the store does not answer.
 
@@ -95,16 +96,15 @@ def encrypt(
     rows = rows_per_query or rows_of_a_query(signature)
     if not 1 <= rows <= _MOST_ROWS:
         raise SettingsError(f"rows_per_query must be 1 to {_MOST_ROWS}. Got {rows} instead.")
-    source, header = _source(Path(table), signature, row_key), _header(table, client, job, rows, row_key)
-    journal = Journal(target, header)
-    keys = RowFileWriter(target, row_key or _ROW)
+    source = _source(Path(table), signature, row_key)
+    journal = Journal(target, _header(table, client, job, rows, row_key))
+    run = _Encryption(opened, client, source, row_key, journal, RowFileWriter(target, row_key or _ROW))
     try:
         opened.write_public_key(client.public_key.to_bytes())
-        _write_shards(opened, client, source, rows, row_key, journal, keys, progress)
-        written = [journal.written[number] for number in sorted(journal.written)]
-        keys.finish(signature.digest.hex(), client.public_key.id, written)
+        written = run.shards(rows, progress)
+        run.keys.finish(signature.digest.hex(), client.public_key.id, written)
     except BaseException:
-        keys.abandon()
+        run.keys.abandon()
         raise
     shards = tuple(one.shard for one in written)
     manifest = Manifest(signature.name, signature.digest.hex(), client.public_key.id, shards)
@@ -137,54 +137,58 @@ def _header(table: str | Path, client: Client, job: str, rows: int, row_key: str
     }
 
 
-def _write_shards(
-    job: Job,
-    client: Client,
-    source: Source,
-    rows: int,
-    row_key: str | None,
-    journal: Journal,
-    keys: RowFileWriter,
-    progress: Progress | None,
-) -> None:
-    """Encrypt what is not in the store; one query is uploaded while the next is made."""
-    done = 0
-    waiting: Future[None] | None = None
-    with ThreadPoolExecutor(1) as uploads:
-        for number, chunk in enumerate(source.chunks(rows)):
-            content = _content(chunk)
-            before = journal.written.get(number)
-            if before is not None and (before.content != content or not job.has_query(before.shard)):
-                before = None
-            if before is None:
-                query = _encrypted(client, chunk, source, done)
+@dataclass(frozen=True, eq=False)
+class _Encryption:
+    """One run: where its queries go, and what it notes."""
+
+    job: Job
+    client: Client
+    source: Source
+    row_key: str | None
+    journal: Journal
+    keys: RowFileWriter
+
+    def shards(self, rows: int, progress: Progress | None) -> list[Written]:
+        """Encrypt what is not in the store, so many rows a query; one is uploaded while the next is made."""
+        done, found = 0, []
+        with ThreadPoolExecutor(1) as uploads:
+            waiting: Future[Written] | None = None
+            for number, chunk in enumerate(self.source.chunks(rows)):
+                content = _content(chunk)
+                before = self._before(number, content)
+                query = None if before else self._encrypted(chunk, done)
                 if waiting is not None:
-                    waiting.result()
-                waiting = uploads.submit(_upload, job, journal, number, query, content)
-            keys.add(_keys(chunk, row_key, done))
-            done += len(chunk)
-            if progress is not None:
-                progress(done, source.rows)
-        if waiting is not None:
-            waiting.result()
-    if not done:
-        raise InputError(f"{source.path} must hold at least one row. It holds none.")
-    for number in [one for one in journal.written if one > (done - 1) // rows]:
-        del journal.written[number]
+                    found.append(waiting.result())
+                waiting = uploads.submit(self._uploaded, number, query, content, before)
+                self.keys.add(_keys(chunk, self.row_key, done))
+                done += len(chunk)
+                if progress is not None:
+                    progress(done, self.source.rows)
+            if waiting is None:
+                raise InputError(f"{self.source.path} must hold at least one row. It holds none.")
+            return [*found, waiting.result()]
 
+    def _before(self, number: int, content: str) -> Written | None:
+        """What an earlier run wrote of the same rows, if it is still there."""
+        found = self.journal.written.get(number)
+        return found if found and found.content == content and self.job.has_query(found.shard) else None
 
-def _upload(job: Job, journal: Journal, number: int, query: Query, content: str) -> None:
-    data = query.to_bytes()
-    shard = Shard(number, query.samples, len(data), hashlib.sha256(data).hexdigest())
-    job.write_query(shard.name, data)
-    journal.add(Written(shard, query.batch.query.hex(), content))
+    def _encrypted(self, chunk: Any, first: int) -> Query:
+        try:
+            return self.client.encrypt(inputs_of(chunk, self.client.signature))
+        except InputError as error:
+            raise InputError(f"{self.source.path}, samples from row {first} on: {error}") from None
 
-
-def _encrypted(client: Client, chunk: Any, source: Source, first: int) -> Query:
-    try:
-        return client.encrypt(inputs_of(chunk, client.signature))
-    except InputError as error:
-        raise InputError(f"{source.path}, samples from row {first} on: {error}") from None
+    def _uploaded(self, number: int, query: Query | None, content: str, before: Written | None) -> Written:
+        if query is None:
+            assert before is not None
+            return before
+        data = query.to_bytes()
+        shard = Shard(number, query.samples, len(data), hashlib.sha256(data).hexdigest())
+        self.job.write_query(shard.name, data)
+        written = Written(shard, query.batch.query.hex(), content)
+        self.journal.add(written)
+        return written
 
 
 def inputs_of(chunk: Any, signature: Signature) -> Any:

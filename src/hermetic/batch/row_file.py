@@ -47,7 +47,7 @@ class Journal:
     Raises
     ------
     SettingsError
-        If there is a journal of something else.
+        If there is a journal of something else, or a row file without one: it is another job's.
     """
 
     def __init__(self, path: Path, header: dict[str, Any]) -> None:
@@ -55,6 +55,10 @@ class Journal:
         self.written: dict[int, Written] = {}
         if self._path.exists():
             self._continue(header)
+        elif path.exists():
+            raise SettingsError(
+                f"the row file must be new. {path} belongs to another job, whose answers need it: choose another name."
+            )
         else:
             self._path.touch(mode=0o600)
             self._append(header)
