@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -62,10 +63,11 @@ def test_many_words_and_conditions_by_the_definition(seed: int) -> None:
     conditions = [(w, i) for w in range(words) for i in range(3) if widths[i] > 1 and random.random() < 0.5]
     runs, owners, allowed = [], [], {}
     for number, (word, one) in enumerate(conditions):
-        start, end = sorted(random.choice(widths[one] + 1, 2, replace=False).tolist())
-        runs.append((start, end))
-        owners.append(number)
-        allowed[word, one] = range(start, end)
+        hold = np.append(random.random(widths[one]) < 0.5, False)
+        ends = np.flatnonzero(np.diff(hold, prepend=False))
+        runs += ends.reshape(-1, 2).tolist()
+        owners += [number] * (len(ends) // 2)
+        allowed[word, one] = np.flatnonzero(hold)
     tested = np.array([random.choice([-1, *np.flatnonzero(widths > 1)]) for _ in range(words)])
     cuts = [
         np.flatnonzero(random.random(widths[one] - 1) < 0.5) + 1 if one >= 0 else np.zeros(0, dtype=int)
@@ -113,6 +115,9 @@ def test_many_words_and_conditions_by_the_definition(seed: int) -> None:
         ({"runs": [0, 1, 2, 4, 1, 2]}, "among the slots of their input"),
         ({"runs": [1, 1, 2, 3, 1, 2]}, "start before they end"),
         ({"runs": [-1, 1, 2, 3, 1, 2]}, "start before they end"),
+        ({"runs": [0, 1, 1, 3, 1, 2]}, "the runs of a condition must rise, with slots between"),
+        ({"runs": [2, 3, 0, 1, 1, 2]}, "the runs of a condition must rise, with slots between"),
+        ({"condition_words": [1, 1]}, "a word must have one condition on an input"),
         ({"cuts": [1, 1, 3]}, "cuts must be among the slots"),
         ({"cuts": [0, 1, 2]}, "cuts must be among the slots"),
         ({"cuts": [1, 2, 2]}, "cuts of a word must rise"),
@@ -131,3 +136,16 @@ def test_sets_that_would_not_fit_into_memory_are_refused(monkeypatch: pytest.Mon
     monkeypatch.setattr(module, "_MAX_BITS", 14)
     with pytest.raises(ParameterError, match=r"slots times words must be a whole number from 1 to 14. Got 15"):
         read()
+
+
+def test_sets_take_the_memory_that_they_say() -> None:
+    """A hostile document: one input with many slots, and a condition of every word on it."""
+    slots, words = 1 << 10, 1 << 12
+    every, none = np.arange(words), np.zeros(words, dtype=int)
+    runs, empty = np.tile([0, slots], (words, 1)), np.zeros(0, dtype=int)
+    block = Leaves(np.array([slots]), none, every, none, every, runs, empty, empty, none - 1)
+    tracemalloc.start()
+    assert block._reached.nbytes == slots * words // 8
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2 * slots * words // 8

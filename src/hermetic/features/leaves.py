@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +19,6 @@ MAX_LEAVES = 1 << 20
 MAX_NUMBERS = 1 << 26
 _MAX_BITS = 1 << 30
 _BLOCK = 1 << 24
-_SIDES: tuple[Literal["left", "right"], ...] = ("left", "right")
 
 _FIELDS = ("trees", "condition_words", "condition_inputs", "run_conditions", "runs", "cut_words", "cuts", "tested")
 
@@ -42,9 +41,9 @@ class Leaves(BlockDefaults):
     trees
         The tree of every word (w,), 0, 0, 1, ….
     condition_words, condition_inputs
-        The word and the input of every condition (q,).
+        The word and the input of every condition (q,), no two of which have both in common.
     run_conditions, runs
-        The condition of every run (r,), and its start and end (r, 2).
+        The condition of every run (r,), and its start and end (r, 2). Runs of a condition rise, slots between them.
     cut_words, cuts
         The word of every cut (c,), and the slot at which another leaf begins (c,).
     tested
@@ -91,12 +90,17 @@ class Leaves(BlockDefaults):
         ):
             if len(one) != count:
                 raise ParameterError(f"{name} must be {count} of them. Got {len(one)} instead.")
+        pairs = self.condition_words * i + self.condition_inputs
+        if len(np.unique(pairs)) < len(pairs):
+            raise ParameterError("a word must have one condition on an input. One has several.")
         self._check_slots()
 
     def _check_slots(self) -> None:
         start, end = self.runs.reshape(-1, 2).T
         if ((start < 0) | (start >= end) | (end > self.widths[self.condition_inputs[self.run_conditions]])).any():
             raise ParameterError("runs must start before they end, among the slots of their input. Some do not.")
+        if ((start[1:] <= end[:-1]) & (np.diff(self.run_conditions) == 0)).any():
+            raise ParameterError("the runs of a condition must rise, with slots between them. Some do not.")
         tested = self.tested[self.cut_words]
         if (tested < 0).any() or ((self.cuts < 1) | (self.cuts >= self.widths[tested])).any():
             raise ParameterError("cuts must be among the slots of the input that their word tests. Some are not.")
@@ -131,28 +135,27 @@ class Leaves(BlockDefaults):
     def _reached(self) -> npt.NDArray[np.uint8]:
         """For every slot of every input, the set of words that it leads to or does not matter for: (slots, bytes)."""
         words = len(self.trees)
-        found = np.full((self.inputs, -(-words // 8)), 255, dtype=np.uint8)
+        found = np.empty((self.inputs, -(-words // 8)), dtype=np.uint8)
+        turning, turns = self._turns
         order = np.argsort(self.condition_inputs, kind="stable")
         ends = np.searchsorted(self.condition_inputs[order], np.arange(len(self.widths) + 1))
         for number, (start, width) in enumerate(zip(self._starts, self.widths, strict=True)):
-            allowed = np.ones((width, words), dtype=np.bool_)
-            chosen = order[ends[number] : ends[number + 1]]
-            step = max(1, _BLOCK // int(width))
-            for part in (chosen[i : i + step] for i in range(0, len(chosen), step)):
-                allowed[:, self.condition_words[part]] = self._allowed(part, int(width))
-            found[start : start + width] = np.packbits(allowed, axis=1)
+            reached = np.ones(words, dtype=np.bool_)
+            reached[self.condition_words[order[ends[number] : ends[number + 1]]]] = False
+            for slot in range(start, start + width):
+                reached[turning[turns[slot] : turns[slot + 1]]] ^= True
+                found[slot] = np.packbits(reached)
         return found
 
-    def _allowed(self, conditions: Numbers, width: int) -> npt.NDArray[np.bool_]:
-        """Which slots (width, c) of an input some conditions let pass: a run begins a count, and ends it."""
-        starts, ends = (np.searchsorted(self.run_conditions, conditions, side=side) for side in _SIDES)
-        counts = ends - starts
-        places = np.repeat(np.arange(len(conditions)), counts)
-        chosen = np.repeat(starts - np.cumsum(counts) + counts, counts) + np.arange(counts.sum())
-        steps = np.zeros((width + 1, len(conditions)), dtype=np.int64)
-        np.add.at(steps, (self.runs[chosen, 0], places), 1)
-        np.add.at(steps, (self.runs[chosen, 1], places), -1)
-        return np.asarray(np.cumsum(steps, axis=0)[:-1] > 0)
+    @property
+    def _turns(self) -> tuple[Numbers, Numbers]:
+        """The words that a run starts or ends to lead to at a slot, slot by slot, and where those of a slot begin."""
+        numbers = self.condition_inputs[self.run_conditions]
+        slots = self._starts[numbers][:, None] + self.runs
+        inside = self.runs < self.widths[numbers][:, None]
+        words = np.repeat(self.condition_words[self.run_conditions], 2).reshape(-1, 2)[inside]
+        order = np.argsort(slots[inside], kind="stable")
+        return words[order], np.searchsorted(slots[inside][order], np.arange(self.inputs + 1))
 
     def apply(self, values: Reals) -> Reals:
         step = max(1, _BLOCK // max(len(self.trees), self.outputs))
