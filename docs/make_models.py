@@ -30,7 +30,9 @@ may lack some of these classes.
 
 The private part of each is one matrix and one vector, or trees that split on several inputs each. What the client does
 with the decrypted scores, the *link*, is public, and has nothing that was learned from data. [Compile your
-model](how-to/compile-your-model.md) shows how.
+model](how-to/compile-your-model.md) shows how. Trees that split on several inputs may have [public
+splits](how-to/trees-and-forests.md#public-splits) instead, and [rules and
+scorecards](how-to/trees-and-forests.md#rules-and-scorecards) need no estimator.
 
 Anything else is refused, and the error says why. So are subclasses that override `decision_function`, `predict`,
 `predict_proba`, `predict_joint_log_proba` or `transform`.

@@ -26,7 +26,7 @@ HOUSE = """
     ranking                    errors arrays
     links                      arrays
     head                       arrays links
-    rules                      errors arrays
+    rules                      errors arguments arrays
 
     # The ring: public ciphertexts and public keys; `seal` alone ever sees a secret.
     rlwe                       -

@@ -144,6 +144,59 @@ def test_rules_in_order_that_make_too_large_a_tree_are_refused(monkeypatch: pyte
         hermetic.compile(Rules(many, match="first"), pd.DataFrame({"a": [1.0], "b": [1.0], "c": [1.0]}))
 
 
+TABLES: dict[str, tuple[Any, str]] = {
+    "texts for numbers": ({"age": ["18"], "region": ["NL"]}, "column 'age' must hold finite numbers.*Got '18'"),
+    "infinity": ({"age": [math.inf], "region": ["NL"]}, "column 'age' must hold finite numbers.*Got inf"),
+    "numbers for texts": ({"age": [18], "region": [3]}, "column 'region' must hold texts.*Got 3"),
+    "one value": ({"age": 18, "region": ["NL"]}, "column 'age' must be there once, with one value a row"),
+    "fewer rows": ({"age": [18, 19], "region": ["NL"]}, "column 'region' must be there once"),
+    "columns twice": (
+        pd.DataFrame([[18, 19, "NL"]], columns=["age", "age", "region"]),
+        "column 'age' must be there once",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", TABLES)
+def test_tables_that_do_not_fit_the_conditions_are_refused(what: str) -> None:
+    table, message = TABLES[what]
+    with pytest.raises(InputError, match=message):
+        Rules([{"if": {"age": ">= 18", "region": "NL"}, "then": 1}]).predict(table)
+
+
+def test_a_sample_that_does_not_fit_the_conditions_is_refused() -> None:
+    """A range that is written in another way is a text: only the table tells that numbers were meant."""
+    one = Rules([{"if": {"age": "18 - 65"}, "then": 1}])
+    with pytest.raises(CompileError, match="X_sample must fit the rules: column 'age' must hold texts"):
+        hermetic.compile(one, pd.DataFrame({"age": [17.0, 70.0]}), public=["rules"])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('{"age": ">= 18", "age": "< 65"}', "must be JSON, each field once: 'age' is there twice"),
+        ("[" * 100_000, "must be JSON"),
+    ],
+)
+def test_fields_that_hide_others_are_refused(text: str, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "rules.json"
+    path.write_text(f'{{"format": "{FORMAT}", "rules": [{{"if": {text}, "then": 1}}]}}')
+    with pytest.raises(CompileError, match=message):
+        hermetic.compile(path)
+
+
+def test_a_file_that_forgets_its_format_is_told_so(tmp_path: Path) -> None:
+    path = tmp_path / "rules.json"
+    path.write_text(json.dumps({"rules": [GOOD]}))
+    with pytest.raises(CompileError, match="whose format is 'hermetic rules 1'"):
+        hermetic.compile(path)
+
+
+def test_values_and_comparisons_in_other_forms() -> None:
+    one = Rules([{"if": {"age": "== 18"}, "then": np.int64(3)}, {"if": {"age": "= 18"}, "then": np.float32(0.5)}])
+    assert one.predict({"age": [17, 18]}).tolist() == [0.0, 3.5]
+
+
 GOOD = {"if": {"age": ">= 18"}, "then": 1}
 BAD: dict[str, tuple[Any, str]] = {
     "no rules": (lambda: Rules([]), "rules must be a list of 1 to"),
@@ -158,6 +211,19 @@ BAD: dict[str, tuple[Any, str]] = {
         "must compare with a finite number. Got 'old'",
     ),
     "infinity": (lambda: Rules([{"if": {"age": "< inf"}, "then": 1}]), "must compare with a finite number"),
+    **{
+        f"condition {one}": (
+            lambda one=one: Rules([{"if": {"age": one}, "then": 1}]),
+            "must be '< 18', .*one comparison each. Got",
+        )
+        for one in ("=> 18", ">= 18 and < 65", "!= 18", "≥ 18", ">")
+    },
+    "too large a number": (lambda: Rules([{**GOOD, "then": 10**400}]), "rule 0 must be a finite number"),
+    "too large a sum": (lambda: Rules([{**GOOD, "then": 1e308}] * 2), "must add up to a finite number"),
+    "a start of decisions": (
+        lambda: Rules([{**GOOD, "then": True}], match="first", start=2),
+        "start must be left out where rules decide",
+    ),
     "backwards": (lambda: Rules([{"if": {"age": "65 to 18"}, "then": 1}]), "from a number to a larger one"),
     "mixed": (lambda: Rules([{"if": {"age": ["NL", "> 3"]}, "then": 1}]), "on numbers or on texts, not both"),
     "two kinds": (lambda: Rules([GOOD, {"if": {"age": "NL"}, "then": 1}]), "must all be on numbers, or all on texts"),

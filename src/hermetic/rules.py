@@ -7,8 +7,8 @@
      "start": 100}
 
 A condition on numbers is ``"< 18"``, ``"<= 18"``, ``"> 18"``, ``">= 18"``, ``"= 18"`` or ``"18 to 65"``, which holds
-for 18 <= x < 65; on texts it is a text, or a list of them; ``"missing"`` holds for what is not there. Of a list of
-conditions one must hold.
+for 18 <= x < 65; on texts it is a text, or a list of them, none of which begins as a comparison does; ``"missing"``
+holds for what is not there. Of a list of conditions one must hold.
 """
 
 from __future__ import annotations
@@ -19,22 +19,26 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from .arguments import shown
 from .arrays import Reals
 from .errors import CompileError, InputError
 
 FORMAT = "hermetic rules 1"
 MISSING = "missing"
 
-_COMPARISON = re.compile(r"(<=|>=|<|>|=)\s*(\S+)")
+_COMPARISON = re.compile(r"(<=|>=|==?|<|>)\s*(\S+)")
+_LIKE_A_COMPARISON = tuple("<>=!≤≥≠")
 _BETWEEN = re.compile(r"(\S+)\s+to\s+(\S+)")
 _MAX_RULES = 1 << 16
 _MAX_CHARACTERS = 1 << 24
+_FIRST_FIELD = re.compile(r'\s*\{\s*"(rules|scorecard|start|otherwise|match)"')
 _KEYS = {"format", "rules", "scorecard", "start", "otherwise", "match"}
 
 Flags = npt.NDArray[np.bool_]
@@ -129,6 +133,10 @@ class Rules:
         self.decides = self.first and all(isinstance(one, bool) for one in values)
         """Whether the answer is a truth."""
         self.start = _number(start, "start")
+        if self.decides and self.start:
+            raise CompileError(
+                f"start must be left out where rules decide. Got {start!r}: values must be numbers then."
+            )
         self.otherwise = self._value(False if otherwise is None and self.decides else otherwise or 0.0, "otherwise")
         self.rules = tuple(
             Rule(tuple(_conditions(_part(one, "if", number), number)), self._value(one["then"], f"rule {number}"))
@@ -136,6 +144,8 @@ class Rules:
         )
         self.columns = tuple(dict.fromkeys(one.column for rule in self.rules for one in rule.conditions))
         self._check_kinds()
+        if not math.isfinite(abs(self.start) + abs(self.otherwise) + sum(abs(one.value) for one in self.rules)):
+            raise CompileError("the values of all rules must add up to a finite number. They are too large.")
 
     def _value(self, value: Any, name: str) -> float:
         """A truth counts as 1 or -1."""
@@ -206,11 +216,11 @@ class Rules:
     def load(path: str | Path) -> Rules:
         """Read a JSON file. Raises :class:`CompileError`."""
         try:
-            document = json.loads(Path(path).read_text(encoding="utf-8"))
+            document = json.loads(Path(path).read_text(encoding="utf-8"), object_pairs_hook=_named_once)
         except OSError as error:
             raise CompileError(f"{path} cannot be read: {error.strerror}.") from None
-        except ValueError as error:
-            raise CompileError(f"{path} must be JSON: {error}.") from None
+        except (ValueError, RecursionError) as error:
+            raise CompileError(f"{path} must be JSON, each field once: {error}.") from None
         return Rules.from_document(document)
 
     def conditions_on(self, column: str) -> Iterator[Condition]:
@@ -218,7 +228,14 @@ class Rules:
         return (one for rule in self.rules for one in rule.conditions if one.column == column)
 
     def decision_function(self, X: Any) -> Reals:
-        """The scores (n,) of a table: a DataFrame, a mapping of columns, or an array with the columns in order."""
+        """The scores (n,) of a table: a DataFrame, a mapping of columns, or an array with the columns in order.
+
+        Raises
+        ------
+        InputError
+            If a column is not there, not as long as others, or holds numbers where conditions are on texts, or what is
+            no finite number where they are on numbers.
+        """
         columns = self._columns_of(X)
         held = [
             np.logical_and.reduce([one.holds(columns[one.column]) for one in rule.conditions]) for rule in self.rules
@@ -243,18 +260,49 @@ class Rules:
         if not named and (np.ndim(X) != 2 or np.shape(X)[1] != len(self.columns)):
             raise InputError(f"the table must have the {len(self.columns)} columns {', '.join(self.columns)}.")
         rows = X if named else np.asarray(X, dtype=object).T
-        return {
+        found = {
             one: np.asarray(rows[one if named else number], dtype=object) for number, one in enumerate(self.columns)
         }
+        first = found[self.columns[0]]
+        for name, values in found.items():
+            if values.ndim != 1 or len(values) != len(first):
+                raise InputError(f"column {name!r} must be there once, with one value a row.")
+            self._check_values(name, values.tolist())
+        return found
+
+    def _check_values(self, column: str, values: Sequence[Any]) -> None:
+        present = [one for one in values if not _is_missing(one)]
+        conditions = list(self.conditions_on(column))
+        if any(one.intervals for one in conditions):
+            what, wrong = "finite numbers", [one for one in present if isinstance(one, str) or not _is_real(one)]
+        elif any(one.texts for one in conditions):
+            what, wrong = "texts", [one for one in present if not isinstance(one, str)]
+        else:
+            return
+        if wrong:
+            raise InputError(
+                f"column {column!r} must hold {what}, as the conditions on it do. Got {wrong[0]!r} instead: change it, "
+                "or write conditions on numbers as '= 18' or '18 to 65'."
+            )
 
 
 def is_rules(path: Path) -> bool:
-    """Whether a JSON file holds rules, and not a booster."""
+    """Whether a JSON file holds rules, or begins as they do without their format, and not a booster."""
     try:
         with path.open(encoding="utf-8") as file:
-            return FORMAT in file.read(_MAX_CHARACTERS)
+            text = file.read(_MAX_CHARACTERS)
     except (OSError, UnicodeDecodeError):
         return False
+    return FORMAT in text or _FIRST_FIELD.match(text) is not None
+
+
+def _named_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(one for one in names if names.count(one) > 1)
+        raise ValueError(f"{twice!r} is there twice in one object")
+    return found
 
 
 def _part(rule: Any, name: str, number: int) -> Any:
@@ -302,7 +350,13 @@ def _interval(text: str, column: str, number: int) -> tuple[float, float] | None
             ">": (after, math.inf),
             ">=": (end, math.inf),
             "=": (end, after),
+            "==": (end, after),
         }[found[1]]
+    if text.startswith(_LIKE_A_COMPARISON):
+        raise CompileError(
+            f"{where} must be '< 18', '<= 18', '> 18', '>= 18', '= 18' or '18 to 65', one comparison each. Got "
+            f"{text!r} instead: two ends are '18 to 65', and of a list one must hold."
+        )
     between = _BETWEEN.fullmatch(text)
     if between is None or not (_is_real(between[1]) and _is_real(between[2])):
         return None
@@ -312,10 +366,10 @@ def _interval(text: str, column: str, number: int) -> tuple[float, float] | None
     return low, high
 
 
-def _is_real(text: str) -> bool:
+def _is_real(value: Any) -> bool:
     try:
-        return math.isfinite(float(text))
-    except ValueError:
+        return math.isfinite(float(value))
+    except (ValueError, TypeError, OverflowError):
         return False
 
 
@@ -326,8 +380,8 @@ def _real(text: str, where: str) -> float:
 
 
 def _number(value: Any, name: str) -> float:
-    if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
-        raise CompileError(f"{name} must be a finite number. Got {value!r} instead.")
+    if isinstance(value, bool) or not isinstance(value, Real) or not _is_real(value):
+        raise CompileError(f"{name} must be a finite number. Got {shown(value)} instead.")
     return float(value)
 
 

@@ -66,6 +66,22 @@ def test_it_prints_what_becomes_public_and_what_is_guaranteed(shell: Shell, iris
     assert stat.S_IMODE(target.stat().st_mode) == 0o600
 
 
+@pytest.mark.parametrize(("splits", "kind"), [("private", "trees"), ("public", "linear")])
+def test_rules_of_a_file(invoke: Invoke, tmp_path: Path, splits: str, kind: str) -> None:
+    rules, table, target = tmp_path / "eligible.json", tmp_path / "table.csv", tmp_path / "eligible.hermetic"
+    rules.write_text(
+        '{"format": "hermetic rules 1", "match": "first",'
+        ' "rules": [{"if": {"age": ">= 65", "region": ["12", "13"]}, "then": true}]}'
+    )
+    table.write_text("age,region\n70,12\n20,13\n")
+    arguments = ["compile", str(rules), "-o", str(target), "--sample", str(table), "--splits", splits]
+    assert "--public rules" in " ".join(invoke(*arguments).output.split())
+    assert invoke(*arguments, "--public", "rules").exit_code == 0
+    signature = CompiledModel.load(target).signature
+    assert signature.circuit.kind == kind
+    assert signature.feature_names == ("age", "region")
+
+
 def test_a_pickle_is_not_loaded_without_trust(invoke: Invoke, tmp_path: Path) -> None:
     trap, sprung, target = tmp_path / "model.pkl", tmp_path / "sprung", tmp_path / "m.hermetic"
     trap.write_bytes(pickle.dumps(Trap(sprung)))

@@ -35,7 +35,8 @@ def compile_estimator(  # noqa: PLR0913, PLR0917
         Path,
         typer.Argument(
             metavar="ESTIMATOR",
-            help="A fitted estimator or model: .skops, .onnx, a booster's .json, .ubj or .txt, or joblib or pickle.",
+            help="A fitted estimator or model: .skops, .onnx, a booster's .json, .ubj or .txt, rules in .json, or "
+            "joblib or pickle.",
         ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="The model file to write.")],

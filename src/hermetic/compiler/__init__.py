@@ -66,7 +66,8 @@ def compile_model(  # noqa: PLR0913
         scikit-learn, XGBoost or LightGBM too; or an explainable boosting machine. docs/supported-models.md lists all. A
         subclass is refused if it overrides the methods that give scores, labels or probabilities. Or a PyTorch module
         in eval mode, of Linear layers, or an ONNX model or the name of its file, affine up to its scores or trees; or
-        the name of the file that ``save_model`` of XGBoost (.json, .ubj) or LightGBM (.txt) wrote.
+        the name of the file that ``save_model`` of XGBoost (.json, .ubj) or LightGBM (.txt) wrote. Or
+        :class:`hermetic.Rules`, or the name of their .json file.
     X_sample
         Inputs as clients will send them: an array (n, d) or (d,), a DataFrame or a sparse matrix; a few thousand rows
         suffice. Columns with the names of fitting may be in any order, others among them. Their range, widened and

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import CompileError
+from ..errors import CompileError, InputError
 from ..features.precision import NARROW
 from ..rules import Rules, is_rules
 from .ensembles.rule_lists import read_rules
@@ -80,10 +80,19 @@ def read_model(model: Any, labels: Any = None, X_sample: Any = None, range_of: R
 def _read_named(model: Any, X_sample: Any, range_of: RangeOf) -> Read:
     """What names its classes itself, if it has any."""
     if isinstance(model, Rules):
-        return Read(read_rules(model), model, "rules")
+        return _read_rules(model, X_sample)
     if type(model).__name__ == "NearestNeighbors":
         return _read_neighbors(model, X_sample, range_of)
     return _read_estimator(model, X_sample)
+
+
+def _read_rules(rules: Rules, X_sample: Any) -> Read:
+    if hasattr(X_sample, "columns"):
+        try:
+            rules.decision_function(X_sample)
+        except InputError as error:
+            raise CompileError(f"X_sample must fit the rules: {error}") from None
+    return Read(read_rules(rules), rules, "rules")
 
 
 def _read_file(path: Path, labels: Any, X_sample: Any) -> Read:
