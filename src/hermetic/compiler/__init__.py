@@ -21,7 +21,6 @@ from ..rlwe.parameters import PROFILES
 from ..signature import Signature
 from .disclosure import check_disclosed
 from .ensemble_map import EnsembleMap
-from .ensembles.public_trees import with_public_splits
 from .input_domain import InputDomain
 from .inputs import InputRange, Limits
 from .linear import LinearMap, affine
@@ -149,6 +148,8 @@ def compile_model(  # noqa: PLR0913
     ranges = partial(_range_of, features, X_sample, backbone_sample, input_range, input_step)
     read = read_model(estimator, labels, X_sample if features is None else None, ranges)
     if splits == PUBLIC:
+        from .ensembles.public_trees import with_public_splits  # loads scikit-learn, which not every model needs
+
         read = replace(read, linear=with_public_splits(read.linear, read.name))
     if features is None:
         X_sample = in_model_order(X_sample, read.linear.feature_names, "X_sample")

@@ -13,7 +13,6 @@ import numpy as np
 from ..errors import CompileError, InputError
 from ..features.precision import NARROW
 from ..rules import Rules, is_rules
-from .ensembles.rule_lists import read_rules
 from .inputs import RangeOf
 from .linear import LinearMap
 from .torch_modules import is_torch_module, read_torch_module
@@ -92,6 +91,10 @@ def _read_rules(rules: Rules, X_sample: Any) -> Read:
             rules.decision_function(X_sample)
         except InputError as error:
             raise CompileError(f"X_sample must fit the rules: {error}") from None
+    try:
+        from .ensembles.rule_lists import read_rules
+    except ImportError as error:
+        raise CompileError(_NO_SKLEARN) from error
     return Read(read_rules(rules), rules, "rules")
 
 
