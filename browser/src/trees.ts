@@ -3,7 +3,7 @@ import { packedBytes } from "./bitpacking.ts";
 import { MIN_LAMBDA_BITS, maskNoise, maxTargets } from "./bounds.ts";
 import { WireError } from "./errors.ts";
 import { type Layout, layout, queryPolynomials } from "./packing.ts";
-import { type Parameters, product, rescaleFactor, rescaleNoise } from "./parameters.ts";
+import { FAST, type Parameters, product, rescaleFactor, rescaleNoise } from "./parameters.ts";
 
 const SCORE_BITS = 24;
 const COFACTOR = 120n;
@@ -86,6 +86,7 @@ export const TREE_FIELDS = [
 
 /** Read the circuit's fields. Throws WireError if they are not valid. */
 export function readTrees(document: Record<string, unknown>, parameters: Parameters): TreeCircuit {
+  demand(parameters === FAST, "the profile of trees must be fast");
   const edges = numbers(document["edges"], MAX_SLOTS, 0, MAX_SLOTS, "edges");
   const missing = document["missing"];
   demand(Array.isArray(missing) && missing.length === edges.length, "missing must be a flag of each input");

@@ -347,6 +347,7 @@ test("a signature of trees that is not consistent is refused", async () => {
     { lambda_bits: 5 },
     { lambda_bits: 99 },
     { features: 30 },
+    { profile: PRECISE.profile, parameters: PRECISE.digest },
     { feature_map: [] },
     { feature_map: [columns, columns] },
     { feature_map: { blocks: [columns], categories: [] } },

@@ -26,6 +26,7 @@ from hermetic.circuits.trees import document
 from hermetic.circuits.trees.partition import check_partition
 from hermetic.envelope import QUERY, RESULT, open_envelope, seal
 from hermetic.errors import DecryptionError, InputError, MismatchError, ModelFileError, WireError
+from hermetic.rlwe.parameters import PRECISE
 from hostile_json import HOSTILE, canonical, paths
 
 MODEL = compiled(random_words(0))
@@ -95,6 +96,13 @@ def test_signatures_cut_extended_or_with_a_flipped_bit_are_refused_or_harmless(p
     flipped = bytearray(SIGNATURE.json)
     flipped[place] ^= 1 << bit
     is_read(bytes(flipped))
+
+
+def test_parameters_of_another_profile_are_refused() -> None:
+    """Residues of two primes are more than what travels is lifted to."""
+    hostile = {**DOCUMENT, "profile": PRECISE.profile, "parameters": PRECISE.digest.hex()}
+    with pytest.raises(WireError, match="profile of trees must be fast"):
+        Signature.from_json(canonical(hostile))
 
 
 def test_a_signature_of_too_many_values_allocates_nothing() -> None:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from ...inputs.grid import Grid
 from ...json_values import integer, number, require, string
-from ...rlwe.parameters import Parameters, parameters_for
+from ...rlwe.parameters import FAST, Parameters, parameters_for
 from ..bounds import MIN_LAMBDA_BITS
 from . import bounds
 from .public import TreeCircuit
@@ -64,6 +64,7 @@ def read(document: Mapping[str, Any], groups: npt.NDArray[np.intp] | None) -> Tr
     limbs = integer(document["limbs"], 1, _MAX_LIMBS, "limbs")
     require(sum(words) * columns * limbs <= MAX_VALUES, f"words must have at most {MAX_VALUES} values")
     parameters = parameters_for(bytes.fromhex(string(document["parameters"])))
+    require(parameters == FAST, "the profile of trees must be fast")
     bits = integer(document["bits"], 1, parameters.ring_degree, "bits")
     strict = document["strict"]
     require(isinstance(strict, bool), "strict must be true or false")
