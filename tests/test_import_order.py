@@ -26,7 +26,6 @@ HOUSE = """
     ranking                    errors arrays
     links                      arrays
     head                       arrays links
-    rules                      errors arguments arrays
 
     # The ring: public ciphertexts and public keys; `seal` alone ever sees a secret.
     rlwe                       -
@@ -49,6 +48,7 @@ HOUSE = """
     inputs.grid                errors arrays
     named_inputs               errors
     features                   errors arrays named_inputs
+    rules                      errors arguments arrays features
 
     # Circuits: what is public about each, and what travels.
     circuits                   -

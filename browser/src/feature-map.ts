@@ -2,8 +2,8 @@
  * Public features that are computed before anything is encrypted: those that models of trees are made of. Kinds that are
  * not here are refused in words; Python's clients compute them.
  */
-import { UnsupportedError, WireError } from "./errors.ts";
-import { InputError } from "./errors.ts";
+import { demand, isRecord, isWhole } from "./checks.ts";
+import { InputError, UnsupportedError } from "./errors.ts";
 import { featureName } from "./samples.ts";
 
 const MAX_WIDTH = 1 << 20;
@@ -101,18 +101,6 @@ function below(edges: Float64Array, value: number): number {
     else high = middle;
   }
   return low;
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function isWhole(value: unknown, low: number, high: number): value is number {
-  return typeof value === "number" && Number.isInteger(value) && low <= value && value <= high;
-}
-
-function demand(condition: boolean, message: string): asserts condition {
-  if (!condition) throw new WireError(`the signature is not valid: ${message}.`);
 }
 
 function unsupported(what: string): never {

@@ -5,6 +5,7 @@
  */
 import { MIN_LAMBDA_BITS, delta, floodBits, layoutAllowed, resultNoise } from "./bounds.ts";
 import { type Bytes, fromHex, sha256, toHex } from "./bytes.ts";
+import { demand, isRecord, number, object, text, whole } from "./checks.ts";
 import { UnsupportedError, WireError } from "./errors.ts";
 import { HEADS, type Link, type Method, VALUES, outputsFit } from "./links.ts";
 import { type Layout, layout } from "./packing.ts";
@@ -154,7 +155,8 @@ function read(value: unknown, json: Bytes, digest: string): Signature {
   refuseFeatureMap(value);
   const document = object(value, hasBackbone(value) ? [...FIELDS, "backbone"].sort() : FIELDS, "a signature");
   demand(document["format"] === FORMAT, `the signature's format must be ${FORMAT}`);
-  const { parameters, labels, method, link, error, squeeze } = readShared(document);
+  const shared = readShared(document, json, digest);
+  const { parameters, labels, link } = shared;
   const features = whole(document["features"], 1, MAX_FEATURES, "features");
   const outputs = whole(document["outputs"], 1, MAX_OUTPUTS, "outputs");
   const limbs = whole(document["limbs"], 1, 8, "limbs");
@@ -167,24 +169,16 @@ function read(value: unknown, json: Bytes, digest: string): Signature {
   demand(labels === null || outputsFit(link, labels.length, outputs), "labels must match outputs");
   return {
     kind: "linear",
-    json,
-    digest,
-    name: text(document["name"], "name"),
-    parameters,
+    ...shared,
     grid: readGrid(document["grid"], features),
     features,
     outputs,
-    method,
-    link,
-    labels,
     backbone: hasBackbone(value) ? text(document["backbone"], "backbone") : null,
-    squeeze,
     featureNames: readNames(document["feature_names"], features),
     resultBits,
     scaleExponent: whole(document["scale_exponent"], -1000, 1000, "scale_exponent"),
     limbs,
     limbBits: whole(document["limb_bits"], 0, MAX_RESULT_BITS, "limb_bits"),
-    error,
     layouts,
     floodBits: flood,
     lambdaBits,
@@ -194,16 +188,13 @@ function read(value: unknown, json: Bytes, digest: string): Signature {
   };
 }
 
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
 function readOfTrees(value: Record<string, unknown>, json: Bytes, digest: string): TreeSignature {
   const document = object(value, FIELDS_OF_TREES, "a signature");
   demand(document["circuit"] === "trees", "circuit must be trees, in format 2");
-  const { parameters, labels, method, link, error, squeeze } = readShared(document);
+  const shared = readShared(document, json, digest);
+  const { labels, link } = shared;
   const intervals = readIntervals(document["feature_map"]);
-  const circuit = readTrees(document, parameters);
+  const circuit = readTrees(document, shared.parameters);
   const same =
     intervals.edges.length === circuit.edges.length &&
     intervals.edges.every((one, i) => one.length === circuit.edges[i] && intervals.missing[i] === circuit.missing[i]);
@@ -212,26 +203,18 @@ function readOfTrees(value: Record<string, unknown>, json: Bytes, digest: string
   demand(labels === null || outputsFit(link, labels.length, outputs), "labels must match outputs");
   return {
     kind: "trees",
-    json,
-    digest,
-    name: text(document["name"], "name"),
-    parameters,
+    ...shared,
     features: intervals.inputs,
     outputs,
-    method,
-    link,
-    labels,
     backbone: null,
-    squeeze,
     featureNames: readNames(document["feature_names"], intervals.inputs),
-    error,
     intervals,
     circuit,
   };
 }
 
 /** What is read alike for every circuit. */
-function readShared(document: Record<string, unknown>) {
+function readShared(document: Record<string, unknown>, json: Bytes, digest: string) {
   const code = text(document["parameters"], "parameters");
   demand(/^[0-9a-f]{32}$/.test(code), "parameters must be 32 hexadecimal digits");
   const parameters = parametersFor(fromHex(code));
@@ -243,35 +226,7 @@ function readShared(document: Record<string, unknown>) {
   demand(error >= 0, "error must not be negative");
   const squeeze = document["squeeze"];
   demand(typeof squeeze === "boolean", "squeeze must be true or false");
-  return { parameters, labels, method, link, error, squeeze };
-}
-
-function demand(condition: boolean, message: string): asserts condition {
-  if (!condition) throw new WireError(`the signature is not valid: ${message}.`);
-}
-
-function object(value: unknown, fields: readonly string[], name: string): Record<string, unknown> {
-  demand(typeof value === "object" && value !== null && !Array.isArray(value), `${name} must be a JSON object`);
-  const found = Object.keys(value).sort();
-  const same = found.length === fields.length && found.every((field, i) => field === fields[i]);
-  demand(same, `${name} must have the fields ${fields.join(", ")}, and no others`);
-  return value as Record<string, unknown>;
-}
-
-function number(value: unknown, name: string): number {
-  demand(typeof value === "number" && Number.isFinite(value), `${name} must be a finite number`);
-  return value;
-}
-
-function whole(value: unknown, low: number, high: number, name: string): number {
-  const found = number(value, name);
-  demand(Number.isInteger(found) && low <= found && found <= high, `${name} must be a whole number, ${low} to ${high}`);
-  return found;
-}
-
-function text(value: unknown, name: string): string {
-  demand(typeof value === "string" && value.length <= 1000, `${name} must be a string of at most 1000 characters`);
-  return value;
+  return { json, digest, name: text(document["name"], "name"), parameters, labels, method, link, error, squeeze };
 }
 
 function hasBackbone(value: unknown): boolean {

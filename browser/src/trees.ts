@@ -1,7 +1,7 @@
 /** What is public about private trees: slots, spans, sections and the bounds that they follow from. */
 import { packedBytes } from "./bitpacking.ts";
 import { MIN_LAMBDA_BITS, maskNoise, maxTargets } from "./bounds.ts";
-import { WireError } from "./errors.ts";
+import { demand, whole } from "./checks.ts";
 import { type Layout, layout, queryPolynomials } from "./packing.ts";
 import { FAST, type Parameters, product, rescaleFactor, rescaleNoise } from "./parameters.ts";
 
@@ -248,16 +248,6 @@ function numbers(value: unknown, most: number, low: number, high: number, name: 
   return value.map((one) => whole(one, low, high, name));
 }
 
-function whole(value: unknown, low: number, high: number, name: string): number {
-  const fits = typeof value === "number" && Number.isInteger(value) && low <= value && value <= high;
-  demand(fits, `${name} must be a whole number, ${low} to ${high}`);
-  return value as number;
-}
-
 function sum(values: readonly number[]): number {
   return values.reduce((total, one) => total + one, 0);
-}
-
-function demand(condition: boolean, message: string): asserts condition {
-  if (!condition) throw new WireError(`the signature is not valid: ${message}.`);
 }

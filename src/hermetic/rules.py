@@ -29,6 +29,7 @@ import numpy.typing as npt
 from .arguments import shown
 from .arrays import Reals
 from .errors import CompileError, InputError
+from .features.categories import is_nan
 
 FORMAT = "hermetic rules 1"
 MISSING = "missing"
@@ -386,8 +387,4 @@ def _number(value: Any, name: str) -> float:
 
 
 def _is_missing(value: Any) -> bool:
-    return (
-        value is None
-        or (isinstance(value, float | np.floating) and math.isnan(value))
-        or type(value).__name__ == "NAType"
-    )
+    return value is None or is_nan(value)

@@ -16,6 +16,9 @@ from ..object_stores import StoreError
 from .job import Job
 from .manifest import Manifest, Shard
 
+TRIES = 3
+"""How often a shard is tried whose worker died, or whose store did not answer."""
+
 
 @dataclass(frozen=True)
 class Outcome:

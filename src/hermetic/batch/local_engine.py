@@ -12,10 +12,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ..errors import SettingsError
-from .evaluator import Outcome
+from .evaluator import TRIES, Outcome
 from .manifest import Shard
 
-_TRIES = 3
 _LOST = "its worker died"
 
 
@@ -124,7 +123,7 @@ class _Engine:
                     process.end()
                     process = None
                     outcome = Outcome(shard.number, error=f"{_LOST} {tries} times", again=True)
-                if outcome.again and tries < _TRIES:
+                if outcome.again and tries < TRIES:
                     self._waiting.put((shard, tries + 1))
                 else:
                     self._said.put(outcome)

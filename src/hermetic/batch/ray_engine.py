@@ -12,11 +12,10 @@ from typing import Any
 
 from ..errors import HermeticError, SettingsError
 from ..object_stores import StoreError
-from .evaluator import Evaluator, Outcome
+from .evaluator import TRIES, Evaluator, Outcome
 from .manifest import Shard
 
 _RESTARTS = 3
-_TRIES = 3
 
 Run = Callable[[str, str, Sequence[Shard], int], Iterator[Outcome]]
 
@@ -48,11 +47,11 @@ def _run(address: str, job: str, model: str, shards: Sequence[Shard], workers: i
             raise SettingsError(f"the cluster {address} must answer. It does not ({type(error).__name__}).") from None
     data = ray.put(Path(model).read_bytes())
     waiting = {one.number: one for one in shards}
-    for tries in range(1, _TRIES + 1):
+    for tries in range(1, TRIES + 1):
         lost = ""
         try:
             for outcome in _pass(job, data, list(waiting.values()), workers):
-                if not outcome.again or tries == _TRIES:
+                if not outcome.again or tries == TRIES:
                     del waiting[outcome.shard]
                     yield outcome
         except ray.exceptions.RayError as error:  # a node went, with what it was about to say
@@ -60,7 +59,7 @@ def _run(address: str, job: str, model: str, shards: Sequence[Shard], workers: i
         if not waiting:
             return
     for number in waiting:
-        yield Outcome(number, error=f"the cluster lost it {_TRIES} times ({lost})", again=True)
+        yield Outcome(number, error=f"the cluster lost it {TRIES} times ({lost})", again=True)
 
 
 def _pass(job: str, model: Any, shards: Sequence[Shard], workers: int) -> Iterator[Outcome]:

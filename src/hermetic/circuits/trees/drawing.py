@@ -19,6 +19,7 @@ from . import bounds
 from .bounds import CHECK_BITS, CHECKS, COFACTOR, SCORE_BITS, STRICT_LIMBS, TEST_BITS
 from .public import Section, TreeCircuit
 from .seal import windows
+from .slots import Slots
 from .spans import Spans
 from .words import Words
 
@@ -150,8 +151,8 @@ class StrictWords:
         The span, the bit and the coefficient of every term of the words that tell patterns.
     """
 
-    def __init__(self, circuit: TreeCircuit) -> None:
-        slots, spans, limb = circuit.slots, Spans.of(circuit.slots), np.arange(STRICT_LIMBS)
+    def __init__(self, slots: Slots, spans: Spans) -> None:
+        limb = np.arange(STRICT_LIMBS)
         owners = np.repeat(np.arange(spans.count), spans.patterns)
         self.limbs = (owners[:, None] * STRICT_LIMBS + limb).reshape(-1)
         patterns, bits, expected = spans.tests(slots)

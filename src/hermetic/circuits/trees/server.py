@@ -50,7 +50,7 @@ class ServerHalf:
         check(integers, self._circuit)
         self.integers = integers
         self._signature = signature
-        self._strict = StrictWords(self._circuit) if self._circuit.strict else None
+        self._strict = StrictWords(self._circuit.slots, self._circuit.spans) if self._circuit.spans else None
         self._keys = MaskingKeys(signature.parameters)
 
     def evaluate(self, query: Query, public_key: PublicKey | MaskingKey, threads: int | None = None) -> TreeResult:

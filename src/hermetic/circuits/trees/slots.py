@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -106,3 +107,16 @@ class Slots:
         edges = int(self.edges[number])
         jumps = np.diff(values[: edges + 1], axis=0)
         return values[0], np.concatenate([jumps, values[edges + 1 :] - values[0]])
+
+    def values(
+        self, number: int, constant: npt.ArrayLike, bits: Integers, coefficients: npt.NDArray[Any]
+    ) -> npt.NDArray[Any]:
+        """The values (width, ...) of a function of the slot of one input: a constant (...) and the coefficients
+        (b, ...) of some of the input's bits (b,), as :meth:`linear` gives them of all.
+        """
+        edges, width = int(self.edges[number]), int(self.widths[number])
+        steps = np.zeros((width, *coefficients.shape[1:]), dtype=coefficients.dtype)
+        steps[bits - self.first_bits[number] + 1] = coefficients
+        sums = np.cumsum(steps, axis=0)
+        sums[edges + 1 :] = steps[edges + 1 :]
+        return np.asarray(constant + sums)

@@ -51,8 +51,7 @@ class Spans:
         """The spans of these slots, each of :data:`MAX_BITS` bits or fewer."""
         steps = np.maximum(slots.edges - 1, 0)
         counts = np.where(slots.widths > 1, np.maximum(-(-steps // (MAX_BITS - 1)), 1), 0)
-        inputs = np.repeat(np.arange(slots.inputs), counts)
-        number = np.arange(len(inputs)) - np.repeat(np.cumsum(counts) - counts, counts)
+        inputs, number = _ranges(counts)
         first = number * steps[inputs] // counts[inputs]
         last = (number + 1) * steps[inputs] // counts[inputs]
         length = np.where(slots.edges[inputs] > 0, last - first + 1, 0)

@@ -74,21 +74,12 @@ class _Values:
         for word, (start, end) in enumerate(itertools.pairwise(starts)):
             values = words.base[word][None]
             if end > start:
-                self.tested[word] = number = int(self.slots.bit_inputs[words.jump_bits[start]])
-                values = self._at_slots(number, words.base[word], slice(start, end))
+                bits, jumps = words.jump_bits[start:end], words.jumps[start:end]
+                self.tested[word] = number = int(self.slots.bit_inputs[bits[0]])
+                values = self.slots.values(number, words.base[word], bits, jumps)
             changes = np.flatnonzero((values[1:] != values[:-1]).any(axis=1)) + 1
             self.cuts.append(changes)
             self.of_leaves.append(values[np.append(0, changes)])
-
-    def _at_slots(self, number: int, base: Reals, jumps: slice) -> Reals:
-        """The values of a word at every slot of its input (width, c)."""
-        edges, width = int(self.slots.edges[number]), int(self.slots.widths[number])
-        place = self.words.jump_bits[jumps] - self.slots.first_bits[number]
-        steps = np.zeros((width, len(base)))
-        steps[place + 1] = self.words.jumps[jumps]
-        values = base + np.cumsum(steps, axis=0)
-        values[edges + 1 :] = base + steps[edges + 1 :]
-        return np.asarray(values)
 
 
 def _leaves(words: Words, slots: Slots, values: _Values) -> Leaves:
@@ -113,23 +104,12 @@ def _runs(words: Words, slots: Slots) -> tuple[Integers, Integers]:
     found, owners = [], []
     for condition, (start, end) in enumerate(itertools.pairwise(starts)):
         bits, signs = words.term_bits[start:end], words.term_signs[start:end]
-        number = int(slots.bit_inputs[bits[0]])
-        constant = int(words.condition_constants[condition])
-        runs = _runs_of(_allowed(slots, number, constant, bits - slots.first_bits[number], signs))
+        wrong = slots.values(int(slots.bit_inputs[bits[0]]), words.condition_constants[condition], bits, signs)
+        runs = _runs_of(wrong == 0)
         found.append(runs)
         owners.append(np.full(len(runs), condition))
     empty = np.zeros((0, 2), dtype=np.int64)
     return np.concatenate([empty, *found]), np.concatenate([empty[:, 0], *owners])
-
-
-def _allowed(slots: Slots, number: int, constant: int, places: Integers, signs: Integers) -> Mask:
-    """Where nothing is wrong."""
-    edges, width = int(slots.edges[number]), int(slots.widths[number])
-    steps = np.zeros(width, dtype=np.int64)
-    steps[places + 1] = signs
-    wrong = constant + np.cumsum(steps)
-    wrong[edges + 1 :] = constant + steps[edges + 1 :]
-    return np.asarray(wrong == 0)
 
 
 def _runs_of(allowed: Mask) -> Integers:

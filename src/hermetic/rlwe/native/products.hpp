@@ -13,14 +13,26 @@ constexpr size_t kBlocks = 4;    // sparse weights of a result polynomial that a
 constexpr size_t kSparseTile = 128; // words of kGroups·kBlocks of them that stay in the nearest cache
 static_assert(kGroups * kBlocks == kSparseScratch);
 
+template <size_t Groups>
+INLINE void load(double (&total)[Groups][kWords], const double* out, size_t out_stride) {
+    for (size_t g = 0; g < Groups; g++)
+        for (size_t i = 0; i < kWords; i++) total[g][i] = out[g * out_stride + i];
+}
+
+template <size_t Groups>
+INLINE void store_centred(double (&total)[Groups][kWords], double* out, size_t out_stride, double p, double inverse) {
+    for (size_t g = 0; g < Groups; g++) {
+        centre_row(total[g], kWords, p, inverse);
+        for (size_t i = 0; i < kWords; i++) out[g * out_stride + i] = total[g][i];
+    }
+}
+
 // `Groups` sums of kWords words each: out[g] = sum over b of x[b] · w[g][b]. A weight counts for 2^shift words.
 template <size_t Groups>
 void sums(const double* x, size_t x_stride, const double* w, size_t group_stride, size_t block_stride,
           size_t word, unsigned shift, size_t blocks, double* out, size_t out_stride, bool add, const Modulus& m) {
     double total[Groups][kWords] = {};
-    if (add)
-        for (size_t g = 0; g < Groups; g++)
-            for (size_t i = 0; i < kWords; i++) total[g][i] = out[g * out_stride + i];
+    if (add) load<Groups>(total, out, out_stride);
     const double p = m.p, inverse = m.inverse;
     for (size_t b = 0; b < blocks; b++) {
         const double* words = x + b * x_stride;
@@ -42,10 +54,7 @@ void sums(const double* x, size_t x_stride, const double* w, size_t group_stride
         if (b % kUnreduced == kUnreduced - 1)
             for (size_t g = 0; g < Groups; g++) reduce_row(total[g], kWords, p, inverse);
     }
-    for (size_t g = 0; g < Groups; g++) {
-        centre_row(total[g], kWords, p, inverse);
-        for (size_t i = 0; i < kWords; i++) out[g * out_stride + i] = total[g][i];
-    }
+    store_centred<Groups>(total, out, out_stride, p, inverse);
 }
 
 void products(const double* query, const double* weights, double* out, size_t groups, size_t blocks, size_t n,
@@ -76,9 +85,7 @@ template <size_t Groups>
 void uncentred_sums(const double* x, size_t x_stride, const double* w, size_t n, size_t blocks, double* out,
                     size_t out_stride, bool add, const Modulus& m) {
     double total[Groups][kWords] = {};
-    if (add)
-        for (size_t g = 0; g < Groups; g++)
-            for (size_t i = 0; i < kWords; i++) total[g][i] = out[g * out_stride + i];
+    if (add) load<Groups>(total, out, out_stride);
     const double p = m.p, inverse = m.inverse;
     for (size_t b = 0; b < blocks; b++) {
         const double* words = x + b * x_stride;
@@ -89,10 +96,7 @@ void uncentred_sums(const double* x, size_t x_stride, const double* w, size_t n,
             for (size_t i = 0; i < kWords; i++) total[g][i] += product(weights[i], words[i], ratio[i], p);
         }
     }
-    for (size_t g = 0; g < Groups; g++) {
-        centre_row(total[g], kWords, p, inverse);
-        for (size_t i = 0; i < kWords; i++) out[g * out_stride + i] = total[g][i];
-    }
+    store_centred<Groups>(total, out, out_stride, p, inverse);
 }
 
 // One sparse polynomial as its N values. A sum of two lanes is within p, so it is exact and reduced again.
