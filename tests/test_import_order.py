@@ -37,13 +37,15 @@ HOUSE = """
     rlwe.seeds                 arrays rlwe.parameters rlwe.native
     rlwe.randomness            -
     rlwe.public_ring           arrays rlwe.parameters rlwe.native rlwe.randomness
+    rlwe.levels                arrays rlwe.parameters rlwe.native rlwe.public_ring
     rlwe.ring                  errors arrays rlwe.parameters rlwe.modular
 
     object_stores              errors files
 
     envelope                   errors rlwe.parameters
     keys                       -
-    keys.public                errors arrays envelope rlwe.parameters rlwe.polynomials rlwe.seeds
+    keys.switching             errors arrays rlwe.levels rlwe.parameters rlwe.polynomials rlwe.seeds
+    keys.public                errors arrays envelope rlwe.parameters rlwe.polynomials rlwe.seeds keys.switching
     inputs                     -
     inputs.grid                errors arrays
     named_inputs               errors
@@ -57,6 +59,7 @@ HOUSE = """
     circuits.cost              circuits.packing
     circuits.header            envelope
     circuits.decimals          -
+    circuits.grid_document     arrays errors inputs.grid json_values
     circuits.linear            -
     circuits.linear.bounds     rlwe.parameters circuits.packing circuits.bounds
     circuits.linear.plan       rlwe.parameters rlwe.bitpacking circuits.packing circuits.cost
@@ -74,11 +77,20 @@ HOUSE = """
     circuits.trees.seal        errors circuits.trees.bounds
     circuits.trees.scores      arrays circuits.trees.public
     circuits.trees.partition   errors arrays circuits.trees.slots circuits.trees.words
+    circuits.networks          -
+    circuits.networks.embedding    arrays rlwe.levels
+    circuits.networks.network      arrays
+    circuits.networks.arrangement  errors arrays circuits.packing
+    circuits.networks.diagonals    arrays circuits.networks.embedding
+    circuits.networks.bounds       rlwe.parameters
+    circuits.networks.public       SHARED
+    circuits.networks.document     SHARED
     signature                  SHARED
     circuits.query             SHARED
     circuits.result            SHARED
     circuits.linear.wire       SHARED
     circuits.trees.wire        SHARED
+    circuits.networks.wire     SHARED
 
     # The data owner: has the secret key, never a weight.
     keys.secret                SHARED
@@ -86,6 +98,7 @@ HOUSE = """
     circuits.client_interface  SHARED circuits.encryption
     circuits.linear.client     SHARED keys.secret circuits.encryption
     circuits.trees.client      SHARED keys.secret circuits.encryption
+    circuits.networks.client   SHARED keys.secret circuits.encryption
     client                     SHARED keys.secret circuits.encryption circuits.client_interface
     remote                     SHARED keys.secret client
 
@@ -99,8 +112,15 @@ HOUSE = """
     circuits.trees.drawing     SHARED
     circuits.trees.evaluate    SHARED circuits.masking circuits.trees.drawing
     circuits.trees.server  SHARED circuits.masking circuits.trees.planner circuits.trees.drawing circuits.trees.evaluate
+    circuits.networks.weights  SHARED
+    circuits.networks.ranges   SHARED circuits.networks.weights
+    circuits.networks.planner  SHARED circuits.networks.weights circuits.networks.ranges
+    circuits.networks.evaluate SHARED circuits.masking circuits.networks.weights
+    circuits.networks.server   SHARED circuits.masking circuits.networks.weights circuits.networks.planner
+    circuits.networks.server   circuits.networks.ranges circuits.networks.evaluate
     model                      SHARED circuits.masking circuits.server_interface circuits.linear.weights
     compiler                   SHARED circuits.linear.server circuits.trees.planner model
+    compiler                   circuits.networks.planner circuits.networks.ranges circuits.networks.weights
     legacy                     errors
     serve                      SHARED circuits.masking model legacy
     deploy                     SHARED model serve
@@ -131,12 +151,14 @@ HOUSE = """
 
 DATA_OWNER = {
     *("keys.secret", "circuits.encryption", "circuits.client_interface", "circuits.linear.client"),
-    *("circuits.trees.client", "client", "remote", "batch.encrypting", "batch.decrypting"),
+    *("circuits.trees.client", "circuits.networks.client", "client", "remote", "batch.encrypting", "batch.decrypting"),
 }
 MODEL_OWNER = {
     *("circuits.masking", "circuits.server_interface"),
     *("circuits.linear.weights", "circuits.linear.evaluate", "circuits.linear.server"),
     *("circuits.trees.planner", "circuits.trees.drawing", "circuits.trees.evaluate", "circuits.trees.server"),
+    *("circuits.networks.weights", "circuits.networks.ranges", "circuits.networks.planner"),
+    *("circuits.networks.evaluate", "circuits.networks.server"),
     *("model", "compiler", "legacy", "serve", "deploy"),
     *("batch.evaluator", "batch.worker", "batch.local_engine", "batch.ray_engine", "batch.scoring"),
 }
@@ -173,7 +195,9 @@ MODULES = {
 
 
 def read_house(table: str) -> dict[str, set[str] | None]:
-    """Room -> the rooms it may import, or None for no limit. Refuses a row that names one below it."""
+    """Room -> the rooms it may import, or None for no limit. Refuses a row that names one below it. A second row of a
+    room adds to the first.
+    """
     house: dict[str, set[str] | None] = {}
     rows = [line.split() for line in table.splitlines() if line.strip() and not line.strip().startswith("#")]
     for room, *allowed in rows[2:]:
@@ -182,7 +206,7 @@ def read_house(table: str) -> dict[str, set[str] | None]:
             names |= set(house) - DATA_OWNER - MODEL_OWNER
         if below := names - set(house):
             raise ValueError(f"The row {room!r} must only name rows above it. Got {sorted(below)} instead.")
-        house[room] = None if "ANYTHING" in allowed else names
+        house[room] = None if "ANYTHING" in allowed else names | (house.get(room) or set())
     return house
 
 

@@ -87,7 +87,7 @@ class Client:
                 f"the secret key must use the parameters {signature.parameters.profile!r} of model "
                 f"{signature.name!r}. Got {self._secret_key.parameters.profile!r} instead."
             )
-        self.public_key: PublicKey = self._secret_key.public_key
+        self.public_key: PublicKey = self._secret_key.public_key_for(signature.circuit.key_shape)
         self._half: ClientHalf = client_half(signature.circuit.kind)(signature, self._secret_key)
 
     @property

@@ -51,6 +51,20 @@ def peek(data: bytes | bytearray | memoryview, kind: int) -> tuple[bytes, memory
     return bytes(body[:_SIGNATURE_BYTES]), body
 
 
+def split(data: bytes, kind: int) -> list[memoryview]:
+    """The envelopes of objects of a kind that follow one another. Raises :class:`WireError` if the last is cut off."""
+    view, found = view_of(data, kind), []
+    while view:
+        if len(view) < _HEADER.size:
+            raise WireError(f"an envelope must have at least {OVERHEAD_BYTES} bytes. Got {len(view)} instead.")
+        end = OVERHEAD_BYTES + _read_header(view, kind)[0]
+        if end > len(view):
+            raise WireError(f"a {KIND_NAMES[kind]} must have {end} bytes as its header says. Got {len(view)} instead.")
+        found.append(view[:end])
+        view = view[end:]
+    return found
+
+
 def view_of(data: bytes | bytearray | memoryview, kind: int) -> memoryview:
     """Raises :class:`WireError` for anything but bytes."""
     try:

@@ -16,7 +16,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-KINDS = ("linear", "trees")
+KINDS = ("linear", "trees", "networks")
 """The folders, as signatures name them."""
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from ..arguments import check_kind
 from ..arrays import Integers, Residues
 from ..errors import MismatchError
+from ..keys.public import PublicKey
 from ..keys.secret import SecretKey
 from ..rlwe import modular
 from ..rlwe.public_ring import PublicRing
@@ -26,29 +27,29 @@ Progress = Callable[[int, int], None]
 def encrypt(
     signature: Signature,
     secret_key: SecretKey,
-    integers: Integers,
+    samples: int,
+    polynomials: Callable[[int], Integers],
     layout: Layout,
     scale: int,
     *,
     vector: bool,
     progress: Progress | None = None,
 ) -> Query:
-    """Fresh ciphertexts of integers (n, values) times ``scale``, in a layout; ``vector`` says whether they were one
-    sample of shape (values,).
+    """Fresh ciphertexts of so many samples times ``scale``, in a layout; ``vector`` says whether they were one sample
+    of shape (values,). ``polynomials`` gives the integers (m, N) of a chunk of samples, by its number.
     """
     seed = secrets.token_bytes(SEED_BYTES)
-    key_id = bytes.fromhex(secret_key.public_key.id)
-    batch = Batch(signature.digest, key_id, seed, len(integers), layout, vector)
+    key_id = bytes.fromhex(_public_key(signature, secret_key).id)
+    batch = Batch(signature.digest, key_id, seed, samples, layout, vector)
     parameters = signature.parameters
-    blocks = layout.query_polynomials(integers.shape[1])
-    total = blocks * layout.chunks(len(integers))
-    c0 = np.empty((total, len(parameters.data_primes), parameters.ring_degree), dtype=np.int64)
-    for chunk in range(layout.chunks(len(integers))):
-        rows = integers[chunk * layout.samples : (chunk + 1) * layout.samples]
-        polynomials = pack_samples(rows, layout)
+    blocks = layout.query_polynomials(signature.circuit.values)
+    total = blocks * layout.chunks(samples)
+    c0 = np.empty((total, len(parameters.query_primes), parameters.ring_degree), dtype=np.int64)
+    for chunk in range(layout.chunks(samples)):
+        packed = polynomials(chunk)
         for start in range(0, blocks, 2):
             first = chunk * blocks + start
-            pair = PublicRing.of(parameters).scaled(polynomials[start : start + 2], scale)
+            pair = PublicRing.of(parameters).scaled(packed[start : start + 2], scale)
             for i, message in enumerate(pair, start=first):
                 c0[i] = _encrypted(signature, secret_key, seed, i, message)
             if progress:
@@ -56,12 +57,26 @@ def encrypt(
     return Query(parameters, batch, c0)
 
 
+def packed(integers: Integers, layout: Layout) -> Callable[[int], Integers]:
+    """The polynomials of integers (n, values) for :func:`encrypt`: those of the samples of a chunk."""
+
+    def polynomials(chunk: int) -> Integers:
+        return pack_samples(integers[chunk * layout.samples : (chunk + 1) * layout.samples], layout)
+
+    return polynomials
+
+
+def _public_key(signature: Signature, secret_key: SecretKey) -> PublicKey:
+    """The public key that answers of this model are masked with."""
+    return secret_key.public_key_for(signature.circuit.key_shape)
+
+
 def _encrypted(signature: Signature, secret_key: SecretKey, seed: bytes, number: int, message: Residues) -> Residues:
     """The c0 (L, N) of a message (l, N), which is zero modulo further primes, in evaluation form."""
     parameters, rows = signature.parameters, len(message)
-    c1 = expand(QUERY_DOMAIN, seed, number, parameters, parameters.data_primes)
+    c1 = expand(QUERY_DOMAIN, seed, number, parameters, parameters.query_primes)
     c0 = secret_key.ring_key.encrypt_zero(c1).copy()
-    c0[:rows] = modular.add(c0[:rows], message, parameters.data_primes[:rows])
+    c0[:rows] = modular.add(c0[:rows], message, parameters.query_primes[:rows])
     return c0
 
 
@@ -70,8 +85,8 @@ def check_answers(result: Result, kind: type[Result], signature: Signature, secr
     check_kind(result, Result, "result")
     if not isinstance(result, kind) or result.batch.signature != signature.digest:
         raise MismatchError(f"the result must come from model {signature.name!r}. It comes from another.")
-    if result.batch.key.hex() != secret_key.public_key.id:
+    expected = _public_key(signature, secret_key).id
+    if result.batch.key.hex() != expected:
         raise MismatchError(
-            f"the result must answer the key {secret_key.public_key.id[:16]}…. Got an answer to "
-            f"{result.batch.key.hex()[:16]}… instead."
+            f"the result must answer the key {expected[:16]}…. Got an answer to {result.batch.key.hex()[:16]}… instead."
         )

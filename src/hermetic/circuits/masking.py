@@ -12,9 +12,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
+
 from ..arguments import check_kind
 from ..errors import MismatchError
 from ..keys.public import PublicKey
+from ..keys.switching import SwitchingKey, uniform_halves
+from ..rlwe.levels import Level, LoadedKey
 from ..rlwe.parameters import Parameters
 from ..rlwe.public_ring import Lanes, PublicRing
 from ..rlwe.seeds import PUBLIC_KEY_DOMAIN, QUERY_DOMAIN, expand, expand_range
@@ -29,7 +33,8 @@ _MAX_KEYS = 16
 
 
 class MaskingKey:
-    """A client's public key as masks need it: (b, a) modulo the primes of queries, lanes (2, L, N).
+    """A client's public key made ready: (b, a) modulo the primes of queries, lanes (2, L, N), to mask answers with, and
+    the switching keys of a network, by step and level.
 
     Parameters
     ----------
@@ -44,10 +49,18 @@ class MaskingKey:
         b = public_key.b[: len(parameters.data_primes)]
         self.parameters = parameters
         self.id = public_key.id
-        ring = PublicRing.of(parameters)
+        ring = PublicRing.of(parameters, parameters.levels)
         lanes = ring.empty_ciphertexts(1)
         ring.lift(b[None], a[None], lanes)
         self.lanes: Lanes = lanes[0]
+        self.switching = {
+            (one.step, one.level): _loaded(public_key, number, one) for number, one in enumerate(public_key.switching)
+        }
+
+
+def _loaded(public_key: PublicKey, number: int, key: SwitchingKey) -> LoadedKey:
+    a = uniform_halves(public_key.parameters, public_key.seed, number, key.level)
+    return Level.of(public_key.parameters, key.level).load(np.stack([key.b, a], axis=1), key.step)
 
 
 class MaskingKeys:
@@ -86,7 +99,7 @@ def check_belongs(query: Query, signature: Signature, key: MaskingKey) -> None:
 def lift(query: Query, chosen: range, out: Lanes) -> None:
     """Write some of the ciphertexts of a query, (m, 2, L, N), to the front of ``out``."""
     parameters = query.parameters
-    c1 = expand_range(QUERY_DOMAIN, query.batch.query, chosen, parameters, parameters.data_primes)
+    c1 = expand_range(QUERY_DOMAIN, query.batch.query, chosen, parameters, parameters.query_primes)
     PublicRing.of(parameters).lift(query.c0[chosen.start : chosen.stop], c1, out[: len(chosen)])
 
 

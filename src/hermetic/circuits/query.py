@@ -82,7 +82,8 @@ class Batch:
 
 @dataclass(frozen=True, eq=False)
 class Query:
-    """An encrypted batch: the c0 of every ciphertext, (chunks·m, L, N) in evaluation form; their c1 are a seed.
+    """An encrypted batch: the c0 of every ciphertext, (chunks·m, L, N) in evaluation form, modulo the primes of
+    queries; their c1 are a seed.
 
     Leaks to the server: the number of samples, the layout, the model's signature and which public key answers it.
     """
@@ -103,7 +104,7 @@ class Query:
 
     def to_bytes(self) -> bytes:
         """The envelope; encrypting the same input again gives different bytes."""
-        body = self.batch.pack() + pack_rows(self.c0, self.parameters.data_primes)
+        body = self.batch.pack() + pack_rows(self.c0, self.parameters.query_primes)
         return seal(QUERY, self.parameters.digest, body)
 
     @staticmethod
@@ -136,7 +137,7 @@ class Query:
         body = open_for(data, QUERY, signature)
         batch = Batch.unpack(body, signature)
         count = batch.layout.chunks(batch.samples) * batch.layout.query_polynomials(signature.circuit.values)
-        primes = signature.parameters.data_primes
+        primes = signature.parameters.query_primes
         rows = unpack_rows(body[BATCH.size :], count, signature.parameters, primes)
         return Query(signature.parameters, batch, rows)
 

@@ -7,10 +7,11 @@ A key file is
 with everything before the ciphertext authenticated as associated data. The key of the cipher is scrypt's (RFC 7914)
 from the passphrase in UTF-8; the plaintext is
 
-    parameter digest (16) | the N coefficients of s, each plus 1, in 2 bits | the public key's envelope
+    parameter digest (16) | the N coefficients of s, each plus 1, in 2 bits | the envelope of each public key
 
-The public key belongs to the file because queries name it: a loaded key reads the answers to queries that were made
-before it was saved, and a server that knows its public key needs no other.
+The public keys belong to the file because queries name them: a loaded key reads the answers to queries that were made
+before it was saved, and a server that knows its public key needs no other. The first is that of linear circuits and
+trees; networks have one more for each shape of keys.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from __future__ import annotations
 import os
 import secrets
 import struct
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -28,13 +30,15 @@ from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
 from ..arguments import check_kind, check_path
 from ..arrays import Residues
-from ..errors import HermeticError, KeyFileError
+from ..envelope import PUBLIC_KEY, split
+from ..errors import HermeticError, KeyFileError, ParameterError
 from ..files import write_private
 from ..rlwe.bitpacking import pack, packed_bytes, unpack
-from ..rlwe.parameters import FAST, PROFILES, Parameters, parameters_for
+from ..rlwe.parameters import FAST, KNOWN, Parameters, parameters_for
 from ..rlwe.ring import Ring, RingSecretKey
 from ..rlwe.seeds import PUBLIC_KEY_DOMAIN, SEED_BYTES, expand
 from .public import PublicKey
+from .switching import KeyShape, SwitchingKey, uniform_halves
 
 _MAGIC = b"HRMK"
 _HEADER = struct.Struct("<4sBBBB16s12s")
@@ -50,20 +54,46 @@ class SecretKey:
     """
 
     def __init__(
-        self, parameters: Parameters = FAST, *, _stored: tuple[Residues, PublicKey | None] | None = None
+        self, parameters: Parameters = FAST, *, _stored: tuple[Residues, Sequence[PublicKey]] | None = None
     ) -> None:
         """Make a fresh key with SEAL's key generator."""
         check_kind(parameters, Parameters, "parameters")
-        rows, public_key = _stored or (None, None)
+        rows, public_keys = _stored or (None, ())
         self.parameters = parameters
         self.ring_key = RingSecretKey(Ring.of(parameters), rows)
-        self.public_key = public_key or self._make_public_key()
+        self._public_keys = {key.shape: key for key in public_keys}
+        self.public_key = self.public_key_for(())
         """What servers need once, to mask answers with. Public; the same as long as this key lives."""
 
-    def _make_public_key(self) -> PublicKey:
+    def public_key_for(self, shape: KeyShape) -> PublicKey:
+        """The public key with switching keys of a shape: the same for as long as this key lives, and in its file.
+
+        Raises
+        ------
+        ParameterError
+            If the parameters are not those of networks and the shape is not empty.
+        """
+        if shape and not self.parameters.switches_keys:
+            raise ParameterError(f"parameters {self.parameters.profile!r} must go without switching keys.")
+        if shape not in self._public_keys:
+            self._public_keys[shape] = self._make_public_key(shape)
+        return self._public_keys[shape]
+
+    def _make_public_key(self, shape: KeyShape) -> PublicKey:
         seed = secrets.token_bytes(SEED_BYTES)
         a = expand(PUBLIC_KEY_DOMAIN, seed, 0, self.parameters, self.parameters.key_primes)
-        return PublicKey(self.parameters, seed, self.ring_key.public_key(a))
+        fresh = self.ring_key.switching_keys([step for step, _ in shape])
+        keys = [
+            self._seeded(seed, number, step, level, key)
+            for number, ((step, level), key) in enumerate(zip(shape, fresh, strict=True))
+        ]
+        return PublicKey(self.parameters, seed, self.ring_key.public_key(a), tuple(keys))
+
+    def _seeded(self, seed: bytes, number: int, step: int, level: int, key: Residues) -> SwitchingKey:
+        """A switching key cut down to a level, with its second half from the seed."""
+        primes = [*range(level), self.parameters.levels]
+        a = uniform_halves(self.parameters, seed, number, level)
+        return SwitchingKey(step, level, self.ring_key.reseeded(key[:level, :, primes], a, primes))
 
     def save(self, path: str | os.PathLike[str], passphrase: str, *, overwrite: bool = False) -> None:
         """Write the key, encrypted, to a file that only its owner can read (mode 0600), all or nothing.
@@ -103,14 +133,14 @@ class SecretKey:
             data = Path(path).read_bytes()
         except OSError as error:
             raise KeyFileError(f"{path} cannot be read: {error.strerror}.") from error
-        sizes = {_HEADER.size + _plaintext_bytes(p) + 16 for p in PROFILES.values()}
+        least = _HEADER.size + min(map(_plaintext_bytes, KNOWN.values())) + 16
         if len(data) < _HEADER.size or data[:4] != _MAGIC:
             raise KeyFileError(f"{path} must be a Hermetic secret key file. It is not.")
         _, version, log2_n, r, p, salt, nonce = _HEADER.unpack_from(data)
         if (version, log2_n, r, p) != (1, _LOG2_N, _R, _P):
             raise KeyFileError(f"{path} has a header this version does not know, or is damaged.")
-        if len(data) not in sizes:
-            raise KeyFileError(f"{path} is damaged: it must have {sorted(sizes)} bytes. Got {len(data)} instead.")
+        if len(data) < least:
+            raise KeyFileError(f"{path} is damaged: it must have at least {least} bytes. Got {len(data)} instead.")
         try:
             cipher = AESGCM(_derive(passphrase, salt, log2_n, r, p))
             plaintext = cipher.decrypt(nonce, data[_HEADER.size :], data[: _HEADER.size])
@@ -128,8 +158,8 @@ class SecretKey:
         return pack(np.where(coefficients == first - 1, 0, coefficients + 1), _TERNARY_BITS)
 
     @staticmethod
-    def from_coefficients(parameters: Parameters, data: bytes, public_key: PublicKey | None = None) -> SecretKey:
-        """The key that :meth:`coefficients` wrote, with the public key it had, or by default a fresh one.
+    def from_coefficients(parameters: Parameters, data: bytes, *public_keys: PublicKey) -> SecretKey:
+        """The key that :meth:`coefficients` wrote, with the public keys it had, or by default a fresh one.
 
         Raises
         ------
@@ -144,17 +174,18 @@ class SecretKey:
         if ternary.max() > 2:
             raise KeyFileError("the coefficients of a secret key must be -1, 0 or 1. One is not.")
         coefficients = np.stack([np.where(ternary == 0, prime - 1, ternary - 1) for prime in parameters.key_primes])
-        return SecretKey(parameters, _stored=(Ring.of(parameters).ntt(coefficients[None])[0], public_key))
+        return SecretKey(parameters, _stored=(Ring.of(parameters).ntt(coefficients[None])[0], public_keys))
 
     def _plaintext(self) -> bytes:
-        return self.parameters.digest + self.coefficients() + self.public_key.to_bytes()
+        keys = b"".join(key.to_bytes() for key in self._public_keys.values())
+        return self.parameters.digest + self.coefficients() + keys
 
     @staticmethod
     def _from_plaintext(plaintext: bytes) -> SecretKey:
         parameters = parameters_for(plaintext[:_DIGEST_BYTES])
-        split = _DIGEST_BYTES + packed_bytes(parameters.ring_degree, _TERNARY_BITS)
-        public_key = PublicKey.from_bytes(plaintext[split:])
-        return SecretKey.from_coefficients(parameters, plaintext[_DIGEST_BYTES:split], public_key)
+        end = _DIGEST_BYTES + packed_bytes(parameters.ring_degree, _TERNARY_BITS)
+        keys = [PublicKey.from_bytes(bytes(envelope)) for envelope in split(plaintext[end:], PUBLIC_KEY)]
+        return SecretKey.from_coefficients(parameters, plaintext[_DIGEST_BYTES:end], *keys)
 
     def __repr__(self) -> str:
         return f"SecretKey(<hidden>, {self.parameters.profile})"

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import math
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from ..errors import ParameterError
@@ -49,7 +49,7 @@ class Parameters:
     dropped_primes
         The primes a query has besides, which rescaling divides away together with the scale.
     special_prime
-        The prime that SEAL reserves; only public keys are expressed modulo it.
+        The prime that SEAL reserves; only public keys and switching keys are expressed modulo it.
 
     Raises
     ------
@@ -91,6 +91,27 @@ class Parameters:
         """The primes of a public key's modulus: those of q and the special prime."""
         return (*self.data_primes, self.special_prime)
 
+    def at_level(self, level: int) -> Parameters:
+        """The same ring modulo its first ``level`` primes of data: what rescaling leaves of a query's modulus."""
+        return replace(self, dropped_primes=self.dropped_primes[: level - len(self.kept_primes)])
+
+    @property
+    def switches_keys(self) -> bool:
+        """Whether the special prime is large enough for switching keys: as long as the longest prime of data."""
+        return self.special_prime.bit_length() >= max(prime.bit_length() for prime in self.data_primes)
+
+    @property
+    def query_primes(self) -> tuple[int, ...]:
+        """The primes that a query has: those of q; where keys are switched, the special prime too, by which the first
+        layer of a network divides.
+        """
+        return self.key_primes if self.switches_keys else self.data_primes
+
+    @property
+    def levels(self) -> int:
+        """L: how many primes of data there are."""
+        return len(self.data_primes)
+
     @property
     def query_modulus(self) -> int:
         """q, the product of the data primes."""
@@ -125,8 +146,8 @@ class Parameters:
 
     @property
     def profile(self) -> str:
-        """The name of this set among :data:`PROFILES`."""
-        return next((name for name, known in PROFILES.items() if known == self), "custom")
+        """The name of this set among :data:`KNOWN` ones."""
+        return next((name for name, known in KNOWN.items() if known == self), "custom")
 
     @property
     def security(self) -> str:
@@ -187,7 +208,30 @@ PRECISE = Parameters(
 )
 """N=8192, 100 + 50 bits: up to 62-bit results."""
 
+NETWORK = Parameters(
+    ring_degree=8192,
+    kept_primes=(1125899906826241,),
+    dropped_primes=(1125899906629633, 1125899905744897),
+    special_prime=1125899905351681,
+)
+"""N=8192, 3 x 50 bits and a special prime of 50: products of ciphertexts, for networks of one hidden layer."""
+
+DEEP = Parameters(
+    ring_degree=16384,
+    kept_primes=(1125899904679937,),
+    dropped_primes=(1125899903991809, 1125899903827969, 1125899903795201, 1125899903500289),
+    special_prime=1125899903107073,
+)
+"""N=16384, 5 x 50 bits and a special prime of 50: the same with more room for range, precision and flooding."""
+
 PROFILES = {"fast": FAST, "precise": PRECISE}
+"""For linear circuits and trees."""
+
+NETWORK_PROFILES = {"network": NETWORK, "deep": DEEP}
+"""For networks, the cheapest first."""
+
+KNOWN = PROFILES | NETWORK_PROFILES
+"""All that this version reads."""
 
 
 def parameters_for(digest: bytes) -> Parameters:
@@ -198,10 +242,10 @@ def parameters_for(digest: bytes) -> Parameters:
     ParameterError
         If no profile of this version has it.
     """
-    for known in PROFILES.values():
+    for known in KNOWN.values():
         if known.digest == digest:
             return known
     raise ParameterError(
-        f"the parameter digest must be one of {', '.join(sorted(p.digest.hex() for p in PROFILES.values()))}. "
+        f"the parameter digest must be one of {', '.join(sorted(p.digest.hex() for p in KNOWN.values()))}. "
         f"Got {digest.hex()} instead: it was made by another version of Hermetic."
     )

@@ -26,18 +26,21 @@ _UNIFORM_BYTES, _BINOMIAL_BYTES, _FLOOD_BYTES = 4, 6, 16
 
 
 class PublicRing:
-    """The ring of a parameter set's query modulus. Use :meth:`of`: making one takes some ms."""
+    """The ring of a parameter set, modulo the primes of queries or some of them. Use :meth:`of`: making one takes some
+    ms.
+    """
 
-    def __init__(self, parameters: Parameters) -> None:
+    def __init__(self, parameters: Parameters, primes: tuple[int, ...]) -> None:
         self.parameters = parameters
-        self._primes, self._degree = len(parameters.data_primes), parameters.ring_degree
-        self._native = native.Ring(self._degree, parameters.data_primes, len(parameters.kept_primes))
+        self._primes, self._degree = len(primes), parameters.ring_degree
+        self._query_primes = primes
+        self._native = native.Ring(self._degree, primes, len(parameters.kept_primes))
 
     @staticmethod
-    @lru_cache(maxsize=8)
-    def of(parameters: Parameters) -> PublicRing:
-        """The ring of a parameter set, made once in a process."""
-        return PublicRing(parameters)
+    @lru_cache(maxsize=16)
+    def of(parameters: Parameters, level: int | None = None) -> PublicRing:
+        """The ring of queries, or that of the first ``level`` primes of data; made once in a process."""
+        return PublicRing(parameters, parameters.query_primes if level is None else parameters.data_primes[:level])
 
     def ntt(self, polynomials: Residues) -> Residues:
         """Coefficients to evaluation form; (n, l, N), where the l rows belong to the first l data primes."""
@@ -67,11 +70,11 @@ class PublicRing:
         return out
 
     def scaled(self, polynomials: Integers, factor: int) -> Residues:
-        """Integer polynomials (n, N) times any factor, in evaluation form (n, l, N): modulo all data primes, or modulo
+        """Integer polynomials (n, N) times any factor, in evaluation form (n, l, N): modulo all primes, or modulo
         the kept ones where it is zero modulo the others.
         """
         one = self.parameters
-        primes = one.data_primes if factor % one.rescale_factor else one.kept_primes
+        primes = self._query_primes if factor % one.rescale_factor else one.kept_primes
         shape = (len(polynomials), len(primes), self._degree)
         lanes, out = np.empty(shape), np.empty(shape, dtype=np.int64)
         halves = [(factor + prime // 2) % prime - prime // 2 for prime in primes]

@@ -18,6 +18,8 @@ primitive 2N-th root of unity modulo the prime (Longa and Naehrig, CANS 2016).
 from __future__ import annotations
 
 import math
+import struct
+from collections.abc import Iterator, Sequence
 from functools import cached_property, lru_cache
 from typing import Any
 
@@ -148,7 +150,7 @@ class Ring:
 
 
 class RingSecretKey:
-    """A secret key inside SEAL, and the four things it is used for.
+    """A secret key inside SEAL, and the five things it is used for.
 
     It never leaves through this class's public results: :meth:`rows` is for :mod:`hermetic.keys.secret`, which stores
     it encrypted.
@@ -175,11 +177,14 @@ class RingSecretKey:
         return self._rows
 
     def encrypt_zero(self, c1: Residues) -> Residues:
-        """The c0 of a fresh symmetric encryption of zero whose c1 (L, N) is the given uniform polynomial.
+        """The c0 of a fresh symmetric encryption of zero whose c1 (L, N) is the given uniform polynomial; (K, N), where
+        it has the special prime too, as :meth:`public_key` makes it.
 
         SEAL samples (d0, d1) with d0 + d1·s = e; then d0 + (d1 - c1)·s = e - c1·s is the c0 sought, computed by
         SEAL's decryptor. The error e is SEAL's own, used once.
         """
+        if len(c1) == len(self._rows):
+            return self.public_key(c1)
         ring, serialised = self._ring, self._ring._serialised
         fresh = self._encryptor.encrypt_symmetric(serialised.zero)
         given = ring._context.from_cipher_str(serialised.ciphertext + bytes(c1.nbytes) + c1.tobytes())
@@ -209,3 +214,55 @@ class RingSecretKey:
         difference = np.mod(uniform - a, primes)
         rows = zip(self._ring._prime_rings, self._prime_decryptors, b, difference, strict=True)
         return np.stack([ring.phase(decryptor, c0, c1) for ring, decryptor, c0, c1 in rows])
+
+    def switching_keys(self, steps: Sequence[int]) -> Iterator[Residues]:
+        """Fresh switching keys (L, 2, K, N), a digit a row: for each step the one that brings a ciphertext rotated by
+        so many slots, or conjugated (step 0), back under this key; for step -1 that which makes s^2 to s.
+
+        Both halves are SEAL's own: :meth:`reseeded` gives those whose second half is a seed.
+        """
+        generator = seal.KeyGenerator(self._ring._context, self._key)
+        primes, n = len(self._ring.parameters.key_primes), self._ring.parameters.ring_degree
+        for step in steps:
+            if step < 0:
+                found = generator.create_relin_keys()
+            else:
+                found = seal.GaloisKeys()
+                generator.create_galois_keys([step], found)
+            yield _switching_key(found.to_string(), primes, n)
+
+    def reseeded(self, pairs: Residues, uniform: Residues, primes: Sequence[int]) -> Residues:
+        """The b (m, l, N) of pairs (m, 2, l, N) when their second half is given (m, l, N); ``primes`` are the numbers
+        of the l primes among those of keys. The step of :meth:`public_key`.
+        """
+        moduli = np.array([self._ring.parameters.key_primes[i] for i in primes], dtype=np.int64)[:, None]
+        difference = np.mod(pairs[:, 1] - uniform, moduli)
+        out: Residues = np.empty_like(difference)
+        for row, i in enumerate(primes):
+            ring, decryptor = self._ring._prime_rings[i], self._prime_decryptors[i]
+            for m, (b, a) in enumerate(zip(pairs[:, 0, row], difference[:, row], strict=True)):
+                out[m, row] = ring.phase(decryptor, b, a)
+        return out
+
+
+_HEADER = struct.Struct("<HBBBBHQ")
+"""SEAL's: magic number, size of the header, version, compression, nothing, size of the object."""
+
+_DIGEST_BYTES, _COUNT = 32, struct.Struct("<Q")
+
+
+def _switching_key(data: bytes, primes: int, ring_degree: int) -> Residues:
+    """The one key (L, 2, K, N) in what SEAL writes of switching keys: a header, the digest of the parameters, and lists
+    of public keys, each counted, of which all but one are empty (``KSwitchKeys::save_members``).
+    """
+    position = _HEADER.size + _DIGEST_BYTES
+    (lists,) = _COUNT.unpack_from(data, position)
+    position += _COUNT.size
+    digits = []
+    for _ in range(lists):
+        (count,) = _COUNT.unpack_from(data, position)
+        position += _COUNT.size
+        for _ in range(count):
+            position += _HEADER.unpack_from(data, position)[-1]
+            digits.append(_rows(data[:position], 2, primes, ring_degree))
+    return np.stack(digits)

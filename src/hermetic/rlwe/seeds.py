@@ -26,6 +26,7 @@ SEED_BYTES = 32
 
 QUERY_DOMAIN = b"hermetic query 1"
 PUBLIC_KEY_DOMAIN = b"hermetic pubkey 1"
+SWITCHING_KEY_DOMAIN = b"hermetic switching 1"
 
 
 def expand(domain: bytes, seed: bytes, index: int, parameters: Parameters, primes: Sequence[int]) -> Residues:

@@ -125,8 +125,8 @@ class QueryHandler:
         key = await self._keys.get(caller.tenant, key_id)
         if key is None:
             raise unknown_key(key_id)
-        if len(key) != PublicKey.size(model.signature.parameters):
-            raise malformed(f"the public key must use the parameters of model {model.name!r}. It uses others.")
+        if len(key) != PublicKey.size(model.signature.parameters, model.signature.circuit.key_shape):
+            raise malformed(f"the public key must be one for model {model.name!r}. It is for others.")
 
         async def ask(worker: Worker) -> Answer:
             return await worker.evaluate(model.content, key_id, key, query)

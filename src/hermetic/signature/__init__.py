@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from ..circuits.cost import Cost, Offer
 from ..circuits.linear.public import LinearCircuit
+from ..circuits.networks.public import NetworkCircuit
 from ..circuits.packing import Layout
 from ..circuits.trees.public import TreeCircuit
 from ..envelope import SIGNATURE, open_envelope, seal, view_of
@@ -25,8 +26,8 @@ from . import document
 
 MAX_SIGNATURE_BYTES = 256 << 20
 
-Circuit = LinearCircuit | TreeCircuit
-Kind = TypeVar("Kind", LinearCircuit, TreeCircuit)
+Circuit = LinearCircuit | TreeCircuit | NetworkCircuit
+Kind = TypeVar("Kind", LinearCircuit, TreeCircuit, NetworkCircuit)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,7 +1,7 @@
-"""A signature as JSON, formats 1 and 2. A later one has another number, and a reader here for as long as it is in use.
+"""A signature as JSON, formats 1 to 3. A later one has another number, and a reader here for as long as it is in use.
 
 The fields of the circuit stand beside those of the signature. Format 1 describes linear circuits, and names no circuit;
-format 2 names it.
+formats 2 and 3 name it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ..json_values import number, require, string
 from ..links import HEADS, VALUES, outputs_fit
 from .labels import labels_from_json, labels_to_json
 
-FORMATS = {"linear": 1, "trees": 2}
+FORMATS = {"linear": 1, "trees": 2, "networks": 3}
 """The format that describes circuits of a kind."""
 
 _LATEST = max(FORMATS.values())

@@ -14,7 +14,7 @@ from ...rlwe import modular
 from ...rlwe.public_ring import PublicRing
 from ...rlwe.ring import Ring
 from ...signature import Signature
-from ..encryption import Progress, check_answers, encrypt
+from ..encryption import Progress, check_answers, encrypt, packed
 from ..packing import released
 from ..query import Batch, Query
 from .integers import recombine
@@ -43,7 +43,9 @@ class ClientHalf:
         """Fresh ciphertexts of integers (n, d); ``vector`` says whether they were one sample of shape (d,)."""
         scale = self._circuit.delta * self._circuit.parameters.rescale_factor
         layout = self._circuit.layout_for(len(integers))
-        return encrypt(self._signature, self._secret_key, integers, layout, scale, vector=vector, progress=progress)
+        signature, key, count = self._signature, self._secret_key, len(integers)
+        polynomials = packed(integers, layout)
+        return encrypt(signature, key, count, polynomials, layout, scale, vector=vector, progress=progress)
 
     def decrypt(self, result: LinearResult) -> Reals:
         """Scores (n, k). Raises as :meth:`decrypt_integers`."""

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ...inputs.grid import Grid
 from ...json_values import integer, number, require, string
 from ...rlwe.parameters import Parameters, parameters_for
 from ..cost import Offer
+from ..grid_document import grid_from_json, grid_to_json
 from ..packing import Layout
 from . import bounds
 from .integers import MAX_RESULT_BITS
@@ -28,7 +28,7 @@ def write(circuit: LinearCircuit) -> dict[str, Any]:
         "parameters": circuit.parameters.digest.hex(),
         "outputs": circuit.outputs,
         "features": circuit.features,
-        "grid": _grid_to_json(circuit.grid),
+        "grid": grid_to_json(circuit.grid),
         "result_bits": circuit.result_bits,
         "scale_exponent": circuit.scale_exponent,
         "limbs": circuit.limbs,
@@ -48,7 +48,7 @@ def read(document: Mapping[str, Any], groups: npt.NDArray[np.intp] | None) -> Li
     features = integer(document["features"], 1, MAX_FEATURES, "features")
     circuit = LinearCircuit(
         parameters=(parameters := parameters_for(bytes.fromhex(string(document["parameters"])))),
-        grid=_grid_from_json(document["grid"], features, groups),
+        grid=grid_from_json(document["grid"], features, groups),
         outputs=integer(document["outputs"], 1, MAX_OUTPUTS, "outputs"),
         result_bits=integer(document["result_bits"], 2, MAX_RESULT_BITS, "result_bits"),
         scale_exponent=integer(document["scale_exponent"], -1000, 1000, "scale_exponent"),
@@ -75,37 +75,3 @@ def _check_flooding(circuit: LinearCircuit) -> None:
     floods = all(least <= offer.lambda_bits <= flood for offer in circuit.offers)
     require(floods, f"answers must be flooded by {least} to {flood} bits")
     require(bool(circuit.layouts_for(1)), "a layout for batches of every size must be offered")
-
-
-def _shortened(values: npt.NDArray[Any]) -> Any:
-    same = bool((values == values[0]).all())
-    return values[0].item() if same else values.tolist()
-
-
-def _grid_to_json(grid: Grid) -> dict[str, Any]:
-    columns = {name: getattr(grid, name) for name in ("offset", "step", "low", "high")}
-    return {**{name: _shortened(column) for name, column in columns.items()}, "exact": grid.exact}
-
-
-def _grid_from_json(value: Mapping[str, Any], features: int, groups: npt.NDArray[np.intp] | None) -> Grid:
-    def column(name: str, dtype: type) -> npt.NDArray[Any]:
-        raw = value[name]
-        require(not isinstance(raw, list) or len(raw) == features, f"grid.{name} must match features")
-        items = raw if isinstance(raw, list) else [raw]
-        if dtype is np.int64:
-            numbers: list[float] = [integer(item, -(1 << 61), 1 << 61, f"grid.{name}") for item in items]
-        else:
-            numbers = [number(item) for item in items]
-        return np.broadcast_to(np.array(numbers, dtype=dtype), (features,))
-
-    grid = Grid(
-        column("offset", np.float64),
-        column("step", np.float64),
-        column("low", np.int64),
-        column("high", np.int64),
-        value["exact"],
-        groups,
-    )
-    require(isinstance(grid.exact, bool), "grid.exact must be true or false")
-    require(bool((grid.step > 0).all()) and bool((grid.low <= grid.high).all()), "the grid must be increasing")
-    return grid

@@ -11,6 +11,7 @@ import numpy as np
 
 from ...errors import InputError
 from ...inputs.grid import Grid
+from ...keys.switching import KeyShape
 from ...rlwe.parameters import Parameters
 from ..cost import Chunk, Cost, Offer
 from ..header import FIXED_BYTES
@@ -59,6 +60,11 @@ class LinearCircuit:
     def values(self) -> int:
         """How many values of one sample are encrypted: d."""
         return self.features
+
+    @property
+    def key_shape(self) -> KeyShape:
+        """The switching keys that an answer takes: none."""
+        return ()
 
     @property
     def integer_outputs(self) -> int:

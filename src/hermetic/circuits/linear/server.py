@@ -115,7 +115,7 @@ class ServerHalf:
     def read(tensor: Callable[[str], npt.NDArray[Any]], signature: Signature) -> IntegerMap:
         """The weights of a model file from its tensors, by name. Raises TypeError for tensors of other types."""
         weights = _of_type(tensor("weights"), np.int16, np.int32, np.int64)
-        bias, circuit = _of_type(tensor("bias"), np.int64), signature.circuit
+        bias, circuit = _of_type(tensor("bias"), np.int64), signature.circuit_of(LinearCircuit)
         return IntegerMap(weights, bias, circuit.scale_exponent, circuit.limbs, circuit.limb_bits)
 
 

@@ -14,6 +14,7 @@ from ...rlwe.public_ring import Lanes, PublicRing
 from ...signature import Signature
 from ..packing import Layout, pack_weights
 from .integers import IntegerMap
+from .public import LinearCircuit
 
 _TILE_BYTES = 32 << 20
 _TILE_GROUPS = 16
@@ -107,5 +108,5 @@ class EncodedWeights:
 def _offsets(integers: IntegerMap, signature: Signature) -> Residues:
     """Every bias as it is added to a c0: delta·P times, as residues (k, L)."""
     primes = signature.parameters.data_primes
-    factor = signature.circuit.delta * signature.parameters.rescale_factor
+    factor = signature.circuit_of(LinearCircuit).delta * signature.parameters.rescale_factor
     return np.ascontiguousarray(modular.scale(modular.from_integers(integers.bias, primes), factor, primes).T)

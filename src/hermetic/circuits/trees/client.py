@@ -12,7 +12,7 @@ from ...keys.secret import SecretKey
 from ...rlwe.public_ring import PublicRing
 from ...rlwe.ring import Ring
 from ...signature import Signature
-from ..encryption import Progress, check_answers, encrypt
+from ..encryption import Progress, check_answers, encrypt, packed
 from ..query import Query
 from . import bounds
 from .bounds import CHECKS, STRICT_LIMBS
@@ -54,10 +54,9 @@ class ClientHalf:
         circuit = self._circuit
         if (np.add.reduceat(integers, circuit.slots.starts[:-1], axis=1) != 1).any():
             raise InputError("every input must be in exactly one interval. The model's public features say otherwise.")
-        bits = circuit.slots.to_bits(integers)
-        return encrypt(
-            self._signature, self._secret_key, bits, circuit.layout, circuit.delta, vector=vector, progress=progress
-        )
+        signature, key, layout, count = self._signature, self._secret_key, circuit.layout, len(integers)
+        polynomials = packed(circuit.slots.to_bits(integers), layout)
+        return encrypt(signature, key, count, polynomials, layout, circuit.delta, vector=vector, progress=progress)
 
     def decrypt(self, result: TreeResult) -> Reals:
         """Scores (n, k). Raises as :meth:`decrypt_integers`."""

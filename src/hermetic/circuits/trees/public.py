@@ -10,6 +10,7 @@ import numpy as np
 
 from ...arrays import Integers
 from ...inputs.grid import Grid
+from ...keys.switching import KeyShape
 from ...rlwe.bitpacking import packed_bytes
 from ...rlwe.parameters import Parameters
 from ..cost import BYTES_PER_MS, Chunk, Cost, Offer
@@ -102,6 +103,11 @@ class TreeCircuit:
     def values(self) -> int:
         """How many values of one sample are encrypted: D bits."""
         return self.slots.bits
+
+    @property
+    def key_shape(self) -> KeyShape:
+        """The switching keys that an answer takes: none."""
+        return ()
 
     @property
     def outputs(self) -> int:

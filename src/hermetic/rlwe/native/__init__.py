@@ -10,13 +10,13 @@ import hashlib
 from pathlib import Path
 
 try:
-    from ._native import Ring, accept, centred_binomial, pack, small_uniform, sources, target, targets, unpack
+    from ._native import Level, Ring, accept, centred_binomial, pack, small_uniform, sources, target, targets, unpack
 except ModuleNotFoundError as error:
     raise ImportError(
         "Hermetic's native ring is not built. Run `make venv` in a clone, or install Hermetic anew."
     ) from error
 
-__all__ = ["Ring", "accept", "centred_binomial", "pack", "small_uniform", "target", "targets", "unpack"]
+__all__ = ["Level", "Ring", "accept", "centred_binomial", "pack", "small_uniform", "target", "targets", "unpack"]
 
 
 def _digest_of_sources() -> str:

@@ -4,6 +4,7 @@
 
 #include "answers.hpp"
 #include "bits.hpp"
+#include "keyswitching.hpp"
 
 #define STRING_(x) #x
 #define STRING(x) STRING_(x)
@@ -55,5 +56,6 @@ extern const Kernels JOIN(kernels_, HERMETIC_TARGET);
 const Kernels JOIN(kernels_, HERMETIC_TARGET) = {
     STRING(HERMETIC_TARGET), supported,    forward, inverse, lift,   lower,         reduce_integers,
     products,                sparse_products, mask,         rescale, target_words,
+    decompose,               switch_key,      extend,       divide,  multiply,      add,
     pack,                    unpack,       accept,  small_uniform, centred_binomial,
 };

@@ -45,6 +45,15 @@ struct Sparse {
 
 constexpr std::size_t kSparseScratch = 16;
 
+// The digits (l, l+1, N) of a polynomial and what they are multiplied with: a switching key (l, 2, l+1, N), and the
+// special prime modulo each prime (l+1). `addend` (l, N), or null, is added to the first component, times the special
+// prime. `permutation` (N), or null, is applied to the sum: word i is the one that was at permutation[i].
+struct Switching {
+    const double *digits, *key, *addend, *special;
+    const std::int32_t* permutation;
+    std::size_t rows;
+};
+
 struct Kernels {
     const char* target;
     bool (*supported)();
@@ -79,6 +88,18 @@ struct Kernels {
 
     // The target words of c0, lanes (G, 2, L, N) of which the first component counts, rescaled: residues (keep, count).
     void (*target_words)(const double* answer, std::size_t n, const Targets&, std::int64_t* out, const Rescaling&);
+
+    // Ciphertexts in evaluation form, see keyswitching.hpp; `rows` is l, the data primes that are left.
+    void (*decompose)(const double* polynomial, double* digits, double* scratch, std::size_t n, const Modulus* moduli,
+                      std::size_t rows);
+    void (*switch_key)(const Switching&, double* out, double* scratch, std::size_t n, const Modulus* moduli);
+    void (*extend)(const double* in, double* out, const double* special, std::size_t components, std::size_t n,
+                   const Modulus* moduli, std::size_t rows);
+    void (*divide)(const double* in, double* out, double* scratch, std::size_t n, const Modulus* moduli, std::size_t rows,
+                   const double* factors);
+    void (*multiply)(const double* a, const double* b, double* out, std::size_t n, const Modulus* moduli,
+                     std::size_t rows);
+    void (*add)(double* a, const double* b, std::size_t count, std::size_t n, const Modulus* moduli, std::size_t rows);
 
     // Little-endian strings of w-bit words, w <= 57, in whole 64-bit limbs. Writing is false if a word does not fit;
     // reading gives the largest word.

@@ -1,89 +1,17 @@
 // The kernels as a Python module. Every array is checked here; the kernels themselves trust what they get.
 
-#include <nanobind/nanobind.h>
-#include <nanobind/ndarray.h>
-#include <nanobind/stl/string.h>
-#include <nanobind/stl/vector.h>
+#include "arrays.hpp"
 
 #include <cstdlib>
 #include <initializer_list>
-#include <string>
 
-#include "kernels.hpp"
-#include "tables.hpp"
+#include "levels.hpp"
 
-namespace nb = nanobind;
-using nb::literals::operator""_a;
-using std::int64_t;
-using std::size_t;
-using std::uint8_t;
+const Kernels* kernels = nullptr;
 
 namespace {
 
-using Input = nb::ndarray<nb::ro>;
-using Output = nb::ndarray<>;
-using Shape = std::vector<size_t>;
-
 constexpr size_t kUniformBytes = 4, kBinomialBytes = 6, kFloodBytes = 16;
-constexpr size_t kAny = ~size_t{0};
-
-template <typename T>
-const char* name_of();
-template <>
-const char* name_of<double>() { return "float64"; }
-template <>
-const char* name_of<int64_t>() { return "int64"; }
-template <>
-const char* name_of<uint8_t>() { return "uint8"; }
-
-std::string words_for(const Shape& shape) {
-    std::string out;
-    for (size_t n : shape) out += (out.empty() ? "" : ", ") + (n == kAny ? "any" : std::to_string(n));
-    return "(" + out + ")";
-}
-
-template <typename Array>
-Shape shape_of(const Array& array) {
-    Shape shape(array.ndim());
-    for (size_t i = 0; i < shape.size(); i++) shape[i] = array.shape(i);
-    return shape;
-}
-
-template <typename Array>
-bool contiguous(const Array& array) {
-    int64_t expected = 1;
-    for (size_t i = array.ndim(); i-- > 0; expected *= static_cast<int64_t>(array.shape(i)))
-        if (array.shape(i) != 1 && array.stride(i) != expected) return array.size() == 0;
-    return true;
-}
-
-// The memory of an array that has this type and shape, C order and alignment; ValueError for any other.
-template <typename T, typename Array>
-T* checked(const Array& array, const char* name, const Shape& shape) {
-    using Element = std::remove_const_t<T>;
-    const Shape found = shape_of(array);
-    bool fits = found.size() == shape.size();
-    for (size_t i = 0; fits && i < shape.size(); i++) fits = shape[i] == kAny || shape[i] == found[i];
-    const std::string must = std::string(name) + " must be " + name_of<Element>() + " of shape " + words_for(shape);
-    if (!fits) throw nb::value_error((must + ". Got shape " + words_for(found) + " instead.").c_str());
-    if (array.dtype() != nb::dtype<Element>() || array.device_type() != nb::device::cpu::value)
-        throw nb::value_error((must + ". Got another type instead.").c_str());
-    if (!contiguous(array)) throw nb::value_error((must + " in C order. Got other strides instead.").c_str());
-    T* data = static_cast<T*>(array.data());
-    if (reinterpret_cast<std::uintptr_t>(data) % alignof(Element))
-        throw nb::value_error((must + ", aligned. Got an odd address instead.").c_str());
-    return data;
-}
-
-void must_be(bool condition, const std::string& message) {
-    if (!condition) throw nb::value_error(message.c_str());
-}
-
-template <typename A, typename B>
-void must_be_apart(const A& in, const B& out) {
-    const char *a = static_cast<const char*>(in.data()), *b = static_cast<const char*>(out.data());
-    must_be(a + in.nbytes() <= b || b + out.nbytes() <= a, "arrays that are read and written must not share memory.");
-}
 
 const Kernels& choose() {
     size_t count;
@@ -103,8 +31,6 @@ const Kernels& choose() {
         throw nb::import_error(("HERMETIC_NATIVE_TARGET must be one of " + known + ". Got " + wanted + " instead").c_str());
     throw nb::import_error("this build of Hermetic is for another kind of CPU: install it from source on this machine");
 }
-
-const Kernels* kernels = nullptr;
 
 std::vector<std::string> targets() {
     size_t count;
@@ -370,6 +296,7 @@ NB_MODULE(_native, m) {
         .def("rescale", &Ring::rescale, "answer"_a, "errors"_a, "out"_a)
         .def("target_words", &Ring::target_words, "answer"_a, "places"_a, "offsets"_a, "errors"_a, "flood"_a,
              "flood_bits"_a, "out"_a);
+    add_level(m);
     m.def("pack", &pack, "words"_a, "width"_a, "out"_a);
     m.def("unpack", &unpack, "data"_a, "width"_a, "words"_a);
     m.def("accept", &accept, "stream"_a, "prime"_a, "out"_a);

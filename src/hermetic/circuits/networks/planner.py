@@ -1,0 +1,310 @@
+"""How a network is run: where inputs go, at which scales, and the bounds that follow.
+
+One budget is shared: the modulus at release must hold scores with their range, and a bit of scale for whatever is to be
+precise. Scores come out at a scale S; hidden values have the scale s with S = 2s + a (for quadratic activations), where
+a is the exponent of the last layer. So everything that a does not need goes to the hidden values, whose noise is what
+flooding has to hide.
+
+    tolerance        what it pays for
+    1/4              rounding of the last layer
+    1/64             rounding of the first, which costs bits that nothing else needs
+    the rest         noise, and flooding: the most that fits
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ...arrays import Reals
+from ...errors import ModelFileError, PrecisionError
+from ...inputs.grid import Grid
+from ...rlwe.parameters import NETWORK, Parameters
+from ..bounds import MIN_LAMBDA_BITS, mask_noise, max_targets
+from ..decimals import round_up
+from .arrangement import Arrangement
+from .bounds import Noise
+from .embedding import INTEGER_BITS
+from .network import Network, range_power
+from .public import RELEASE_LEVEL, NetworkCircuit, Range
+from .ranges import SLACK, HiddenRange
+from .weights import Plaintexts, PrivateNetwork, score_scale
+
+_KB_PER_MS = 80
+"""What a millisecond of evaluation may cost in kB of a request, when the arrangement is chosen."""
+
+_LAST_SHARE, _FIRST_SHARE = 1 / 4, 1 / 64
+_MAX_CIPHERTEXTS = 16
+
+_REAL = 1e-3
+"""Roots this close to the real line count as real: a point more does no harm to a maximum."""
+
+
+@dataclass(frozen=True, eq=False)
+class NetworkChoice:
+    """A circuit, the network as it is encoded, and the error that is guaranteed."""
+
+    circuit: NetworkCircuit
+    integers: PrivateNetwork
+    error: float
+
+
+def choose(
+    network: Network, grid: Grid, hidden: HiddenRange, *, tolerance: float, parameters: Parameters = NETWORK
+) -> NetworkChoice:
+    """The cheapest arrangement and the scales with the most flooding that keep the error within the tolerance.
+
+    Raises
+    ------
+    PrecisionError
+        If the modulus holds no scales that do.
+    """
+    bare = _circuit(network, grid, hidden, tolerance, parameters)
+    last = _last_exponent(network, bare, hidden, tolerance)
+    first = _first_exponent(network, bare, hidden, tolerance, last)
+    query = _query_exponent(bare, first, last)
+    exponent = _hidden_scale(bare, last) + math.log2(bare.parameters.special_prime) - query
+    private = PrivateNetwork(network, exponent, hidden.weights, hidden.limits)
+    circuit = _flooded(replace(bare, query_exponent=query), private, tolerance)
+    bounds = Bounds.of(private, circuit)
+    circuit = replace(circuit, lambda_bits=math.floor(10 * bounds.lambda_bits) / 10)
+    return NetworkChoice(circuit, private, round_up(bounds.error))
+
+
+def _flooded(circuit: NetworkCircuit, private: PrivateNetwork, tolerance: float) -> NetworkCircuit:
+    """The circuit with as much flooding as the tolerance leaves room for."""
+    rest = tolerance - Bounds.of(private, circuit).error
+    flood = math.floor(math.log2(rest) + _release_scale(circuit)) + 1 if rest > 0 else 0
+    if circuit.range is not None:
+        moved = (SLACK - 1) / 2 * circuit.range.limit * 2.0**circuit.range.exponent
+        flood = min(flood, math.floor(math.log2(moved * circuit.release_parameters.rescale_factor)))
+    if flood < 1:
+        raise PrecisionError(f"a tolerance of {tolerance:g} must leave room for noise. Ask for a larger one.")
+    most = max_targets(circuit.release_parameters, flood)
+    if circuit.words > most:
+        raise PrecisionError(f"a network may have {most} outputs with this tolerance. Got {circuit.outputs}.")
+    return replace(circuit, flood_bits=flood)
+
+
+def _release_scale(circuit: NetworkCircuit) -> float:
+    """log2 of what scores are multiplied by when they are flooded."""
+    return circuit.score_exponent + math.log2(circuit.release_parameters.rescale_factor)
+
+
+def _circuit(
+    network: Network, grid: Grid, hidden: HiddenRange, tolerance: float, parameters: Parameters
+) -> NetworkCircuit:
+    """A circuit that lacks its exponents of queries and floods."""
+    slots = parameters.ring_degree // 2
+    neurons = -(-network.hidden // 2) if network.degree <= 2 else network.hidden
+    period = max(1, 1 << (neurons - 1).bit_length())
+    outputs = len(network.readout)
+    calibrated = hidden.sum_limit is not None
+    if (outputs + calibrated) * period > slots:
+        raise PrecisionError(
+            f"a network of {network.hidden} hidden neurons may have {slots // period - calibrated} outputs at "
+            f"N={parameters.ring_degree}. Got {outputs}."
+        )
+    (kept,) = parameters.kept_primes
+    room = math.log2(kept / 2 - 1)
+    range_word = None
+    if hidden.sum_limit is not None:
+        range_word = Range(math.floor(room - math.log2(hidden.largest_sum)) - 1, hidden.sum_limit)
+    return NetworkCircuit(
+        parameters=parameters,
+        grid=grid,
+        outputs=outputs,
+        arrangement=_arrangement(slots, grid.features, period, parameters),
+        period=period,
+        degree=network.degree,
+        query_exponent=INTEGER_BITS,
+        score_exponent=math.floor(room - math.log2(hidden.largest_score + 2 * tolerance)),
+        flood_bits=1,
+        lambda_bits=0.0,
+        range=range_word,
+    )
+
+
+def _arrangement(slots: int, inputs: int, period: int, parameters: Parameters) -> Arrangement:
+    """The one that costs least, in time and bytes."""
+    found = []
+    for count in range(1, min(inputs, _MAX_CIPHERTEXTS) + 1):
+        each = -(-inputs // count)
+        if each > slots or (count - 1) * each >= inputs:
+            continue
+        repeat = min(slots // each, period)
+        giants = -(-period // repeat)
+        kilobytes = count * parameters.ring_degree * math.prod(parameters.query_primes).bit_length() / 8e3
+        found.append((giants + kilobytes / _KB_PER_MS, Arrangement(slots, inputs, count, repeat)))
+    if not found:
+        raise PrecisionError(f"a network may have {slots * _MAX_CIPHERTEXTS} inputs. Got {inputs} instead.")
+    return min(found, key=lambda one: one[0])[1]
+
+
+def _hidden_scale(circuit: NetworkCircuit, last: float) -> float:
+    """log2 of the scale of hidden values that leaves ``last`` bits to the last layer."""
+    total = score_scale(circuit) - last
+    if circuit.degree <= 2:
+        return total / 2
+    return (total / 2 + math.log2(circuit.parameters.data_primes[-1])) / 2
+
+
+def _query_exponent(circuit: NetworkCircuit, first: float, last: float) -> int:
+    found = math.floor(_hidden_scale(circuit, last) + math.log2(circuit.parameters.special_prime) - first)
+    if found < INTEGER_BITS:
+        raise PrecisionError(
+            f"the tolerance and the range of this network need {INTEGER_BITS - found} bits more than the modulus of "
+            f"{circuit.parameters.profile!r} has. Ask for a larger tolerance, or train it with a smaller range."
+        )
+    return found
+
+
+def _last_exponent(network: Network, circuit: NetworkCircuit, hidden: HiddenRange, tolerance: float) -> float:
+    """The least exponent of the last layer whose rounding stays within its share; errors halve with each bit."""
+    trial = 12.0
+    private = PrivateNetwork(network, _trial_exponent(circuit, trial), hidden.weights, hidden.limits)
+    error = Plaintexts(private, circuit).score_error()
+    return trial + math.log2(max(error, 1e-300) / (_LAST_SHARE * tolerance))
+
+
+def _trial_exponent(circuit: NetworkCircuit, last: float) -> float:
+    return _hidden_scale(circuit, last) + math.log2(circuit.parameters.special_prime) - circuit.query_exponent
+
+
+def _first_exponent(
+    network: Network, circuit: NetworkCircuit, hidden: HiddenRange, tolerance: float, last: float
+) -> float:
+    """The least exponent of the first layer whose rounding moves scores by no more than its share."""
+    trial = 20.0
+    error = Plaintexts(PrivateNetwork(network, trial, hidden.weights, hidden.limits), circuit).hidden_error()
+    moved = float((slopes(network, hidden.limits).sum(axis=1) * error).max())
+    return trial + math.log2(max(moved, 1e-300) / (_FIRST_SHARE * tolerance))
+
+
+def slopes(network: Network, hidden: Reals) -> Reals:
+    """How much each score (k) moves at most with each hidden value (H) within bounds: (k, H)."""
+    return np.asarray(np.abs(network.readout) * _largest(_derivative(network.polynomials), hidden))
+
+
+def _square_slopes(network: Network, hidden: Reals) -> Reals:
+    """The same with each square, as a value of its own: that of (c4·u + c3·h + c2)·u."""
+    padded = np.zeros((network.hidden, 5))
+    padded[:, : network.degree + 1] = network.polynomials
+    moved = np.stack([padded[:, 2], padded[:, 3], 2 * padded[:, 4]], axis=1)
+    return np.asarray(np.abs(network.readout) * _largest(moved, hidden))
+
+
+def _derivative(polynomials: Reals) -> Reals:
+    return np.asarray(polynomials[:, 1:] * np.arange(1, polynomials.shape[1]))
+
+
+def _largest(polynomials: Reals, limits: Reals) -> Reals:
+    """The largest |value| (H,) of polynomials (H, D+1) in [-limit, limit]: at its ends, or where the slope is 0."""
+    return np.array([_largest_of(one, limit) for one, limit in zip(polynomials, limits, strict=True)])
+
+
+def _largest_of(polynomial: Reals, limit: float) -> float:
+    scaled = polynomial * limit ** np.arange(len(polynomial))
+    turns = np.polynomial.polynomial.polyroots(np.polynomial.polynomial.polyder(np.trim_zeros(scaled, "b")))
+    inside = turns.real[(np.abs(turns.imag) < _REAL) & (np.abs(turns.real) <= 1)]
+    return float(np.abs(np.polynomial.polynomial.polyval(np.concatenate([[-1.0, 1.0], inside]), scaled)).max())
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What follows for a network that is encoded in a circuit.
+
+    Attributes
+    ----------
+    error
+        Bound on |decrypted score - score of the network in plain numbers|.
+    lambda_bits
+        log2 of flooding over noise that depends on the weights, of the word with the most.
+    """
+
+    error: float
+    lambda_bits: float
+
+    @staticmethod
+    def of(private: PrivateNetwork, circuit: NetworkCircuit) -> Bounds:
+        """The bounds for hidden values within the network's limits."""
+        network, hidden, plain = private.network, private.limits, Plaintexts(private, circuit)
+        noise = _Noise(plain, circuit, network)
+        slope = slopes(network, hidden)
+        seen, range_noise = noise.of_scores(network, hidden), noise.of_range(private, circuit)
+        moved = plain.hidden_error() + noise.messages
+        rounding = float((slope.sum(axis=1) * moved).max()) + plain.score_error()
+        unit, dropped = 2.0**-circuit.score_exponent, circuit.release_parameters.rescale_factor
+        release = (2.0 ** (circuit.flood_bits - 1) + mask_noise(circuit.parameters)) / dropped
+        release += circuit.release_parameters.rescale_noise + 1
+        whole = 2.0 ** _release_scale(circuit)
+        return Bounds(
+            error=seen + rounding + release * unit,
+            lambda_bits=circuit.flood_bits - math.log2(max(seen, range_noise) * whole),
+        )
+
+
+class _Noise:
+    """Noise of the steps of an evaluation, in units of what they compute."""
+
+    def __init__(self, plain: Plaintexts, circuit: NetworkCircuit, network: Network) -> None:
+        parameters, steps, scales = circuit.parameters, circuit.steps, plain.scales
+        noise, top = Noise(parameters), parameters.levels
+        slots = circuit.arrangement.slots
+        weights = float(np.abs(network.weights).sum(axis=1).max()) * (math.sqrt(2) if plain.pairs else 1.0)
+        folds = slots // circuit.period if steps.folded else 1
+        hidden = 2.0**scales.hidden
+        total = weights * noise.fresh / 2.0**circuit.query_exponent
+        total += (noise.rounding(folds) + noise.switching(top, folds, steps.giants - 1)) / hidden
+        total += sum(noise.switching(top, slots // (2 * step)) for step in steps.folds(slots)) / hidden
+        if plain.pairs:
+            total += noise.switching(top) / hidden
+        self.messages = weights * noise.message / 2.0**INTEGER_BITS
+        self._hidden: float = total
+        self._last = noise.switching(circuit.last_level) / 2.0**scales.score
+        self._last += (circuit.last_level - RELEASE_LEVEL) * noise.rounding() / 2.0 ** _release_scale(circuit)
+        self._square = 0.0
+        if not plain.pairs:
+            self._square = noise.switching(top) / 4.0**scales.hidden + noise.rounding() / 2.0**scales.square
+
+    def of_scores(self, network: Network, hidden: Reals) -> float:
+        """Of the score with the most."""
+        total: float = _norm(slopes(network, hidden)) * self._hidden + self._last
+        return total + (_norm(_square_slopes(network, hidden)) * self._square if self._square else 0.0)
+
+    def of_range(self, private: PrivateNetwork, circuit: NetworkCircuit) -> float:
+        """Of the range word, in units of a score's word."""
+        if circuit.range is None:
+            return 0.0
+        power, weights = range_power(private.network.degree), private.range_weights
+        polynomials = np.zeros((len(weights), power + 1))
+        polynomials[:, power] = weights
+        word = replace(private.network, polynomials=polynomials, readout=np.ones((1, len(weights))))
+        return self.of_scores(word, private.limits) * 2.0 ** (circuit.range.exponent - circuit.score_exponent)
+
+
+def _norm(slope: Reals) -> float:
+    """The largest root of the sum of squares over neurons: noise of distinct slots is orthogonal."""
+    largest = np.sqrt((slope**2).sum(axis=1)).max()
+    return float(largest)
+
+
+def check(private: PrivateNetwork, circuit: NetworkCircuit, error: float) -> None:
+    """Raise :class:`ModelFileError` unless the bounds of a circuit hold for a network.
+
+    No score may wrap that the range word lets pass; where there is none, none of any input in range.
+    """
+    hidden = HiddenRange.of(private, circuit)
+    (kept,) = circuit.parameters.kept_primes
+    if hidden.largest_score * 2.0**circuit.score_exponent >= kept / 2:
+        raise ModelFileError(
+            "scores must stay within the modulus. Those of this network exceed it for some input in range."
+        )
+    found = Bounds.of(private, circuit)
+    if found.lambda_bits < max(circuit.lambda_bits, MIN_LAMBDA_BITS) - 1e-6 or found.error > error:
+        raise ModelFileError(
+            f"answers must be flooded by {max(circuit.lambda_bits, MIN_LAMBDA_BITS)} bits and be within {error:g}. "
+            f"This network's are flooded by {found.lambda_bits:.1f} and within {found.error:.3g}."
+        )
