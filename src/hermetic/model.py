@@ -42,6 +42,9 @@ class CompiledModel:
     spread
         How far apart scores were on the sample, which makes an error small or large; None is not known, as in a model
         that was loaded. Private.
+    agreement
+        For networks, how much of the sample gets the label, or the value, that the network gives in plain, see
+        :mod:`hermetic.compiler.agreement`; None is not known. Private.
     """
 
     def __init__(self, integers: Any, signature: Signature) -> None:
@@ -56,10 +59,11 @@ class CompiledModel:
         self._half: ServerHalf = server_half(signature.circuit.kind)(integers, signature)
         self.signature = signature
         self.spread: float | None = None
+        self.agreement: float | None = None
 
     @property
     def integers(self) -> Any:
-        """The private integers: weights and biases of a linear circuit, words of trees."""
+        """The private integers: weights and biases of a linear circuit, words of trees, the layers of a network."""
         return self._half.integers
 
     @property
@@ -71,7 +75,8 @@ class CompiledModel:
 
     def evaluate(self, query: Query, public_key: PublicKey | MaskingKey, *, threads: int | None = None) -> Result:
         """Answer a query: what the server does. Exact and sanitised, see :mod:`hermetic.circuits.linear.evaluate` and
-        :mod:`hermetic.circuits.trees.evaluate`.
+        :mod:`hermetic.circuits.trees.evaluate`; within the signature's error, of networks: see
+        :mod:`hermetic.circuits.networks.bounds`.
 
         Parameters
         ----------

@@ -17,10 +17,19 @@ from .samples import HeaderOption, Samples, read_samples
 
 
 class Profile(StrEnum):
-    """The names of :data:`hermetic.rlwe.parameters.PROFILES`."""
+    """The names of :data:`hermetic.rlwe.parameters.KNOWN`."""
 
     FAST = "fast"
     PRECISE = "precise"
+    NETWORK = "network"
+    DEEP = "deep"
+
+
+class HiddenRange(StrEnum):
+    """What bounds hidden values of networks, see :func:`hermetic.compile`."""
+
+    PROVED = "proved"
+    CALIBRATED = "calibrated"
 
 
 class Splits(StrEnum):
@@ -56,7 +65,7 @@ def compile_estimator(  # noqa: PLR0913, PLR0917
     ] = None,
     step: Annotated[float | None, typer.Option(help="The step of exact inputs, counted from LO.")] = None,
     profile: Annotated[
-        Profile | None, typer.Option(help="Ring parameters; by default fast, or what --tolerance needs.")
+        Profile | None, typer.Option(help="Ring parameters; by default the cheapest that give what is asked for.")
     ] = None,
     tolerance: Annotated[float | None, typer.Option(help="Largest acceptable error of a score.")] = None,
     flooding: Annotated[float | None, typer.Option(help="Least flooding of answers (lambda), in bits.")] = None,
@@ -66,6 +75,9 @@ def compile_estimator(  # noqa: PLR0913, PLR0917
     strict: Annotated[
         bool, typer.Option("--strict/--no-strict", help="Answer private trees for the bits of real inputs alone.")
     ] = True,
+    hidden_range: Annotated[
+        HiddenRange | None, typer.Option(help="What bounds hidden values of a network: all inputs, or the sample.")
+    ] = None,
     name: Annotated[str | None, typer.Option(help="The public name; by default that of OUTPUT.")] = None,
 ) -> None:
     """Compile a fitted estimator into a model that answers encrypted queries.
@@ -88,6 +100,7 @@ def compile_estimator(  # noqa: PLR0913, PLR0917
         flooding=flooding,
         splits=splits.value,
         strict=strict,
+        hidden_range=None if hidden_range is None else hidden_range.value,
     )
     file_bytes = model.save(output)
     console = stdout()

@@ -13,17 +13,21 @@ import numpy as np
 import numpy.typing as npt
 
 from ..arguments import check_data, shown
+from ..circuits.networks.planner import NetworkChoice
 from ..circuits.trees.planner import TreeChoice
 from ..errors import CompileError, InputError, WireError
 from ..features import Backbone, FeatureMap, backbone_name, computed
 from ..model import CompiledModel
-from ..rlwe.parameters import PROFILES
+from ..rlwe.parameters import KNOWN, NETWORK_PROFILES, PROFILES
 from ..signature import Signature
+from .agreement import agreement_of
 from .disclosure import check_disclosed
 from .ensemble_map import EnsembleMap
 from .input_domain import InputDomain
 from .inputs import InputRange, Limits
 from .linear import LinearMap, affine
+from .network_map import NetworkMap
+from .network_planner import choose as choose_for_networks
 from .planner import Choice, choose
 from .reading import read_model
 from .sample import in_model_order
@@ -32,8 +36,13 @@ from .tree_planner import choose as choose_for_trees
 from .unused_columns import without_unused_texts
 from .verify import rows_to_verify, verify
 
+Chosen = Choice | TreeChoice | NetworkChoice
+
 PRIVATE, PUBLIC = "private", "public"
 """What becomes of the splits of trees."""
+
+_CALIBRATED = 50_000
+"""Rows of the sample that the range of a network is calibrated on."""
 
 _SAMPLED = 200
 """Rows of the sample that tell the spread of scores."""
@@ -54,6 +63,7 @@ def compile_model(  # noqa: PLR0913
     flooding: float | None = None,
     splits: str = PRIVATE,
     strict: bool = True,
+    hidden_range: str | None = None,
 ) -> CompiledModel:
     """Compile a fitted estimator. Exported as ``hermetic.compile``.
 
@@ -62,9 +72,10 @@ def compile_model(  # noqa: PLR0913
     estimator
         A fitted scikit-learn estimator whose private part is linear, such as LogisticRegression, Ridge, SVC with a
         linear kernel, PCA, or a Pipeline of affine steps and one of them; trees and forests, boosted ones of
-        scikit-learn, XGBoost or LightGBM too; or an explainable boosting machine. docs/supported-models.md lists all. A
-        subclass is refused if it overrides the methods that give scores, labels or probabilities. Or a PyTorch module
-        in eval mode, of Linear layers, or an ONNX model or the name of its file, affine up to its scores or trees; or
+        scikit-learn, XGBoost or LightGBM too; networks of one hidden layer, MLPClassifier or MLPRegressor; or an
+        explainable boosting machine. docs/supported-models.md lists all. A subclass is refused if it overrides the
+        methods that give scores, labels or probabilities. Or a PyTorch module in eval mode, of Linear layers, with one
+        activation between them or none; or an ONNX model or the name of its file, affine up to its scores or trees; or
         the name of the file that ``save_model`` of XGBoost (.json, .ubj) or LightGBM (.txt) wrote. Or
         :class:`hermetic.Rules`, or the name of their .json file.
     X_sample
@@ -94,7 +105,8 @@ def compile_model(  # noqa: PLR0913
         The step of exact inputs, a number, an array (d,), or a Series or mapping by the names of columns, where every
         input is smallest + a multiple of it; 0 if inputs are any real numbers, although those of the sample are not.
     profile
-        ``"fast"`` (N=4096) or ``"precise"`` (N=8192). By default ``fast``, or the cheapest whose error is at most a
+        ``"fast"`` (N=4096) or ``"precise"`` (N=8192); for networks ``"network"`` (N=8192) or ``"deep"`` (N=16384). By
+        default ``fast``, or the cheapest whose error is at most a
         fiftieth of the spread of scores on the sample; with a tolerance, the cheapest that meets it.
     tolerance
         Largest acceptable |score - estimator's score|, in units of the score, for every input in range.
@@ -110,6 +122,10 @@ def compile_model(  # noqa: PLR0913
         For trees that split on several inputs, whether queries that no input has stay without an answer. False answers
         queries whose bits are not bits too: answers are smaller, and a dishonest client learns which thresholds are on
         a path, see docs/security.md.
+    hidden_range
+        For networks, what bounds hidden values: ``"proved"``, all inputs in range, or ``"calibrated"``, the sample,
+        widened by a tenth. Clients refuse an answer whose input was so far from the sample that it may be wrong. By
+        default proved where it fits; activations that are no polynomials are always calibrated.
 
     Warns
     -----
@@ -166,27 +182,49 @@ def compile_model(  # noqa: PLR0913
     # 4. Parameters, result bits, limbs and layouts; integer weights with proven bounds.
     spread = spread_of(linear, domain.sampled(max(1, min(_SAMPLED, MAX_PRODUCTS // linear.weights.size))))
     wanted = {"profile": profile, "tolerance": tolerance, "flooding": flooding, "spread": spread}
-    choice = _chosen(linear, domain.encrypted, wanted, strict=strict)
+    _check_profile(linear, profile)
+    choice = _chosen(linear, domain, wanted, strict=strict, hidden_range=hidden_range)
     # 5. The model and its public signature.
     model = CompiledModel(choice.integers, _signature(linear, choice, name or read.name, backbone))
     model.spread = spread
     # 6. The integer reference against the estimator itself.
+    count, corners = rows_to_verify(model), not _is_calibrated(choice)
     if own.feature_map is None:
-        values = asked = domain.encrypted_values(rows_to_verify(model), model.signature.grid)
+        values = asked = domain.encrypted_values(count, model.signature.grid, corners=corners)
     else:
-        asked, values = domain.probes(rows_to_verify(model))
+        asked, values = domain.probes(count, corners=corners)
         asked = asked if features is None else features.apply(asked)
-    if tolerance is None:
+    if isinstance(linear, NetworkMap):
+        model.agreement = agreement_of(model, linear, domain.sampled(_CALIBRATED))
+    elif tolerance is None:
         warn_of_error(choice.error, float(np.max(choice.own_rounding)), spread)
     verify(model, read.estimator, asked, values, linear.raw_scores, read.types)
     return model
 
 
-def _chosen(linear: LinearMap, inputs: InputRange, wanted: dict[str, Any], *, strict: bool) -> Choice | TreeChoice:
+def _chosen(
+    linear: LinearMap, domain: InputDomain, wanted: dict[str, Any], *, strict: bool, hidden_range: str | None
+) -> Chosen:
     """How the map is run."""
+    if isinstance(linear, NetworkMap):
+        sample = domain.sampled(_CALIBRATED)
+        return choose_for_networks(linear, domain.encrypted, sample, **wanted, hidden_range=hidden_range)
+    if hidden_range is not None:
+        raise CompileError(f"hidden_range must be left out but for networks. Got {hidden_range!r} instead.")
     if isinstance(linear, EnsembleMap):
-        return choose_for_trees(linear, inputs, **wanted, strict=strict)
-    return choose(linear, inputs, **wanted)
+        return choose_for_trees(linear, domain.encrypted, **wanted, strict=strict)
+    return choose(linear, domain.encrypted, **wanted)
+
+
+def _is_calibrated(choice: Chosen) -> bool:
+    """Whether errors hold near the sample alone, rather than for every input in range."""
+    return isinstance(choice, NetworkChoice) and choice.circuit.range is not None
+
+
+def _check_profile(linear: LinearMap, profile: str | None) -> None:
+    allowed = NETWORK_PROFILES if isinstance(linear, NetworkMap) else PROFILES
+    if profile is not None and profile not in allowed:
+        raise CompileError(f"profile must be one of {', '.join(allowed)} for this model. Got {profile!r} instead.")
 
 
 def _range_of(
@@ -247,8 +285,8 @@ def _check_options(name: str | None, profile: str | None, tolerance: float | Non
         raise CompileError(
             f"name must not be empty, and a text. Got {shown(name)} instead: leave it out to use the estimator's class."
         )
-    if profile is not None and profile not in PROFILES:
-        raise CompileError(f"profile must be one of {', '.join(PROFILES)}. Got {shown(profile)} instead.")
+    if profile is not None and profile not in KNOWN:
+        raise CompileError(f"profile must be one of {', '.join(KNOWN)}. Got {shown(profile)} instead.")
     for option, value in (("tolerance", tolerance), ("flooding", flooding)):
         if value is not None and not _is_positive(value):
             raise CompileError(f"{option} must be a positive number. Got {shown(value)} instead.")
@@ -262,7 +300,9 @@ def _is_positive(value: Any) -> bool:
     return isinstance(value, Real) and 0 < float(value) < math.inf
 
 
-def _signature(linear: LinearMap, choice: Choice | TreeChoice, name: str, backbone: str | None) -> Signature:
+def _signature(
+    linear: LinearMap, choice: Choice | TreeChoice | NetworkChoice, name: str, backbone: str | None
+) -> Signature:
     signature = Signature(
         name=name,
         head=linear.head,

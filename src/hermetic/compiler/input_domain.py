@@ -78,11 +78,11 @@ class InputDomain:
         moved = self._map.rounding(self._inputs.lower, self._inputs.upper)
         self.linear = replace(self.linear, own_error=self.linear.own_error + self.linear.terms @ moved)
 
-    def probes(self, count: int) -> tuple[Any, Reals]:
+    def probes(self, count: int, *, corners: bool = True) -> tuple[Any, Reals]:
         """Inputs in range and their features (n, d): the smallest and largest inputs, random ones, and up to ``count``
-        of the sample. Categories are their values, as clients send them.
+        of the sample; these alone without ``corners``. Categories are their values, as clients send them.
         """
-        rows = self._probes()
+        rows = self._probes()[: None if corners else 0]
         if self._rows is not None:
             rows = np.vstack([rows, self._rows[spread_rows(len(self._rows), count)]])
         return rows if self._map is None else as_values(self._map, rows), self._features(rows)
@@ -98,12 +98,12 @@ class InputDomain:
             missing[column] = False
         return np.where(missing & (random.random(found.shape) < _MISSING), np.nan, found)
 
-    def encrypted_values(self, count: int, grid: Grid) -> Reals:
+    def encrypted_values(self, count: int, grid: Grid, *, corners: bool = True) -> Reals:
         """Values that may be encrypted (n, d): the grid's smallest and largest, random ones, and those of up to
-        ``count`` inputs of the sample.
+        ``count`` inputs of the sample; these alone without ``corners``.
         """
         sampled = self.sampled(count)
-        return np.concatenate([_on_grid(grid), *([] if sampled is None else [sampled])])
+        return np.concatenate([_on_grid(grid)[: None if corners else 0], *([] if sampled is None else [sampled])])
 
     def sampled(self, count: int) -> Reals | None:
         """What is encrypted of up to ``count`` inputs of the sample (n, d); None without one."""

@@ -1,4 +1,5 @@
-"""PyTorch modules that are affine: Linear layers, and what stands between and after them in inference.
+"""PyTorch modules of Linear layers, with what stands between and after them in inference: affine ones, and networks of
+one hidden layer.
 
 PyTorch is never imported here: a module brings its own tensors.
 """
@@ -15,8 +16,10 @@ import numpy.typing as npt
 from ..arrays import Reals
 from ..errors import UnsupportedModelError
 from ..head import Head
+from .activations import ACTIVATIONS
 from .classes import chosen, named_classes
 from .linear import LinearMap
+from .network_map import NetworkMap
 
 LAYERS = {
     "Linear": "",
@@ -24,12 +27,18 @@ LAYERS = {
     "Dropout": "in eval mode",
     "Flatten": "of all axes but the first",
     "Identity": "",
+    "ReLU": "between two Linear layers, once",
+    "Tanh": "between two Linear layers, once",
+    "Square": "of `hermetic.train`, between two Linear layers, once",
     "Sequential": "of these",
     "Softmax": "at the end, over the classes",
     "LogSoftmax": "at the end, over the classes",
-    "Sigmoid": "at the end, of one score",
+    "Sigmoid": "at the end, of one score; or between two Linear layers, once",
 }
 """The classes of torch.nn that are read, with conditions in words."""
+
+_ACTIVATIONS = {"ReLU": "relu", "Tanh": "tanh", "Sigmoid": "logistic", "Square": "square"}
+_MODULES = ("torch.nn.modules.", "hermetic.train")
 
 _LINKS = {"Softmax": "softmax", "LogSoftmax": "softmax", "Sigmoid": "logistic"}
 _PRECISIONS = {"torch.float32": 2.0**-24, "torch.float64": 2.0**-53}
@@ -107,20 +116,46 @@ def read_torch_module(module: Any, labels: Any = None) -> tuple[LinearMap, Torch
     if link == "logistic" and k != 1:
         _refuse(f"layer {layers[-1][0]!r} (Sigmoid)", "be of one score", f"{k}", "let the module end with its scores")
     classes = named_classes(labels, k, numbered=link is not None)
-    found = _read(affine, k)
-    linear = LinearMap(
-        found.weights,
-        found.bias,
-        Head(
-            "predict" if classes is None else "decision_function", link, classes, squeeze=classes is not None and k == 1
-        ),
-        reach=found.reach,
-        folded=found.folded,
-        precision=_precision(module),
-        roundings=found.roundings,
-    )
+    method = "predict" if classes is None else "decision_function"
+    linear = _map(affine, k, Head(method, link, classes, squeeze=classes is not None and k == 1), _precision(module))
     logarithms = type(layers[-1][1]).__name__ == "LogSoftmax"
     return linear, TorchModel(module, [layer for _, layer in affine], linear, logarithms)
+
+
+def _map(layers: list[tuple[str, Any]], k: int, head: Head, precision: float) -> LinearMap:
+    """Layers up to k scores, as an affine map or a network of one hidden layer."""
+    places = [i for i, (_, layer) in enumerate(layers) if type(layer).__name__ in _ACTIVATIONS]
+    if len(places) > 1:
+        name, layer = layers[places[1]]
+        instead = "keep the layers up to the last two Linear ones as public features (features=), or train it so"
+        _refuse("the module", "have one activation", f"{name!r} ({type(layer).__name__}) as another", instead)
+    found = _read(layers[places[0] + 1 :] if places else layers, k)
+    if not places:
+        return LinearMap(
+            found.weights,
+            found.bias,
+            head,
+            reach=found.reach,
+            folded=found.folded,
+            precision=precision,
+            roundings=found.roundings,
+        )
+    name, activation = layers[places[0]]
+    if not any(map(_outputs, (layer for _, layer in layers[: places[0]]))):
+        _refuse(f"layer {name!r}", "come after a Linear layer", "none", "apply it to the inputs before hermetic")
+    first = _read(layers[: places[0]], found.weights.shape[1])
+    return NetworkMap(
+        np.zeros((k, first.weights.shape[1])),
+        found.bias,
+        head,
+        layer=first.weights,
+        shift=first.bias,
+        activation=ACTIVATIONS[_ACTIVATIONS[type(activation).__name__]],
+        readout=found.weights,
+        step="module",
+        precision=precision,
+        passes={},
+    )
 
 
 @dataclass
@@ -172,7 +207,7 @@ def _read(layers: list[tuple[str, Any]], k: int) -> _Backwards:
 def _layers(module: Any, name: str) -> Iterator[tuple[str, Any]]:
     """Name and layer, one after the other, in Sequential and its like."""
     kind = type(module)
-    if kind.__name__ not in LAYERS or not kind.__module__.startswith("torch.nn.modules."):
+    if kind.__name__ not in LAYERS or not kind.__module__.startswith(_MODULES):
         shown = f"layer {name!r}" if name else "the module"
         _refuse(
             shown,
@@ -203,7 +238,7 @@ def _check_options(layer: Any, name: str) -> None:
 
 def _link(layers: list[tuple[str, Any]]) -> str | None:
     for name, layer in layers[:-1]:
-        if type(layer).__name__ in _LINKS:
+        if type(layer).__name__ in set(_LINKS) - set(_ACTIVATIONS):
             kind = type(layer).__name__
             _refuse(
                 f"layer {name!r} ({kind})",

@@ -14,7 +14,7 @@ flooding has to hide.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -44,11 +44,14 @@ _REAL = 1e-3
 
 @dataclass(frozen=True, eq=False)
 class NetworkChoice:
-    """A circuit, the network as it is encoded, and the error that is guaranteed."""
+    """A circuit, the network as it is encoded, and the error that is guaranteed; ``own_rounding`` is what the network
+    itself is away from what it stands for.
+    """
 
     circuit: NetworkCircuit
     integers: PrivateNetwork
     error: float
+    own_rounding: Reals = field(default_factory=lambda: np.zeros(1))
 
 
 def choose(

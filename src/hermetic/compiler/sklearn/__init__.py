@@ -11,6 +11,7 @@ from . import expansions as expansions
 from . import imputers as imputers
 from . import naive_bayes as naive_bayes
 from . import neighbors as neighbors
+from . import networks as networks
 from . import outliers as outliers
 from . import projections as projections
 from . import quadratic as quadratic
