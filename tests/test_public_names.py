@@ -53,7 +53,8 @@ NAMES = [
 
 CALLS = {
     "compile": "estimator, X_sample=None, *, name=None, features=None, labels=None, public=(), "
-    "input_range=None, input_step=None, profile=None, tolerance=None, flooding=None, splits='private', strict=True",
+    "input_range=None, input_step=None, profile=None, tolerance=None, flooding=None, splits='private', strict=True, "
+    "hidden_range=None",
     "Client": "signature, secret_key=None, *, features=None, clip=False, round_inputs=False",
     "Client.encrypt": "self, X, *, progress=None",
     "Client.quantize": "self, X",
@@ -71,7 +72,7 @@ CALLS = {
     "Layout": "ring_degree, samples, features, outputs",
     "Parameters": "ring_degree, kept_primes, dropped_primes, special_prime",
     "PublicKey.from_bytes": "data",
-    "PublicKey.size": "parameters",
+    "PublicKey.size": "parameters, shape=()",
     "PublicKey.to_bytes": "self",
     "Query.from_bytes": "data, signature",
     "Query.size": "signature, layout, samples",
