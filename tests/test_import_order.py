@@ -117,7 +117,8 @@ HOUSE = """
     circuits.networks.planner  SHARED circuits.networks.weights circuits.networks.ranges
     circuits.networks.evaluate SHARED circuits.masking circuits.networks.weights
     circuits.networks.server   SHARED circuits.masking circuits.networks.weights circuits.networks.planner
-    circuits.networks.server   circuits.networks.ranges circuits.networks.evaluate
+    circuits.networks.simulate SHARED circuits.networks.evaluate
+    circuits.networks.server   circuits.networks.ranges circuits.networks.evaluate circuits.networks.simulate
     model                      SHARED circuits.masking circuits.server_interface circuits.linear.weights
     compiler                   SHARED circuits.linear.server circuits.trees.planner model
     compiler                   circuits.networks.planner circuits.networks.ranges circuits.networks.weights
@@ -158,7 +159,7 @@ MODEL_OWNER = {
     *("circuits.linear.weights", "circuits.linear.evaluate", "circuits.linear.server"),
     *("circuits.trees.planner", "circuits.trees.drawing", "circuits.trees.evaluate", "circuits.trees.server"),
     *("circuits.networks.weights", "circuits.networks.ranges", "circuits.networks.planner"),
-    *("circuits.networks.evaluate", "circuits.networks.server"),
+    *("circuits.networks.evaluate", "circuits.networks.simulate", "circuits.networks.server"),
     *("model", "compiler", "legacy", "serve", "deploy"),
     *("batch.evaluator", "batch.worker", "batch.local_engine", "batch.ray_engine", "batch.scoring"),
 }

@@ -132,6 +132,14 @@ class CompiledModel:
         """The scores (n, k) of grid integers (n, d) in plain integers: what decryption must give, and tests against."""
         return self._half.reference(values)
 
+    def simulate(self, values: Integers) -> Reals:
+        """The scores (n, k) of grid integers (n, d) by the integers of an encrypted evaluation, without encryption.
+
+        For networks they have what rounding and rescaling change, and no errors, masks and flooding; for the others
+        they are those of :meth:`reference`.
+        """
+        return self._half.simulate(values)
+
     @property
     def operations(self) -> int:
         """How many products or sums :meth:`reference` takes for one sample."""

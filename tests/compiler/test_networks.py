@@ -163,7 +163,7 @@ def test_options_of_networks_are_no_others() -> None:
     linear = LogisticRegression(max_iter=1000).fit(X, y)
     with pytest.raises(CompileError, match="hidden_range must be left out but for networks"):
         hermetic.compile(linear, X, hidden_range="proved")
-    with pytest.raises(CompileError, match="profile must be one of fast, precise for this model. Got 'deep'"):
+    with pytest.raises(CompileError, match=r"profile must be one of fast, precise for this model\. Got 'deep'"):
         hermetic.compile(linear, X, profile="deep")
 
 
@@ -202,5 +202,5 @@ def test_a_network_before_another_model_is_refused() -> None:
     X, y = data("iris")
     parts = [("a", MLPClassifier((4,), **FEW)), ("b", LogisticRegression(max_iter=500))]
     voting = VotingClassifier(parts, voting="soft").fit(StandardScaler().fit_transform(X), y)
-    with pytest.raises(UnsupportedModelError, match="must be linear. Got a network|all logistic probabilities"):
+    with pytest.raises(UnsupportedModelError, match=r"must be linear\. Got a network"):
         hermetic.compile(voting, StandardScaler().fit_transform(X))

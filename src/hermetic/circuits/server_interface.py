@@ -37,6 +37,9 @@ class ServerHalf(Protocol):
     def reference(self, values: Integers) -> Reals:
         """The scores (n, k) of grid integers (n, d) in plain integers: what decryption must give."""
 
+    def simulate(self, values: Integers) -> Reals:
+        """The scores (n, k) of grid integers (n, d) by the integers of an encrypted evaluation, without encryption."""
+
     @property
     def operations(self) -> int:
         """How many products or sums the plain reference of one sample takes."""

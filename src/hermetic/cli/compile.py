@@ -14,6 +14,7 @@ from .console import stdout
 from .estimators import load_estimator
 from .report import show_report
 from .samples import HeaderOption, Samples, read_samples
+from .simulation import show_simulation
 
 
 class Profile(StrEnum):
@@ -78,6 +79,9 @@ def compile_estimator(  # noqa: PLR0913, PLR0917
     hidden_range: Annotated[
         HiddenRange | None, typer.Option(help="What bounds hidden values of a network: all inputs, or the sample.")
     ] = None,
+    simulate: Annotated[
+        bool, typer.Option("--simulate", help="Compute some of the sample with the integers of encrypted answers.")
+    ] = False,
     name: Annotated[str | None, typer.Option(help="The public name; by default that of OUTPUT.")] = None,
 ) -> None:
     """Compile a fitted estimator into a model that answers encrypted queries.
@@ -87,10 +91,13 @@ def compile_estimator(  # noqa: PLR0913, PLR0917
     """
     if sample is None and limits is None:
         raise typer.BadParameter("one of them must say what inputs look like.", param_hint="--sample or --range")
+    if simulate and sample is None:
+        raise typer.BadParameter("it must be given for --simulate.", param_hint="--sample")
     fitted = load_estimator(estimator, trust_pickle=trust_pickle)
+    rows = None if sample is None else _sample(sample, fitted, header)
     model = compile_model(
         fitted,
-        None if sample is None else _sample(sample, fitted, header),
+        rows,
         public=public or (),
         name=name or output.stem,
         input_range=limits,
@@ -105,6 +112,8 @@ def compile_estimator(  # noqa: PLR0913, PLR0917
     file_bytes = model.save(output)
     console = stdout()
     show_report(console, model.signature, model, file_bytes)
+    if simulate:
+        show_simulation(console, model, rows)
     console.print(
         f"\nWrote {output}. Clients need its signature: hermetic signature {output} -o FILE",
         markup=False,

@@ -78,6 +78,7 @@ class Level:
         self.degree = parameters.ring_degree
         self.primes = (*parameters.data_primes[:level], parameters.special_prime)
         self._native = native.Level(self.degree, self.primes[:-1], parameters.special_prime)
+        self._plain = native.Ring(self.degree, self.primes[:-1], 1)
 
     @staticmethod
     @lru_cache(maxsize=16)
@@ -102,6 +103,15 @@ class Level:
         halves = [(factor + prime // 2) % prime - prime // 2 for prime in self.primes]
         self._native.encode(np.ascontiguousarray(integers), np.array(halves, dtype=np.float64), out)
         return out
+
+    def coefficients(self, polynomial: Lanes) -> Residues:
+        """The coefficients (l, N) of a polynomial (l, N), as residues."""
+        rows = np.ascontiguousarray(polynomial)[None].copy()
+        out = np.empty(rows.shape, dtype=np.int64)
+        self._plain.inverse(rows)
+        self._plain.lower(rows, out)
+        found: Residues = out[0]
+        return found
 
     def dot(self, ciphertexts: Lanes, weights: Lanes) -> Lanes:
         """The sum over b of ciphertexts[b]·weights[b]: (m, 2, l, N) and (m, l, N), or both extended."""

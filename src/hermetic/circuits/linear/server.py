@@ -74,6 +74,10 @@ class ServerHalf:
         one = self.integers
         return recombine(one.apply(values), one.limbs, one.limb_bits, one.scale_exponent)
 
+    def simulate(self, values: Integers) -> Reals:
+        """The reference: an encrypted evaluation gives the same integers."""
+        return self.reference(values)
+
     @property
     def operations(self) -> int:
         """Products of the plain reference for one sample."""

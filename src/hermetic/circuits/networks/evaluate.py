@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
 
 from ...arrays import Residues
@@ -14,6 +16,13 @@ from ..masking import MaskingKey
 from . import embedding
 from .public import RELEASE_LEVEL, NetworkCircuit
 from .weights import Plaintext, Plaintexts, PrivateNetwork
+
+
+class Keys(Protocol):
+    """Switching keys by step and level."""
+
+    def of(self, step: int, level: int) -> LoadedKey:
+        """The key of a step at a level."""
 
 
 class Program:
@@ -32,18 +41,19 @@ class Program:
         else:
             self._low = Level.of(parameters, parameters.levels - 1)
             self._powers = {power: _encoded(self._low, one) for power, one in plain.quartic.items()}
-        self._offsets = _offsets(private, circuit)
+        self.offsets = _offsets(private, circuit)
+        """The constants of the words as residues (words, l)."""
 
-    def scores(self, ciphertexts: Lanes, key: MaskingKey) -> Lanes:
+    def scores(self, ciphertexts: Lanes, keys: Keys) -> Lanes:
         """The ciphertext (2, l, N) whose first coefficients are the words, from those of a query (C, 2, L+1, N)."""
-        circuit, keys = self.circuit, _Keys(key)
+        circuit = self.circuit
         hidden = self._hidden_values(ciphertexts, keys)
         scores = self._quadratic(hidden, keys) if circuit.degree <= 2 else self._quartic(hidden, keys)
         for level in range(circuit.last_level, RELEASE_LEVEL, -1):
             scores = Level.of(circuit.parameters, level).rescale(scores)
         return scores
 
-    def _hidden_values(self, ciphertexts: Lanes, keys: _Keys) -> Lanes:
+    def _hidden_values(self, ciphertexts: Lanes, keys: Keys) -> Lanes:
         steps, level = self.circuit.steps, self._hidden
         hidden = level.shrink(level.dot(ciphertexts, self._first[-1]))
         for weights in self._first[-2::-1]:
@@ -56,7 +66,7 @@ class Program:
         level.add(hidden[:1], self._bias)
         return hidden
 
-    def _quadratic(self, hidden: Lanes, keys: _Keys) -> Lanes:
+    def _quadratic(self, hidden: Lanes, keys: Keys) -> Lanes:
         level, last = self._hidden, self._last
         conjugate = level.rotate(hidden, keys.of(CONJUGATE, level.level))
         weights = np.concatenate([last["conjugate"], last["same"]])
@@ -64,7 +74,7 @@ class Program:
         level.add(factor[:1], last["constant"])
         return level.relinearise(level.multiply(hidden, factor), keys.of(RELINEARISE, level.level))
 
-    def _quartic(self, hidden: Lanes, keys: _Keys) -> Lanes:
+    def _quartic(self, hidden: Lanes, keys: Keys) -> Lanes:
         level, low, powers = self._hidden, self._low, self._powers
         square = level.relinearise(level.multiply(hidden, hidden), keys.of(RELINEARISE, level.level))
         square, hidden = level.rescale(square), np.ascontiguousarray(hidden[:, : low.level])
@@ -81,7 +91,7 @@ class Program:
         sums = scores[None]
         ring.mask(sums, np.ascontiguousarray(key.lanes[:, :RELEASE_LEVEL]), MASK_BITS, stream)
         places = np.arange(circuit.words)
-        words = ring.target_words(sums, places, self._offsets, circuit.flood_bits, stream)
+        words = ring.target_words(sums, places, self.offsets, circuit.flood_bits, stream)
         return ring.rescaled_c1(sums, stream), words
 
 
@@ -97,20 +107,20 @@ def _encoded(level: Level, plaintext: Plaintext) -> Lanes:
 
 
 def _offsets(private: PrivateNetwork, circuit: NetworkCircuit) -> Residues:
-    """The constants of the words as residues (words, l)."""
     one = circuit.release_parameters
     constants = [*private.network.offset.tolist(), *([0.0] if circuit.range is not None else [])]
     scaled = [round(value * 2.0**circuit.score_exponent) * one.rescale_factor for value in constants]
     return np.array([[value % prime for prime in one.data_primes] for value in scaled], dtype=np.int64)
 
 
-class _Keys:
+class ClientKeys:
     """A client's switching keys, at any level up to the one that they were made for."""
 
     def __init__(self, key: MaskingKey) -> None:
         self._highest = {step: (level, loaded) for (step, level), loaded in sorted(key.switching.items())}
 
     def of(self, step: int, level: int) -> LoadedKey:
+        """The key of a step at a level. Raises :class:`MismatchError` if the client has none."""
         highest, loaded = self._highest.get(step, (0, None))
         if loaded is None or highest < level:
             raise MismatchError(

@@ -17,10 +17,11 @@ from ...rlwe.public_ring import PublicRing
 from ...signature import Signature
 from ..masking import MaskingKey, MaskingKeys, available_cores, check_belongs, lift, workers
 from ..query import Query
-from .evaluate import Program
+from .evaluate import ClientKeys, Program
 from .network import Network
 from .planner import check
 from .public import NetworkCircuit
+from .simulate import simulated
 from .weights import PrivateNetwork
 from .wire import NetworkResult
 
@@ -74,7 +75,7 @@ class ServerHalf:
         count = self._circuit.arrangement.ciphertexts
         ciphertexts = PublicRing.of(query.parameters).empty_ciphertexts(count)
         lift(query, range(number * count, (number + 1) * count), ciphertexts)
-        return program.release(program.scores(ciphertexts, key), key)
+        return program.release(program.scores(ciphertexts, ClientKeys(key)), key)
 
     def prepare(self, samples: int) -> None:
         """Encode the weights, which the first query would do otherwise."""
@@ -88,6 +89,11 @@ class ServerHalf:
     def reference(self, values: Integers) -> Reals:
         """The scores (n, k) of grid integers (n, d) in plain numbers: what decryption must give, within the error."""
         return self.integers.network.scores(self._circuit.units(values))
+
+    def simulate(self, values: Integers) -> Reals:
+        """The scores (n, k) of grid integers (n, d) by the integers of an encrypted evaluation: :mod:`.simulate`."""
+        words = simulated(self.program, self._circuit.units(values))
+        return np.asarray(words[:, : self._circuit.outputs] * 2.0**-self._circuit.score_exponent)
 
     @property
     def operations(self) -> int:

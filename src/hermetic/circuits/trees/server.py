@@ -75,6 +75,10 @@ class ServerHalf:
         """The integer results (n, k·limbs) of slots (n, d): what decryption must give bit for bit."""
         return self.integers.apply(self._circuit.slots.to_bits(values))
 
+    def simulate(self, values: Integers) -> Reals:
+        """The reference: an encrypted evaluation gives the same integers."""
+        return self.reference(values)
+
     @property
     def operations(self) -> int:
         """Sums of the plain reference for one sample."""
