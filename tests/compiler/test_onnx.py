@@ -422,12 +422,30 @@ def test_a_file_has_its_name(tmp_path: Path) -> None:
 
 REFUSED: dict[str, tuple[ModelProto, str]] = {
     "activation": (
-        made([node("Gemm", "x w", "z"), node("Relu", "z", "r"), node("Gemm", "r v")], X4, {"v": drawn(3, 2), **W}),
-        r"'relu_r' \(Relu\), before node 'gemm_y' \(Gemm\).*features=",
+        made([node("Gemm", "x w", "z"), node("Elu", "z", "r"), node("Gemm", "r v")], X4, {"v": drawn(3, 2), **W}),
+        r"'elu_r' \(Elu\), before node 'gemm_y' \(Gemm\).*features=",
     ),
-    "link between layers": (
-        made([node("Gemm", "x w", "z"), node("Sigmoid", "z", "r"), node("Gemm", "r v")], X4, {"v": drawn(3, 2), **W}),
-        r"'sigmoid_r' \(Sigmoid\), before node 'gemm_y'",
+    "two hidden layers": (
+        made(
+            [
+                *(node("Gemm", "x w", "z"), node("Sigmoid", "z", "r"), node("Gemm", "r v", "s")),
+                *(node("Tanh", "s", "t"), node("Gemm", "t u")),
+            ],
+            X4,
+            {"v": drawn(3, 5), "u": drawn(5, 2), **W},
+        ),
+        r"must have one hidden layer\. Got activation 'tanh_t' \(Tanh\) as another",
+    ),
+    "skipped layer": (
+        made(
+            [
+                *(node("Gemm", "x w", "z"), node("Relu", "z", "r"), node("Gemm", "r v", "s")),
+                *(node("Gemm", "x u", "t"), node("Add", "s t")),
+            ],
+            X4,
+            {"v": drawn(3, 2), "u": drawn(4, 2), **W},
+        ),
+        r"must take its values alone\. It takes x as well",
     ),
     "activation at the end": (made([node("Gemm", "x w", "z"), node("Tanh", "z")], X4, W), r"'tanh_y' \(Tanh\)"),
     "clipped": (

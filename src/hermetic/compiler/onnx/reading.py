@@ -1,4 +1,4 @@
-"""An ONNX model as an affine map with a public head, or as trees with one."""
+"""An ONNX model as an affine map with a public head, as trees with one, or as a network of one hidden layer."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from .answers import OnnxModel
 from .files import load, simplified
 from .graph import ROWS, Array, Graph, Input, Step
 from .head import Independent, check_head, recognise
+from .networks import OnnxNetwork, hidden_activations, read_network
 from .operators import is_trees, kind_of, read_back
 from .public import PublicFeatures, read_public, shape_of, width
 from .weights import Backwards, Weights
@@ -28,7 +29,9 @@ if TYPE_CHECKING:
     from .tree_reading import OnnxTrees
 
 
-def read_onnx(source: str | Path | ModelProto, labels: Any = None) -> tuple[LinearMap, OnnxModel | OnnxTrees]:
+def read_onnx(
+    source: str | Path | ModelProto, labels: Any = None
+) -> tuple[LinearMap, OnnxModel | OnnxNetwork | OnnxTrees]:
     """Read a model: the map, and the model itself to compare it with. ``labels`` name the classes of a model that has
     no names for them.
 
@@ -42,7 +45,10 @@ def read_onnx(source: str | Path | ModelProto, labels: Any = None) -> tuple[Line
     model = load(source)
     try:
         plain = simplified(model)
-        return (_read_trees if any(map(is_trees, plain.graph.node)) else _read_model)(plain, labels)
+        if any(map(is_trees, plain.graph.node)):
+            return _read_trees(plain, labels)
+        activations = hidden_activations(plain.graph)
+        return read_network(plain, activations, labels, _read_model) if activations else _read_model(plain, labels)
     except CompileError:
         raise
     except Exception as error:  # whatever the libraries that read a model make of a broken one
