@@ -21,6 +21,7 @@ from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_iris
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
+from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import SplineTransformer, StandardScaler
 
@@ -298,3 +299,18 @@ def test_a_file_of_a_booster_that_is_none_is_no_pickle(ending: str, invoke: Invo
     assert done.exit_code != 0
     assert "save_model wrote" in done.output
     assert not sprung.exists()
+
+
+def test_a_network_is_simulated_before_it_is_deployed(invoke: Invoke, tmp_path: Path) -> None:
+    X, y = load_iris(return_X_y=True)
+    network = make_pipeline(StandardScaler(), MLPClassifier((6,), max_iter=60, random_state=0)).fit(X, y)
+    skops.io.dump(network, tmp_path / "network.skops")
+    np.save(tmp_path / "X.npy", X)
+    file, target = str(tmp_path / "network.skops"), str(tmp_path / "network.hermetic")
+    done = invoke("compile", file, "-o", target, "--sample", str(tmp_path / "X.npy"), "--simulate")
+    assert done.exit_code == 0, done.output
+    assert "Simulated" in done.output
+    assert "100 of 100 as in plain numbers" in done.output
+    refused = invoke("compile", file, "-o", target, "--range", "0", "8", "--simulate")
+    assert refused.exit_code == 2
+    assert "--sample" in refused.output

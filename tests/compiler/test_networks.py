@@ -150,7 +150,7 @@ def fitted(**options: Any) -> Any:
         ({"hidden_range": "guessed"}, CompileError, "hidden_range must be proved or calibrated. Got 'guessed'"),
         ({"hidden_range": "proved"}, CompileError, "must be calibrated where activations are fitted"),
         ({"tolerance": 1e-6}, PrecisionError, r"A tolerance of 1e-06 is less: ask for a larger one"),
-        ({"flooding": 90}, PrecisionError, r"must be flooded by 90 bits within the tolerance\. They are not"),
+        ({"flooding": 90}, PrecisionError, r"must be flooded by 90 bits\. They are by"),
     ],
 )
 def test_options_that_cannot_be_met(options: dict[str, Any], error: type[Exception], message: str) -> None:

@@ -7,16 +7,25 @@ import warnings
 import numpy as np
 
 from ..arrays import Reals
+from ..head import Head
 from ..model import CompiledModel
 from .network_map import NetworkMap
 from .spread import PrecisionWarning
 
-_ENOUGH = 0.99
+ENOUGH = 0.99
+
+
+def agreement(head: Head, own: Reals, found: Reals) -> float:
+    """The share of samples whose label is the same by scores (n, k) ``found`` as by the network's ``own``; of values
+    that are no labels, the share of their variance that is explained.
+    """
+    if head.labels is None:
+        return 1 - float(np.mean((found - own) ** 2)) / max(float(np.var(own)), 1e-300)
+    return float(np.mean(head.predict(head.shaped(found)) == head.predict(head.shaped(own))))
 
 
 def agreement_of(model: CompiledModel, network: NetworkMap, features: Reals | None) -> float | None:
-    """The share of the sample's ``features`` (n, d) whose label is the network's own; of values that are no labels, the
-    share of their variance that is explained. None without a sample.
+    """The agreement on the sample's ``features`` (n, d); None without a sample.
 
     Warns
     -----
@@ -25,20 +34,15 @@ def agreement_of(model: CompiledModel, network: NetworkMap, features: Reals | No
     """
     if features is None:
         return None
-    head, grid = model.signature.head, model.signature.grid
-    own = head.shaped(network.scores(features))
-    found = head.shaped(model.reference(grid.quantize(features)))
-    if head.labels is None:
-        agreement = 1 - float(np.mean((found - own) ** 2)) / max(float(np.var(own)), 1e-300)
-    else:
-        agreement = float(np.mean(head.predict(found) == head.predict(own)))
-    if agreement < _ENOUGH:
+    head = model.signature.head
+    found = agreement(head, network.scores(features), model.reference(model.signature.grid.quantize(features)))
+    if found < ENOUGH:
         what = "of the variance of values is" if head.labels is None else "of labels are"
         warnings.warn(
-            f"a network on ciphertexts must agree with itself in plain. On X_sample {100 * agreement:.1f} % {what} the "
+            f"a network on ciphertexts must agree with itself in plain. On X_sample {100 * found:.1f} % {what} the "
             "same: polynomials stand for its activations, which are less alike the larger hidden values are. Fit it "
             "with more regularisation (alpha), or train it with square activations: hermetic.train distils one.",
             PrecisionWarning,
             stacklevel=3,
         )
-    return agreement
+    return found
