@@ -219,10 +219,10 @@ NETWORK = Parameters(
 DEEP = Parameters(
     ring_degree=16384,
     kept_primes=(1125899904679937,),
-    dropped_primes=(1125899903991809, 1125899903827969, 1125899903795201, 1125899903500289),
-    special_prime=1125899903107073,
+    dropped_primes=(1125899903991809, 1125899903827969, 1125899903795201),
+    special_prime=1125899903500289,
 )
-"""N=16384, 5 x 50 bits and a special prime of 50: the same with more room for range, precision and flooding."""
+"""N=16384, 4 x 50 bits and a special prime of 50: the same with more room for range, precision and flooding."""
 
 PROFILES = {"fast": FAST, "precise": PRECISE}
 """For linear circuits and trees."""
