@@ -14,6 +14,7 @@ NAMES = [
     "Client",
     "CompileError",
     "CompiledModel",
+    "CalibrationError",
     "DecryptionError",
     "EncryptedModel",
     "HermeticError",

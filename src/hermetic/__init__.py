@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .errors import (
         AuthenticationError,
         BusyError,
+        CalibrationError,
         CompileError,
         DecryptionError,
         HermeticError,
@@ -64,6 +65,7 @@ _HOMES = {
     "Client": ("client", "Client"),
     "CompileError": ("errors", "CompileError"),
     "CompiledModel": ("model", "CompiledModel"),
+    "CalibrationError": ("errors", "CalibrationError"),
     "DecryptionError": ("errors", "DecryptionError"),
     "EncryptedModel": ("model", "EncryptedModel"),
     "HermeticError": ("errors", "HermeticError"),
@@ -104,6 +106,7 @@ __all__ = [
     "AsyncRemoteModel",
     "AuthenticationError",
     "BusyError",
+    "CalibrationError",
     "Client",
     "CompileError",
     "CompiledModel",

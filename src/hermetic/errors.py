@@ -64,6 +64,27 @@ class DecryptionError(HermeticError):
     """A result does not decrypt within the guaranteed noise bound."""
 
 
+class CalibrationError(DecryptionError):
+    """An answer of a network is outside its calibrated range: it may be wrong.
+
+    Attributes
+    ----------
+    sample
+        The first such sample, counted from 0.
+    """
+
+    def __init__(self, sample: int) -> None:
+        super().__init__(
+            f"an answer must have a range word within the model's calibrated range. That of sample {sample} is "
+            "outside: its input is far from those that the model's owner calibrated it on, so its scores may be wrong; "
+            "or the answer was damaged or computed under another key."
+        )
+        self.sample = sample
+
+    def __reduce__(self) -> tuple[type, tuple[int]]:
+        return CalibrationError, (self.sample,)
+
+
 class KeyFileError(HermeticError):
     """A secret-key file cannot be read or written."""
 

@@ -30,7 +30,7 @@ def show_report(console: Console, signature: Signature, model: CompiledModel | N
         section(console, "Public too: what clients compute before they encrypt", facts(rows))
     if model is not None:
         section(console, "Private: stays with the owner", facts(_private(model, file_bytes)))
-    section(console, "Guaranteed, for every input in range", facts(_guaranteed(signature, model)))
+    section(console, f"Guaranteed, for {signature.circuit.guaranteed}", facts(_guaranteed(signature, model)))
     section(console, "Bytes", facts(_bytes(signature)))
 
 
@@ -59,7 +59,7 @@ def as_json(signature: Signature, model: CompiledModel | None, file_bytes: int) 
             "data_primes": parameters.data_primes,
             "special_prime": parameters.special_prime,
         },
-        "public_key_bytes": PublicKey.size(parameters),
+        "public_key_bytes": PublicKey.size(parameters, signature.circuit.key_shape),
         "layouts": signature.circuit.full_batches,
     }
 
@@ -103,7 +103,7 @@ def _features(features: FeatureMap, names: tuple[str, ...] | None) -> dict[str, 
 def _private(model: CompiledModel, file_bytes: int) -> dict[str, str]:
     shapes = {name: " x ".join(f"{length:,}" for length in shape) for name, shape in model.sizes.items()}
     return {
-        **{name: f"{shape} integers" for name, shape in shapes.items()},
+        **{name: f"{shape} {model.signature.circuit.numbers}" for name, shape in shapes.items()},
         "where": f"in the model file ({size(file_bytes)}), in the clear",
     }
 
@@ -113,8 +113,10 @@ def _guaranteed(signature: Signature, model: CompiledModel | None) -> dict[str, 
     modulus = "+".join(str(p.bit_length()) for p in parameters.data_primes)
     share = None if model is None else _over_spread(model)
     beside = "" if share is None else f", {_share(share)} of the spread of scores"
+    agreement = None if model is None else model.agreement
     return {
         "error of a score": f"<= {signature.error:g}{beside}",
+        **({} if agreement is None else {"agreement": f"{agreement:.1%} of the sample, with the network in plain"}),
         "flooding of answers": f"lambda >= {signature.lambda_bits:g} bits",
         "security": parameters.security,
         "parameters": f"profile {parameters.profile}, N = {parameters.ring_degree:,}, q = {modulus} bits",
@@ -132,8 +134,9 @@ def _share(value: float) -> str:
 
 
 def _bytes(signature: Signature) -> dict[str, str]:
-    rows = {"public key": f"{size(PublicKey.size(signature.parameters))} up, once"}
     circuit = signature.circuit
+    key = PublicKey.size(signature.parameters, circuit.key_shape)
+    rows = {"public key": f"{size(key)} up, once{', switching keys included' if circuit.key_shape else ''}"}
     for samples in (1, max(chunk.samples for chunk in circuit.chunks)):
         up, down = circuit.query_bytes(samples), circuit.result_bytes(samples)
         each = f", {size((up + down) / samples)} a sample" if samples > 1 else ""

@@ -13,6 +13,7 @@ from ..circuits.query import Batch
 from ..circuits.result import Result
 from ..client import Client, check_backbone
 from ..errors import (
+    CalibrationError,
     DecryptionError,
     HermeticError,
     InputError,
@@ -248,11 +249,15 @@ def _decrypt_all(client: Client, answers: Answers) -> Reals:
     """The scores of all batches; those of a single sample keep their shape. An error waits until all were tried."""
     parts: list[Reals] = []
     failed: HermeticError | None = None
+    first = 0
     for answer in answers:
         try:
             parts.append(_decrypt(client, answer))
+        except CalibrationError as error:
+            failed = failed or CalibrationError(first + error.sample)
         except HermeticError as error:
             failed = failed or error
+        first += answer.batch.samples
     if failed is not None:
         raise failed
     return parts[0] if len(parts) == 1 else np.concatenate(parts)

@@ -51,8 +51,8 @@ class Evaluate(Message):
     ``parts`` of so many bytes. Keys to be dropped go first.
     """
 
-    key_growth: ClassVar[float] = 2.5
-    """A parsed key takes about so many times its bytes."""
+    key_growth: ClassVar[float] = 2.7
+    """A parsed key takes at most so many times its bytes, its switching keys included."""
 
     model: str
     key_id: str

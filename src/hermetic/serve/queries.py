@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from ..circuits.query import Batch, Query
 from ..envelope import PEEK_BYTES, QUERY, peek
 from ..errors import MismatchError, WireError
-from ..keys.public import PublicKey
 from .access import Caller
 from .allowance import Allowance
 from .keycache import KeyCache
@@ -125,8 +124,11 @@ class QueryHandler:
         key = await self._keys.get(caller.tenant, key_id)
         if key is None:
             raise unknown_key(key_id)
-        if len(key) != PublicKey.size(model.signature.parameters, model.signature.circuit.key_shape):
-            raise malformed(f"the public key must be one for model {model.name!r}. It is for others.")
+        if len(key) != model.key_bytes:
+            raise malformed(
+                f"the public key must be one for model {model.name!r}. It is for another: make the client with this "
+                "model's signature, and store its public key."
+            )
 
         async def ask(worker: Worker) -> Answer:
             return await worker.evaluate(model.content, key_id, key, query)

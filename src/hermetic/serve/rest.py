@@ -24,6 +24,8 @@ from .routes import OPEN, PUBLIC, Access, Endpoint, route, service_of
 from .worker import Data
 
 KEY_SIZES = sorted({PublicKey.size(parameters) for parameters in PROFILES.values()})
+"""Those without switching keys, which every service takes; those of networks are what its models need."""
+
 MAX_QUERIES = MAX_PARTS
 _SCORE_OVERHEAD = 16 << 10
 _BINARY = "application/octet-stream"
@@ -95,15 +97,17 @@ async def put_key(request: Request) -> Response:
     if legacy_clients.is_legacy_key(service, key_id):
         return await legacy_clients.put_key(request)
 
+    allowed = sorted({*KEY_SIZES, *(model.key_bytes for model in service.repository.models)})
+
     def check(length: int) -> None:
-        if length not in KEY_SIZES:
-            sizes = " or ".join(map(str, KEY_SIZES))
+        if length not in allowed:
+            sizes = " or ".join(map(str, allowed))
             raise too_large(f"a public key must have {sizes} bytes. Got {length} instead.")
 
     async with service.bodies.read(request, tenant, check) as body:
         endpoint.trace.bytes_in = len(body)
         with service.allowance.counting_refusals(endpoint.caller):
-            key = _checked_key(bytes(body), key_id)
+            key = await asyncio.to_thread(_checked_key, bytes(body), key_id)
         created = await service.quota.create(tenant, key_id, key)
     return JSONResponse({"key_id": key_id}, status_code=201 if created else 200)
 

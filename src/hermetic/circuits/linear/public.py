@@ -41,6 +41,8 @@ class LinearCircuit:
     """
 
     kind: ClassVar[str] = "linear"
+    numbers: ClassVar[str] = "integers"
+    guaranteed: ClassVar[str] = "every input in range"
 
     parameters: Parameters
     grid: Grid

@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 
 from ...arrays import Integers, Reals
-from ...errors import DecryptionError
+from ...errors import CalibrationError
 from ...keys.secret import SecretKey
 from ...rlwe import modular
 from ...rlwe.public_ring import PublicRing
@@ -67,8 +67,8 @@ class ClientHalf:
         ------
         MismatchError
             If the result answers another key or another model.
-        DecryptionError
-            If an answer may have wrapped around the modulus, or is no answer.
+        CalibrationError
+            If an answer may have wrapped around the modulus, or is none under this key.
         """
         check_answers(result, NetworkResult, self._signature, self._secret_key)
         words = self._phase(result)
@@ -79,18 +79,14 @@ class ClientHalf:
         return np.stack(scores, axis=1)
 
     def _check_range(self, sums: Integers) -> None:
-        """Raise :class:`DecryptionError` for samples whose range word is not in range."""
+        """Raise :class:`CalibrationError` for a sample whose range word is not in range."""
         one = self._circuit.range
         if one is None:
             return
         found, slack = sums * 2.0**-one.exponent, self._circuit.range_slack
         outside = (found > one.limit + slack) | (found < -slack)
         if outside.any():
-            raise DecryptionError(
-                f"an answer must have a range word within the model's calibrated range. That of sample "
-                f"{int(np.flatnonzero(outside)[0])} is outside: its input is far from those that the model's owner "
-                "calibrated it on, so its scores may be wrong; or the answer was damaged or computed under another key."
-            )
+            raise CalibrationError(int(np.flatnonzero(outside)[0]))
 
     def _phase(self, result: NetworkResult) -> Integers:
         """c0 + c1·s mod q' at the words' coefficients, centred (n, words)."""

@@ -73,6 +73,7 @@ class NetworkCircuit:
     """
 
     kind: ClassVar[str] = "networks"
+    numbers: ClassVar[str] = "reals"
 
     parameters: Parameters
     grid: Grid
@@ -100,6 +101,11 @@ class NetworkCircuit:
     def words(self) -> int:
         """The words of one sample: its scores, and that of the range."""
         return self.outputs + (self.range is not None)
+
+    @property
+    def guaranteed(self) -> str:
+        """The inputs that errors hold for, in words."""
+        return "every input in range" if self.range is None else "every input like those of the owner's sample"
 
     @property
     def steps(self) -> Steps:

@@ -79,6 +79,8 @@ class TreeCircuit:
     """
 
     kind: ClassVar[str] = "trees"
+    numbers: ClassVar[str] = "integers"
+    guaranteed: ClassVar[str] = "every input in range"
 
     parameters: Parameters
     grid: Grid
