@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -11,6 +12,7 @@ import numpy.typing as npt
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_iris
 from sklearn.ensemble import GradientBoostingRegressor, RandomForestClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
+from sklearn.neural_network import MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from xgboost import XGBClassifier
@@ -110,3 +112,13 @@ def loose() -> Fitted:
     X, y = load_breast_cancer(return_X_y=True)
     forest = RandomForestClassifier(3, max_depth=3, random_state=0)
     return _fitted(forest, X[:, :4], y, name="loose", public=["randomforestclassifier"], strict=False)
+
+
+@cache
+def neurons() -> Fitted:
+    """A network of 2 inputs and so many neurons that its keys are few: hidden values fill half of all slots."""
+    X = load_iris().data
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # few iterations suffice here
+        estimator = MLPRegressor(hidden_layer_sizes=(2048,), activation="tanh", max_iter=30, random_state=0)
+        return _fitted(estimator, X[:, 2:], X[:, 0], name="neurons")

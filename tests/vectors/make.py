@@ -22,9 +22,9 @@ import fitted
 from hermetic import Client
 from hermetic.rlwe import modular
 from hermetic.rlwe.bitpacking import pack
-from hermetic.rlwe.parameters import PROFILES
+from hermetic.rlwe.parameters import KNOWN
 from hermetic.rlwe.ring import Ring
-from hermetic.rlwe.seeds import PUBLIC_KEY_DOMAIN, QUERY_DOMAIN, expand
+from hermetic.rlwe.seeds import PUBLIC_KEY_DOMAIN, QUERY_DOMAIN, SWITCHING_KEY_DOMAIN, expand
 
 PASSPHRASE = "a passphrase that everybody knows"
 
@@ -72,9 +72,11 @@ def primitives() -> dict[str, Any]:
     """Known answers of what needs no key: digests, expanded seeds, transforms and packed words."""
     seed = bytes(range(32))
     out: dict[str, Any] = {"parameters": {}, "expand": [], "ntt": [], "pack": []}
-    for name, one in PROFILES.items():
+    for name, one in KNOWN.items():
         out["parameters"][name] = one.digest.hex()
-        for domain, index, primes in ((QUERY_DOMAIN, 1, one.data_primes), (PUBLIC_KEY_DOMAIN, 0, one.key_primes)):
+        domains = [(QUERY_DOMAIN, 1, one.query_primes), (PUBLIC_KEY_DOMAIN, 0, one.key_primes)]
+        domains += [(SWITCHING_KEY_DOMAIN, 2, one.key_primes)] if one.switches_keys else []
+        for domain, index, primes in domains:
             words = expand(domain, seed, index, one, primes)
             case = {"profile": name, "domain": domain.decode(), "seed": seed.hex(), "index": index}
             out["expand"].append({**case, "first": words[:, :4].tolist(), "sha256": sha256(words)})
@@ -94,6 +96,7 @@ def main(target: Path) -> None:
     for one, rows in ((fitted.growths(), [0, 1]), (fitted.species(), [75]), (fitted.loose(), [0])):
         write(target / one.signature.name, one, one.X[rows])
     write(target / "progress", fitted.progress(), fitted.progress().X[0])
+    write(target / "neurons", fitted.neurons(), fitted.neurons().X[0])
     for path in target.glob("*/public_key.bin"):
         if path.parent.name != "fast":  # it is in the key file as well, and large
             path.unlink()
