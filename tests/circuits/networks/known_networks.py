@@ -1,0 +1,83 @@
+"""Small networks with known weights, compiled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+
+from hermetic import Client, CompiledModel, Signature
+from hermetic.circuits.networks.network import Network
+from hermetic.circuits.networks.planner import choose
+from hermetic.circuits.networks.public import NetworkCircuit
+from hermetic.circuits.networks.ranges import HiddenRange
+from hermetic.head import Head
+from hermetic.inputs.grid import Grid
+
+TOLERANCE = 0.05
+
+
+@dataclass(frozen=True)
+class Shape:
+    """d inputs, H neurons, k scores; activations of a degree; whether the range is proved."""
+
+    inputs: int = 10
+    hidden: int = 12
+    outputs: int = 3
+    degree: int = 2
+    proved: bool = True
+
+
+def network_of(shape: Shape, seed: int = 0) -> Network:
+    random = np.random.default_rng(seed)
+    d, hidden, k = shape.inputs, shape.hidden, shape.outputs
+    polynomials = np.zeros((hidden, shape.degree + 1))
+    polynomials[:, 1:] = random.normal(size=(hidden, shape.degree)) / 2
+    return Network(
+        random.normal(size=(hidden, d)) / d,
+        random.normal(size=hidden) / 4,
+        polynomials,
+        random.normal(size=(k, hidden)) / np.sqrt(hidden),
+        random.normal(size=k),
+    )
+
+
+def grid_of(inputs: int) -> Grid:
+    """Inputs from -1 to 1 in steps of a hundredth."""
+    ends = np.full(inputs, 100, dtype=np.int64)
+    return Grid(np.zeros(inputs), np.full(inputs, 0.01), -ends, ends, exact=False)
+
+
+def near(inputs: int, rows: int = 300) -> np.ndarray:
+    """Inputs that a range is calibrated on: a tenth as large as they may be."""
+    return np.random.default_rng(1).uniform(-0.1, 0.1, (rows, inputs))
+
+
+def compiled_from(network: Network, *, proved: bool = True, tolerance: float = TOLERANCE) -> CompiledModel:
+    inputs = network.weights.shape[1]
+    hidden = HiddenRange.proved(network) if proved else HiddenRange.calibrated(network, near(inputs), 1.1)
+    choice = choose(network, grid_of(inputs), hidden, tolerance=tolerance)
+    head = Head("predict", squeeze=len(network.readout) == 1)
+    return CompiledModel(choice.integers, Signature("known", head, choice.circuit, choice.error))
+
+
+@cache
+def compiled(shape: Shape) -> CompiledModel:
+    return compiled_from(network_of(shape), proved=shape.proved)
+
+
+@cache
+def client_of(shape: Shape) -> Client:
+    return Client(compiled(shape).signature)
+
+
+def circuit_of(model: CompiledModel) -> NetworkCircuit:
+    return model.signature.circuit_of(NetworkCircuit)
+
+
+def answered(shape: Shape, X: np.ndarray) -> np.ndarray:
+    """Decrypted scores (n, k)."""
+    model, client = compiled(shape), client_of(shape)
+    result = model.evaluate(client.encrypt(X), client.public_key, threads=1)
+    return model.signature.head.columns(client.decrypt(result))

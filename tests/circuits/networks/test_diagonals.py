@@ -1,0 +1,69 @@
+"""A matrix by its diagonals: rotated slots times plaintexts, added and folded, are the matrix times the inputs."""
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from hermetic.circuits.networks.arrangement import Arrangement
+from hermetic.circuits.networks.diagonals import Steps, diagonals, steps_for_query
+from hermetic.errors import ParameterError
+
+SLOTS = 64
+
+
+def computed(plaintexts: np.ndarray, ciphertexts: np.ndarray, steps: Steps) -> np.ndarray:
+    """What an evaluation does, in plain slots."""
+    total = np.zeros(SLOTS, dtype=np.complex128)
+    for giant in plaintexts[::-1]:
+        total = np.roll(total, -steps.giant)
+        for c, ciphertext in enumerate(ciphertexts):
+            for b, plaintext in enumerate(giant[c]):
+                total = total + np.roll(ciphertext, -b) * plaintext
+    for step in steps.folds(SLOTS):
+        total = total + np.roll(total, -step)
+    return total
+
+
+@given(
+    inputs=st.integers(1, 100),
+    outputs=st.integers(1, SLOTS),
+    count=st.integers(1, 8),
+    repeat=st.integers(1, SLOTS),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_any_matrix_on_any_arrangement(inputs: int, outputs: int, count: int, repeat: int, seed: int) -> None:
+    try:
+        arrangement = Arrangement(SLOTS, inputs, count, repeat)
+    except ParameterError:
+        assume(False)
+    random = np.random.default_rng(seed)
+    weights = random.normal(size=(outputs, inputs)) + 1j * random.normal(size=(outputs, inputs))
+    x, steps = random.normal(size=inputs), steps_for_query(outputs, repeat, SLOTS)
+    found = computed(diagonals(weights, arrangement.source, steps), arrangement.spread(x), steps)
+    expected = np.append(weights @ x, np.zeros(steps.period - outputs))
+    assert np.allclose(found, expected[np.arange(SLOTS) % steps.period])
+
+
+@pytest.mark.parametrize(("inputs", "outputs", "babies"), [(8, 8, 4), (16, 8, 4), (5, 16, 8), (32, 32, 8)])
+def test_baby_and_giant_steps_without_folding(inputs: int, outputs: int, babies: int) -> None:
+    """Inputs that repeat themselves all over the slots, as hidden values do."""
+    period = 1 << (inputs - 1).bit_length()
+    random = np.random.default_rng(0)
+    weights, x = random.normal(size=(outputs, inputs)), random.normal(size=inputs)
+    place = np.arange(SLOTS) % period
+    source = np.where(place < inputs, place, -1)[None]
+    steps = Steps(babies, babies, -(-period // babies), outputs, folded=False)
+    found = computed(diagonals(weights, source, steps), np.append(x, 0)[source], steps)
+    assert np.allclose(found, (weights @ x)[np.arange(SLOTS) % outputs])
+
+
+def test_steps_that_miss_an_input_are_refused() -> None:
+    with pytest.raises(ValueError, match="must bring every input to every output"):
+        diagonals(np.ones((8, 8)), np.arange(SLOTS)[None] % 8, Steps(1, 1, 4, 8, folded=False))
+
+
+@pytest.mark.parametrize(("inputs", "count", "repeat"), [(100, 1, 1), (10, 11, 1), (10, 1, 7), (4, 3, 1), (3, 1, 0)])
+def test_arrangements_that_do_not_fit_are_refused(inputs: int, count: int, repeat: int) -> None:
+    with pytest.raises(ParameterError, match="must fit"):
+        Arrangement(SLOTS, inputs, count, repeat)

@@ -1,0 +1,165 @@
+"""Encrypted scores are within the error, noise within its bound, and no answer wraps unseen."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from known_networks import (
+    TOLERANCE,
+    Shape,
+    answered,
+    circuit_of,
+    client_of,
+    compiled,
+    compiled_from,
+    near,
+    network_of,
+)
+
+from hermetic import CalibrationError, Client, CompiledModel, ModelFileError, Signature
+from hermetic.circuits.networks.ranges import HiddenRange
+from hermetic.errors import PrecisionError
+
+SHAPES = [
+    Shape(),
+    Shape(degree=4),
+    Shape(degree=3, hidden=5, outputs=1),
+    Shape(inputs=1, hidden=1, outputs=1),
+    Shape(inputs=70, hidden=33, outputs=7, proved=False),
+    Shape(inputs=5, hidden=20, outputs=2, degree=4, proved=False),
+]
+
+
+@pytest.fixture(params=SHAPES, ids=str)
+def shape(request: pytest.FixtureRequest) -> Shape:
+    return request.param
+
+
+def inputs_for(shape: Shape, rows: int = 4) -> np.ndarray:
+    """Where the range is proved, corners of it among them; otherwise inputs like the sample's."""
+    random = np.random.default_rng(2)
+    if not shape.proved:
+        return near(shape.inputs)[:rows]
+    return np.concatenate(
+        [random.uniform(-1, 1, (rows, shape.inputs)), random.choice([-1.0, 1.0], (rows, shape.inputs))]
+    )
+
+
+def test_scores_are_within_the_error(shape: Shape) -> None:
+    X, model = inputs_for(shape), compiled(shape)
+    reference = model.reference(client_of(shape).quantize(X)[0])
+    assert np.abs(answered(shape, X) - reference).max() <= model.signature.error <= TOLERANCE
+
+
+def test_the_simulation_is_the_evaluation_but_for_its_noise(shape: Shape) -> None:
+    """With flooding alone between them: what is left of it after division, and a hundredth for all other noise."""
+    X, model = inputs_for(shape)[:3], compiled(shape)
+    circuit = circuit_of(model)
+    simulated = model.simulate(client_of(shape).quantize(X)[0])
+    flooding = 2.0 ** (circuit.flood_bits - 1 - circuit.score_exponent) / circuit.release_parameters.rescale_factor
+    assert np.abs(answered(shape, X) - simulated).max() <= 1.01 * flooding
+
+
+def test_the_noise_bound_is_kept_and_near(shape: Shape, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without flooding, answers differ from the simulation by noise alone: at most the bound that lambda is made of,
+    and not a million times less.
+    """
+    X, model, client = inputs_for(shape), compiled(shape), client_of(shape)
+    circuit = circuit_of(model)
+    bound = 2.0 ** (circuit.flood_bits - circuit.lambda_bits - circuit.score_exponent)
+    bound /= circuit.release_parameters.rescale_factor
+    program = model._half.program
+    monkeypatch.setattr(program, "circuit", replace(circuit, flood_bits=1))
+    result = model.evaluate(client.encrypt(X), client.public_key, threads=1)
+    scores = model.signature.head.columns(client.decrypt(result))
+    noise = np.abs(scores - model.simulate(client.quantize(X)[0])).max()
+    rounding = 2.0 ** (15 - circuit.score_exponent)  # of the last division, which is no secret's
+    assert noise <= bound + rounding
+    assert noise > bound * 1e-6
+
+
+def test_batches_and_threads_answer_alike() -> None:
+    shape = SHAPES[0]
+    model, client, X = compiled(shape), client_of(shape), inputs_for(shape)
+    many = client.decrypt(model.evaluate(client.encrypt(X), client.public_key, threads=2))
+    assert np.abs(many - model.reference(client.quantize(X)[0])).max() <= model.signature.error
+    one = client.decrypt(model.evaluate(client.encrypt(X[0]), client.public_key))
+    assert one.shape == (3,)
+
+
+FAR = Shape(inputs=40, hidden=16, outputs=2, proved=False)
+
+
+def wrapping() -> tuple[CompiledModel, np.ndarray]:
+    """A model that was calibrated near 0, and an input of its range that is far from there."""
+    network = network_of(FAR)
+    network = replace(network, weights=np.abs(network.weights) * 40, polynomials=np.abs(network.polynomials))
+    network = replace(network, readout=np.abs(network.readout) * 1000)
+    return compiled_from(network, proved=False, tolerance=5.0), np.ones((1, FAR.inputs))
+
+
+def test_an_answer_that_wrapped_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the range word it would be a small wrong number."""
+    model, far = wrapping()
+    client = Client(model.signature)
+    reference = model.reference(client.quantize(far)[0])
+    limit = 2.0 ** (49 - circuit_of(model).score_exponent)
+    assert np.abs(reference).max() > limit
+    result = model.evaluate(client.encrypt(far), client.public_key)
+    with pytest.raises(CalibrationError, match="That of sample 0 is outside") as caught:
+        client.decrypt(result)
+    assert caught.value.sample == 0
+    monkeypatch.setattr(type(client._half), "_check_range", lambda *_: None)
+    wrong = client.decrypt(result)
+    assert np.abs(wrong).max() <= limit
+    assert np.abs(wrong - reference).max() > limit
+
+
+def test_samples_near_the_calibration_are_answered_beside() -> None:
+    model, far = wrapping()
+    client = Client(model.signature)
+    X = np.concatenate([near(FAR.inputs)[:2], far])
+    with pytest.raises(CalibrationError, match="That of sample 2 is outside"):
+        client.decrypt(model.evaluate(client.encrypt(X), client.public_key))
+
+
+def test_no_input_of_a_proved_range_wraps() -> None:
+    """The corners where each score is largest."""
+    shape = SHAPES[0]
+    network = compiled(shape).integers.network
+    corners = np.concatenate([np.sign(network.weights), -np.sign(network.weights)])
+    model, client = compiled(shape), client_of(shape)
+    reference = model.reference(client.quantize(corners)[0])
+    assert np.abs(answered(shape, corners) - reference).max() <= model.signature.error
+
+
+def test_a_tolerance_that_cannot_be_met_says_what_would() -> None:
+    network, shape = network_of(Shape(degree=4)), Shape(degree=4)
+    with pytest.raises(PrecisionError, match="Ask for a larger"):
+        compiled_from(network, tolerance=1e-12)
+    with pytest.raises(PrecisionError, match="may have 63 outputs"):
+        compiled_from(network_of(replace(shape, hidden=64, outputs=80)), proved=False)
+
+
+def test_a_model_whose_bounds_do_not_hold_is_refused() -> None:
+    model = compiled(Shape())
+    private, signature = model.integers, model.signature
+    larger = replace(private, network=replace(private.network, readout=private.network.readout * 100))
+    with pytest.raises(ModelFileError, match=r"scores must stay within the modulus|must be flooded by"):
+        CompiledModel(larger, signature)
+    circuit = replace(circuit_of(model), lambda_bits=circuit_of(model).lambda_bits + 1)
+    with pytest.raises(ModelFileError, match="must be flooded by"):
+        CompiledModel(private, Signature("known", signature.head, circuit, signature.error))
+    with pytest.raises(ModelFileError, match="within 1e-09"):
+        CompiledModel(private, Signature("known", signature.head, circuit_of(model), 1e-9))
+
+
+def test_the_range_is_calibrated_on_the_sample() -> None:
+    network = network_of(FAR)
+    found = HiddenRange.calibrated(network, near(FAR.inputs), 1.1)
+    hidden = np.abs(network.before_activation(near(FAR.inputs))).max(axis=0)
+    assert (found.limits <= np.minimum(1.1 * hidden, network.reach) + 1e-9).all()
+    proved = HiddenRange.proved(network)
+    assert found.largest_score < proved.largest_score
