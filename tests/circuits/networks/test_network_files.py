@@ -1,0 +1,203 @@
+"""Signatures, answers and model files of networks: what is written is read, and what does not fit is refused."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from known_networks import Shape, circuit_of, client_of, compiled, network_of
+from safetensors.numpy import load_file, save_file
+
+from hermetic import (
+    Client,
+    CompiledModel,
+    MismatchError,
+    ModelFileError,
+    Query,
+    Result,
+    SecretKey,
+    Signature,
+    WireError,
+)
+from hermetic.envelope import OVERHEAD_BYTES, RESULT, seal
+from hermetic.model import FORMAT
+
+SHAPE = Shape(degree=4, proved=False)
+
+
+def document() -> dict[str, Any]:
+    return json.loads(compiled(SHAPE).signature.json)
+
+
+def test_a_signature_is_what_was_written() -> None:
+    signature = compiled(SHAPE).signature
+    assert document()["format"] == 3
+    assert document()["circuit"] == "networks"
+    assert Signature.from_bytes(signature.to_bytes()) == signature
+    again = Signature.from_json(signature.json)
+    assert circuit_of(compiled(SHAPE)).key_shape == again.circuit.key_shape
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "words"),
+    [
+        (("period",), 12, "period must be a power of two"),
+        (("period",), 8192, "period must be a whole number"),
+        (("degree",), 5, "degree must be a whole number from 2 to 4"),
+        (("degree",), 1, "degree must be"),
+        (("arrangement",), [1, 4096], "must fit"),
+        (("arrangement",), [0, 1], "arrangement must be"),
+        (("arrangement",), [1], "not valid"),
+        (("query_exponent",), 12, "query_exponent must be"),
+        (("score_exponent",), 10**6, "score_exponent must be"),
+        (("flood_bits",), 129, "flood_bits must be"),
+        (("flood_bits",), 100, "flood_bits must be below the modulus"),
+        (("lambda_bits",), 0.0, "lambda_bits must be more than 0"),
+        (("lambda_bits",), 128.0, "lambda_bits must be more than 0"),
+        (("range",), [1], "not valid"),
+        (("range",), [1, -1.0], "range must have a positive limit"),
+        (("range",), [1, float("inf")], "not valid|numbers must be finite"),
+        (("outputs",), 4096, "outputs must have a period each"),
+        (("features",), 0, "features must be"),
+        (("parameters",), "00" * 16, "made by another version"),
+        (("parameters",), "cd6760b00d17f0400f695231a8a2fcfb", "the profile of a network must be one for networks"),
+        (("circuit",), "trees", "circuit must be one of the format's"),
+        (("grid", "exact"), 1, "grid.exact must be true or false"),
+    ],
+)
+def test_a_signature_that_does_not_fit_is_refused(path: tuple[str, ...], value: Any, words: str) -> None:
+    changed = document()
+    place = changed
+    for name in path[:-1]:
+        place = place[name]
+    place[path[-1]] = value
+    data = json.dumps(changed, sort_keys=True, separators=(",", ":")).encode()
+    with pytest.raises(WireError, match=words):
+        Signature.from_json(data)
+
+
+@pytest.mark.parametrize("field", ["arrangement", "period", "degree", "range", "flood_bits", "query_exponent"])
+def test_a_field_that_is_missing_is_refused(field: str) -> None:
+    changed = document()
+    del changed[field]
+    with pytest.raises(WireError, match="not valid"):
+        Signature.from_json(json.dumps(changed, sort_keys=True, separators=(",", ":")).encode())
+
+
+def exchanged() -> tuple[Query, Result]:
+    model, client = compiled(SHAPE), client_of(SHAPE)
+    query = client.encrypt(np.zeros((2, SHAPE.inputs)))
+    return query, model.evaluate(query, client.public_key, threads=1)
+
+
+def test_queries_and_answers_have_their_exact_sizes() -> None:
+    query, result = exchanged()
+    circuit = circuit_of(compiled(SHAPE))
+    assert len(query.to_bytes()) == circuit.query_bytes(2)
+    assert len(result.to_bytes()) == circuit.result_bytes(2)
+    signature = compiled(SHAPE).signature
+    assert Query.from_bytes(query.to_bytes(), signature).to_bytes() == query.to_bytes()
+    assert Result.from_bytes(result.to_bytes(), signature).to_bytes() == result.to_bytes()
+    assert repr(result) == "Result(samples=2, ciphertexts=2)"
+
+
+def test_an_answer_of_another_length_is_refused() -> None:
+    _, result = exchanged()
+    signature, data = compiled(SHAPE).signature, result.to_bytes()
+    body = data[OVERHEAD_BYTES - 32 : -32]
+    for wrong in (body[:-8], body + bytes(8), body[: len(body) // 2]):
+        with pytest.raises(WireError, match="the body of this result must have"):
+            Result.from_bytes(seal(RESULT, signature.parameters.digest, wrong), signature)
+    words = bytearray(body)
+    words[-16:-8] = b"\xff" * 8
+    with pytest.raises(WireError, match=r"below its prime|padding bits"):
+        Result.from_bytes(seal(RESULT, signature.parameters.digest, bytes(words)), signature)
+
+
+def test_queries_of_another_model_or_key_are_refused() -> None:
+    query, _ = exchanged()
+    model, client = compiled(SHAPE), client_of(SHAPE)
+    other = Client(model.signature)
+    with pytest.raises(MismatchError, match="the query must name the key"):
+        model.evaluate(query, other.public_key)
+    with pytest.raises(MismatchError, match="the query must be made for model"):
+        compiled(Shape()).evaluate(query, client.public_key)
+    with pytest.raises(MismatchError, match="the result must answer the key"):
+        other.decrypt(model.evaluate(query, client.public_key))
+
+
+def test_a_key_without_the_switching_keys_is_refused() -> None:
+    model, client = compiled(SHAPE), client_of(SHAPE)
+    query = client.encrypt(np.zeros(SHAPE.inputs))
+    bare = client.secret_key.public_key
+    query = replace(query, batch=replace(query.batch, key=bytes.fromhex(bare.id)))
+    with pytest.raises(MismatchError, match="must have the switching keys of this model"):
+        model.evaluate(query, bare)
+
+
+def test_a_loaded_key_reads_earlier_answers(tmp_path: Path) -> None:
+    client = client_of(SHAPE)
+    query, result = exchanged()
+    client.secret_key.save(tmp_path / "one.key", "words")
+    loaded = Client(client.signature, SecretKey.load(tmp_path / "one.key", "words"))
+    assert loaded.public_key.id == client.public_key.id == query.key_id
+    assert np.array_equal(loaded.decrypt(result), client.decrypt(result))
+
+
+def test_a_model_file_is_the_model(tmp_path: Path) -> None:
+    model = compiled(SHAPE)
+    model.save(tmp_path / "one.hermetic")
+    loaded = CompiledModel.load(tmp_path / "one.hermetic")
+    assert loaded.signature == model.signature
+    integers = np.zeros((1, SHAPE.inputs), dtype=np.int64)
+    assert np.array_equal(loaded.simulate(integers), model.simulate(integers))
+    assert loaded.sizes["weights"] == (SHAPE.hidden, SHAPE.inputs)
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "words"),
+    [
+        ("weights", lambda one: one.astype(np.float32), "tensors must be finite float64"),
+        ("bias", lambda one: one * np.nan, "tensors must be finite float64"),
+        ("weights", lambda one: one[:, 1:], "weights must have shape"),
+        ("readout", lambda one: one[:, 1:], "readout must have shape"),
+        ("polynomials", lambda one: one[:, 1:], "polynomials must have shape"),
+        ("limits", lambda one: one[1:], "must have 1 to"),
+        ("weight_exponent", lambda one: np.zeros(2), "weight_exponent must have shape"),
+        ("readout", lambda one: one * 1e6, "scores must stay within the modulus|must be flooded by"),
+        ("weights", lambda one: one * 1e6, "must stay within the modulus|must be flooded by"),
+    ],
+)
+def test_a_tampered_model_file_is_refused(tmp_path: Path, name: str, change: Any, words: str) -> None:
+    model = compiled(SHAPE)
+    model.save(tmp_path / "one.hermetic")
+    tensors = load_file(tmp_path / "one.hermetic")
+    tensors[name] = np.ascontiguousarray(change(tensors[name]))
+    metadata = {"format": FORMAT, "signature": model.signature.json.decode()}
+    save_file(tensors, tmp_path / "two.hermetic", metadata)
+    with pytest.raises(ModelFileError, match=words):
+        CompiledModel.load(tmp_path / "two.hermetic")
+
+
+def test_what_is_public_does_not_depend_on_the_weights_themselves() -> None:
+    """Two networks of one shape, whose weights are permuted and change signs: their signatures differ by nothing."""
+    network = network_of(Shape())
+    order = np.random.default_rng(3).permutation(len(network.weights))
+    moved = replace(
+        network,
+        weights=network.weights[order],
+        bias=network.bias[order],
+        polynomials=network.polynomials[order],
+        readout=network.readout[:, order],
+    )
+    from known_networks import compiled_from
+
+    one, other = (json.loads(compiled_from(each).signature.json) for each in (network, moved))
+    for field in ("lambda_bits", "error"):
+        one.pop(field)
+        other.pop(field)
+    assert one == other
