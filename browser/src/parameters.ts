@@ -1,5 +1,5 @@
 /** The two RLWE parameter sets, both of 128-bit security by the Homomorphic Encryption Standard (2018), table 1. */
-import { WireError } from "./errors.ts";
+import { UnsupportedError, WireError } from "./errors.ts";
 import { toHex } from "./bytes.ts";
 
 /** A parameter set: polynomials modulo X^N + 1, and the primes of queries, results and public keys. */
@@ -51,9 +51,17 @@ export const PRECISE = parameters(
 
 export const PROFILES: readonly Parameters[] = [FAST, PRECISE];
 
-/** The profile with this digest. Throws WireError if this version knows none. */
+/** Digests of the sets of private networks. */
+const NETWORKS: readonly string[] = ["26c5320936287830b3bdb64d6208a5e1", "43aa4e6cfe88775e7834851489f00ac8"];
+
+/** The profile with this digest. Throws UnsupportedError for those of networks, WireError if this version knows none. */
 export function parametersFor(digest: Uint8Array): Parameters {
   const hex = toHex(digest);
+  if (NETWORKS.includes(hex)) {
+    throw new UnsupportedError(
+      "the model must be linear, or of trees. It is a private network, whose keys are megabytes: ask it from Python.",
+    );
+  }
   const found = PROFILES.find((one) => one.digest === hex);
   if (found === undefined) {
     const known = PROFILES.map((one) => one.digest).join(", ");

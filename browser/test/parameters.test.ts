@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
 import { test } from "node:test";
 
 import { PROFILES, parametersFor } from "../src/parameters.ts";
 import { fromHex } from "../src/bytes.ts";
-import { WireError } from "../src/errors.ts";
+import { signatureFromBytes } from "../src/wire.ts";
+import { UnsupportedError, WireError } from "../src/errors.ts";
 
 test("digests are the SHA-256 of the numbers that they name", () => {
   for (const one of PROFILES) {
@@ -20,4 +22,14 @@ test("digests are the SHA-256 of the numbers that they name", () => {
 
 test("an unknown digest is refused", () => {
   assert.throws(() => parametersFor(new Uint8Array(16)), WireError);
+});
+
+test("private networks are refused by name, by the vectors' own signature", async () => {
+  const home = new URL("../../tests/vectors/version-3/neurons/signature.bin", import.meta.url);
+  const data = new Uint8Array(await readFile(home));
+  await assert.rejects(signatureFromBytes(data), (error) => {
+    assert.ok(error instanceof UnsupportedError);
+    assert.match(error.message, /It is a private network, whose keys are megabytes: ask it from Python/);
+    return true;
+  });
 });

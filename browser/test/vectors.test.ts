@@ -21,7 +21,10 @@ import * as wire from "../src/wire.ts";
 import { type Answer, Oracle, base64 } from "./oracle.ts";
 
 const VECTORS = fileURLToPath(new URL("../../tests/vectors", import.meta.url));
-const VERSIONS = readdirSync(VECTORS).filter((name) => name.startsWith("version-"));
+/** Version 3 is of private networks, which this client refuses: parameters.test.ts. */
+const OF_NETWORKS = "version-3";
+const ALL = readdirSync(VECTORS).filter((name) => name.startsWith("version-"));
+const VERSIONS = ALL.filter((name) => name !== OF_NETWORKS);
 const oracle = new Oracle();
 after(() => oracle.close());
 
@@ -59,7 +62,7 @@ function digestOf(rows: Polynomial): string {
 }
 
 test("there are vectors", () => {
-  assert.deepEqual(VERSIONS, ["version-1", "version-2"]);
+  assert.deepEqual(ALL, ["version-1", "version-2", OF_NETWORKS]);
 });
 
 function inputsOf(signature: Signature, inputs: Input): Samples {
