@@ -397,3 +397,17 @@ def test_trees_too(tmp_path: Path) -> None:
     found = pd.read_csv(tmp_path / "out.csv")
     assert found["row"].tolist() == list(range(15))
     assert found["prediction"].tolist() == estimator.predict(X[::10]).tolist()
+
+
+def test_networks_too(tmp_path: Path) -> None:
+    from fitted import neurons
+
+    one = neurons()
+    client = Client(one.signature)
+    one.model.save(tmp_path / "m.hermetic")
+    np.save(tmp_path / "t.npy", one.X[::20])
+    encrypt(tmp_path / "t.npy", client, str(tmp_path / "job"), tmp_path / "t.rows", rows_per_query=3)
+    assert score(str(tmp_path / "job"), tmp_path / "m.hermetic", workers=1).answered == 8
+    decrypt(str(tmp_path / "job"), client, tmp_path / "t.rows", tmp_path / "out.csv")
+    found = pd.read_csv(tmp_path / "out.csv")
+    assert np.abs(found["prediction"] - one.estimator.predict(one.X[::20])).max() <= one.signature.error
