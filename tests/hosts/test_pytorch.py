@@ -1,4 +1,4 @@
-"""PyTorch modules, encrypted, equal PyTorch. ``torch/check.py`` has the modules, and runs in its own environment."""
+"""PyTorch modules, encrypted, equal PyTorch. ``pytorch/check.py`` has the modules, and runs in its own environment."""
 
 from __future__ import annotations
 
@@ -65,6 +65,8 @@ def test_models_are_named_by_class_or_file(answers: dict[str, Any]) -> None:
     ("name", "words"),
     [
         ("activation", "layer '1' must be one of torch.nn's Linear, "),
+        ("two activations", "the module must have one activation. Got '3' (Tanh) as another"),
+        ("activation first", "layer '0' must come after a Linear layer"),
         ("own class", "the module must be one of torch.nn's"),
         ("training", "layer '0' (Dropout) must be in eval mode"),
         ("sigmoids", "must be of one score. Got 3"),

@@ -81,7 +81,9 @@ class Evaluator:
         self._key = self._masking_key(manifest)
 
     def _masking_key(self, manifest: Manifest) -> MaskingKey:
-        key = PublicKey.from_bytes(self._job.public_key())
+        signature = self._model.signature
+        size = PublicKey.size(signature.parameters, signature.circuit.key_shape)
+        key = PublicKey.from_bytes(self._job.public_key(size))
         if key.id != manifest.key_id:
             raise MismatchError(
                 f"the key of the job {self._job.name} must be {manifest.key_id[:16]}…, which its manifest names. Got "

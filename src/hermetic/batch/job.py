@@ -24,7 +24,6 @@ from .manifest import MAX_MANIFEST_BYTES, Manifest, Shard
 _WHAT = "job's store"
 _MANIFEST, _KEY = "manifest.json", "public.key"
 _QUERIES, _ANSWERS = "queries", "answers"
-_MAX_KEY_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,11 +83,11 @@ class Job:
         """Declare the job whole."""
         self._write(_MANIFEST, manifest.to_bytes())
 
-    def public_key(self) -> bytes:
-        """The bytes of the public key. Raises :class:`WireError` if there is none, or too many of them."""
-        data = self._read(_KEY, _MAX_KEY_BYTES)
+    def public_key(self, most: int) -> bytes:
+        """The public key, of at most ``most`` bytes. Raises :class:`WireError` if there is none, or a larger one."""
+        data = self._read(_KEY, most)
         if data is None:
-            raise WireError(f"the job {self.name} must have a {_KEY}. There is none: encrypt it again.")
+            raise WireError(f"{_KEY} of the job {self.name} was not found: encrypt the table again.")
         return data
 
     def write_public_key(self, data: bytes) -> None:
@@ -114,7 +113,7 @@ class Job:
         name = f"{_QUERIES}/{shard.name}"
         data = self._read(name, shard.bytes)
         if data is None:
-            raise WireError(f"{name} must be there. It is not.")
+            raise WireError(f"{name} was not found: encrypt the table again.")
         if len(data) != shard.bytes or hashlib.sha256(data).hexdigest() != shard.sha256:
             raise WireError(f"{name} must be what the manifest says. It is not: it was damaged or replaced.")
         return data

@@ -42,7 +42,11 @@ class Own(nn.Module):
 
 
 REFUSED: dict[str, Callable[[], nn.Module]] = {
-    "activation": lambda: nn.Sequential(nn.Linear(FEATURES, 8), nn.ReLU(), nn.Linear(8, 1)).eval(),
+    "activation": lambda: nn.Sequential(nn.Linear(FEATURES, 8), nn.ELU(), nn.Linear(8, 1)).eval(),
+    "two activations": lambda: nn.Sequential(
+        nn.Linear(FEATURES, 8), nn.ReLU(), nn.Linear(8, 8), nn.Tanh(), nn.Linear(8, 1)
+    ).eval(),
+    "activation first": lambda: nn.Sequential(nn.ReLU(), nn.Linear(FEATURES, 1)).eval(),
     "own class": lambda: Own().eval(),
     "training": lambda: nn.Sequential(nn.Dropout(), nn.Linear(FEATURES, 2)),
     "sigmoids": lambda: nn.Sequential(nn.Linear(FEATURES, 3), nn.Sigmoid()).eval(),
