@@ -7,6 +7,7 @@ padded with zero words to a whole number of *groups*, the fewest words that fill
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,7 @@ Words = npt.NDArray[np.int64]
 _LIMB_BITS = 64
 
 
+@lru_cache(maxsize=64)
 def packed_bytes(count: int, width: int) -> int:
     """Bytes that ``count`` words of ``width`` bits take when packed."""
     return _groups(count, width) * width * _group_words(width) // 8

@@ -81,7 +81,7 @@ class Parameters:
                 f"{SECURITY_BITS}-bit security by the Homomorphic Encryption Standard. Got {bits} bits instead."
             )
 
-    @property
+    @cached_property
     def data_primes(self) -> tuple[int, ...]:
         """The primes of a query's modulus q."""
         return self.kept_primes + self.dropped_primes
@@ -95,12 +95,12 @@ class Parameters:
         """The same ring modulo its first ``level`` primes of data: what rescaling leaves of a query's modulus."""
         return replace(self, dropped_primes=self.dropped_primes[: level - len(self.kept_primes)])
 
-    @property
+    @cached_property
     def switches_keys(self) -> bool:
         """Whether the special prime is large enough for switching keys: as long as the longest prime of data."""
         return self.special_prime.bit_length() >= max(prime.bit_length() for prime in self.data_primes)
 
-    @property
+    @cached_property
     def query_primes(self) -> tuple[int, ...]:
         """The primes that a query has: those of q; where keys are switched, the special prime too, by which the first
         layer of a network divides.

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hermetic.circuits.networks.arrangement import Arrangement
@@ -25,19 +25,18 @@ def computed(plaintexts: np.ndarray, ciphertexts: np.ndarray, steps: Steps) -> n
     return total
 
 
-@given(
-    inputs=st.integers(1, 100),
-    outputs=st.integers(1, SLOTS),
-    count=st.integers(1, 8),
-    repeat=st.integers(1, SLOTS),
-    seed=st.integers(0, 2**32 - 1),
-)
-def test_any_matrix_on_any_arrangement(inputs: int, outputs: int, count: int, repeat: int, seed: int) -> None:
-    try:
-        arrangement = Arrangement(SLOTS, inputs, count, repeat)
-    except ParameterError:
-        assume(False)
-    random = np.random.default_rng(seed)
+@st.composite
+def arrangements(draw: st.DrawFn) -> Arrangement:
+    """Any that fit."""
+    each, count = draw(st.integers(1, SLOTS)), draw(st.integers(1, 8))
+    inputs = draw(st.integers((count - 1) * each + 1, count * each))
+    count = -(-inputs // -(-inputs // count))
+    return Arrangement(SLOTS, inputs, count, draw(st.integers(1, SLOTS // -(-inputs // count))))
+
+
+@given(arrangement=arrangements(), outputs=st.integers(1, SLOTS), seed=st.integers(0, 2**32 - 1))
+def test_any_matrix_on_any_arrangement(arrangement: Arrangement, outputs: int, seed: int) -> None:
+    random, inputs, repeat = np.random.default_rng(seed), arrangement.inputs, arrangement.repeat
     weights = random.normal(size=(outputs, inputs)) + 1j * random.normal(size=(outputs, inputs))
     x, steps = random.normal(size=inputs), steps_for_query(outputs, repeat, SLOTS)
     found = computed(diagonals(weights, arrangement.source, steps), arrangement.spread(x), steps)
