@@ -44,6 +44,8 @@ struct Sparse {
 };
 
 constexpr std::size_t kSparseScratch = 16;
+constexpr std::size_t kProductTile = 256;
+constexpr std::size_t kFewBlocks = 8;
 
 // The digits (l, l+1, N) of a polynomial and what they are multiplied with: a switching key (l, 2, l+1, N), and the
 // special prime modulo each prime (l+1). `addend` (l, N), or null, is added to the first component, times the special
@@ -53,6 +55,9 @@ struct Switching {
     const std::int32_t* permutation;
     std::size_t rows;
 };
+
+// How many lanes products of so many blocks need as scratch.
+inline std::size_t product_scratch(std::size_t blocks) { return blocks > kFewBlocks ? 2 * blocks * kProductTile : 0; }
 
 struct Kernels {
     const char* target;
@@ -69,9 +74,10 @@ struct Kernels {
     void (*reduce_integers)(const std::int64_t* in, double factor, double* out, std::size_t n, const Modulus&);
 
     // out[g, c, l] = sum over b of query[b, c, l] · weights[g, b, l], where each weight counts for n/points words; added
-    // to what is there if `add`.
+    // to what is there if `add`. `scratch` holds 2·blocks·kProductTile lanes; null is as good up to kFewBlocks.
     void (*products)(const double* query, const double* weights, double* out, std::size_t groups, std::size_t blocks,
-                     std::size_t n, std::size_t points, bool add, const Modulus* moduli, std::size_t primes);
+                     std::size_t n, std::size_t points, bool add, double* scratch, const Modulus* moduli,
+                     std::size_t primes);
 
     // The same for sparse weights: answer[g, c, l] = sum over b of query[b, c, l] · NTT(weights[g, b]), modulo each prime.
     // `scratch` holds kSparseScratch rows of n lanes.

@@ -116,7 +116,8 @@ class Level {
         must_be_apart(ciphertexts, total);
         must_be_apart(weights, total);
         nb::gil_scoped_release release;
-        kernels->products(x, w, out, 1, blocks, n, n, false, tables_.moduli.data(), rows);
+        std::vector<double> scratch(product_scratch(blocks));
+        kernels->products(x, w, out, 1, blocks, n, n, false, scratch.empty() ? nullptr : scratch.data(), tables_.moduli.data(), rows);
     }
 
     // Integers (count, N) times a factor a row (count, l+1), as extended values (count, l+1, N).
