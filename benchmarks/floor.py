@@ -1,6 +1,6 @@
-"""The floor under a server's time: the work that an answer cannot do without, over what one core can do.
+"""The floor under a server's time: the work that an answer cannot do without, over what the cores that it had can do.
 
-Counted: words multiplied modulo a prime, transforms, bytes of weights and of messages. Measured here, on this core: a
+Counted: words multiplied modulo a prime, transforms, bytes of weights and of messages. Measured here, on one core: a
 product and a transform in the cache, bytes read from memory, bytes hashed.
 """
 
@@ -19,6 +19,7 @@ from hermetic.rlwe import native
 from hermetic.rlwe.parameters import Parameters
 
 _ROUNDS = 20
+_BLOCKS, _GROUPS = 8, 2
 _MEMORY_WORDS = 1 << 24
 
 
@@ -41,10 +42,10 @@ class Work:
     weight_bytes: int
     message_bytes: int
 
-    def milliseconds(self, core: Core) -> float:
-        """Arithmetic and reading the weights overlap at best; hashing messages does not."""
-        arithmetic = self.products * core.product + self.transforms * core.transform
-        return (max(arithmetic, self.weight_bytes * core.byte) + self.message_bytes * core.hashed) / 1e6
+    def milliseconds(self, core: Core, cores: int) -> float:
+        """Arithmetic is shared by cores, and overlaps with reading the weights at best; hashing messages does not."""
+        arithmetic = (self.products * core.product + self.transforms * core.transform) / cores
+        return (max(arithmetic, self.weight_bytes * core.byte / cores) + self.message_bytes * core.hashed) / 1e6
 
 
 def work_of(signature: Signature, query: Query, message_bytes: int) -> Work:
@@ -59,16 +60,17 @@ def work_of(signature: Signature, query: Query, message_bytes: int) -> Work:
     return Work(2 * rows * n * (pairs + results), 3 * rows * results, weights, message_bytes)
 
 
-def measure_core(parameters: Parameters) -> Core:
-    """What this core does, with everything in its cache but the memory that is read."""
+def measure_core(parameters: Parameters, points: int) -> Core:
+    """What this core does with weights of so many points, with everything in its cache but the memory that is read."""
     n, primes = parameters.ring_degree, parameters.data_primes[:1]
     ring = native.Ring(n, primes, 1)
     rng = np.random.default_rng(0)
-    words = np.rint(rng.uniform(-0.5, 0.5, size=(1, 2, 1, n)) * primes[0])
-    answer = np.empty_like(words)
+    words = np.rint(rng.uniform(-0.5, 0.5, size=(_BLOCKS, 2, 1, n)) * primes[0])
+    weights = np.rint(rng.uniform(-0.5, 0.5, size=(_GROUPS, _BLOCKS, 1, points)) * primes[0])
+    answer = np.empty((_GROUPS, 2, 1, n))
     memory, message = np.zeros(_MEMORY_WORDS), bytes(1 << 20)
     return Core(
-        _nanoseconds(lambda: ring.products(words, words[:, :1, :, :], answer, False)) / (2 * n),
+        _nanoseconds(lambda: ring.products(words, weights, answer, False)) / (2 * n * _BLOCKS * _GROUPS),
         _nanoseconds(lambda: ring.forward(answer[0])) / 2,
         _nanoseconds(memory.max) / memory.nbytes,
         _nanoseconds(lambda: hashlib.sha256(message)) / len(message),

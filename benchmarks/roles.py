@@ -179,11 +179,14 @@ class _Service:
             query = Query.from_bytes(data, signature)
             return self.model.evaluate(query, self.key).to_bytes()
 
+        wall, used = time.perf_counter(), time.process_time()
         result, ms = _median_ms(answer, repeat)
+        cores = max(1, round((time.process_time() - used) / (time.perf_counter() - wall)))
         query = Query.from_bytes(data, signature)
         floor = None
         if signature.circuit.kind == "linear":
-            floor = work_of(signature, query, len(data) + len(result)).milliseconds(measure_core(signature.parameters))
+            core = measure_core(signature.parameters, query.batch.layout.points)
+            floor = work_of(signature, query, len(data) + len(result)).milliseconds(core, cores)
         return result, query.samples, ms, floor
 
     def zero(self, repeat: int) -> float:
