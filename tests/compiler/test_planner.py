@@ -233,7 +233,7 @@ def test_layouts_are_allowed_and_there_is_always_one_for_a_single_sample(
         chosen = set()
         for samples in (1 << i for i in range(parameters.ring_degree.bit_length())):
             usable = [one for one in layouts if bounds.layout_allowed(parameters, one, features, flood, samples)]
-            chosen.add(plan.cheapest(parameters, usable, features, outputs, samples))
+            chosen.add(plan.cheapest(parameters, tuple(usable), features, outputs, samples))
         assert chosen == set(layouts), "every layout is the cheapest for some batch, and every batch has one"
 
 

@@ -162,7 +162,7 @@ def _by_cost(profiles: Iterable[Parameters], outputs: int, features: int) -> lis
     def single_ms(option: tuple[Parameters, int]) -> float:
         parameters, limbs = option
         layouts = plan.candidate_layouts(parameters, 1, features, outputs * limbs)
-        best = plan.cheapest(parameters, layouts, features, outputs * limbs, 1)
+        best = plan.cheapest(parameters, tuple(layouts), features, outputs * limbs, 1)
         return plan.cost(parameters, best, features, outputs * limbs, 1).estimated_ms
 
     return sorted([(one, limbs) for one in profiles for limbs in range(1, _MAX_LIMBS + 1)], key=single_ms)
@@ -302,7 +302,7 @@ def best_layouts(parameters: Parameters, features: int, outputs: int, flood: int
     def cheapest(layouts: Iterable[Layout], samples: int) -> Iterator[Layout]:
         allowed = [one for one in layouts if fits(one, samples)]
         if allowed:
-            yield plan.cheapest(parameters, allowed, features, outputs, samples)
+            yield plan.cheapest(parameters, tuple(allowed), features, outputs, samples)
 
     sizes = [1 << i for i in range(parameters.ring_degree.bit_length())]
     own = [one for size in sizes for one in cheapest(plan.candidate_layouts(parameters, size, features, outputs), size)]

@@ -59,7 +59,7 @@ def test_the_cheapest_costs_least(batch: tuple[Parameters, int, int, int], sampl
     parameters, room, features, outputs = batch
     found = plan.candidate_layouts(parameters, room, features, outputs)
     costs = {one: plan.cost(parameters, one, features, outputs, samples).estimated_ms for one in found}
-    assert costs[plan.cheapest(parameters, found, features, outputs, samples)] == min(costs.values())
+    assert costs[plan.cheapest(parameters, tuple(found), features, outputs, samples)] == min(costs.values())
 
 
 @given(batches(), up_to(20_000), up_to(5_000))
@@ -128,7 +128,7 @@ def test_every_offered_layout_pays_for_the_batch_it_is_made_for(
 
 
 def test_one_image_of_784_pixels_and_10_classes_takes_one_ciphertext_up_and_two_down() -> None:
-    layout = plan.cheapest(FAST, plan.candidate_layouts(FAST, 1, 784, 10), 784, 10, 1)
+    layout = plan.cheapest(FAST, tuple(plan.candidate_layouts(FAST, 1, 784, 10)), 784, 10, 1)
     cost = plan.cost(FAST, layout, 784, 10, 1)
     assert layout == Layout(4096, 1, 784, 5)
     assert (cost.query_ciphertexts, cost.result_ciphertexts) == (1, 2)

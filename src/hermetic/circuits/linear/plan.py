@@ -7,7 +7,7 @@ and two primes (the ``make bench`` tables are the measurements) and a link of 10
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from functools import lru_cache
 
 from ...rlwe.bitpacking import packed_bytes
 from ...rlwe.parameters import Parameters
@@ -37,7 +37,8 @@ def cost(parameters: Parameters, layout: Layout, features: int, outputs: int, sa
     return Cost(up, down, products, request, response, work + (request + response) / BYTES_PER_MS)
 
 
-def cheapest(parameters: Parameters, layouts: Iterable[Layout], features: int, outputs: int, samples: int) -> Layout:
+@lru_cache(maxsize=256)
+def cheapest(parameters: Parameters, layouts: tuple[Layout, ...], features: int, outputs: int, samples: int) -> Layout:
     """The layout that answers ``samples`` samples at the least estimated time."""
     return min(layouts, key=lambda layout: cost(parameters, layout, features, outputs, samples).estimated_ms)
 
