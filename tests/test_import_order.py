@@ -49,7 +49,8 @@ HOUSE = """
     inputs                     -
     inputs.grid                errors arrays
     named_inputs               errors
-    features                   errors arrays named_inputs
+    real_values                errors named_inputs
+    features                   errors arrays named_inputs real_values
     rules                      errors arguments arrays features
 
     # Circuits: what is public about each, and what travels.

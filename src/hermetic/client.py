@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -19,14 +18,13 @@ from .errors import InputError, MismatchError
 from .features import Backbone, computed
 from .keys.public import PublicKey
 from .keys.secret import SecretKey
-from .named_inputs import as_float64, called, in_order
+from .named_inputs import called, in_order
 from .ranking import largest
+from .real_values import as_reals, with_shape
 from .signature import Signature
 
 if TYPE_CHECKING:
     from .circuits.client_interface import ClientHalf
-
-_REAL_KINDS = "biufO"
 
 
 class Client:
@@ -132,7 +130,8 @@ class Client:
             X = in_order(X, names)
         else:
             X = computed(self.features, X, self.signature.inputs)
-        rows, vector = _samples(_as_reals(X, names) if features is None else _as_table(X), self.signature)
+        values = as_reals(X, names).astype(np.float64) if features is None else with_shape(X)
+        rows, vector = _samples(values, self.signature)
         reals = rows if features is None else features.apply(rows, names)
         name = called(names) if features is None else partial(features.name_of, names=names)
         integers = self.signature.grid.quantize(reals, clip=self.clip, round_inputs=self.round_inputs, name=name)
@@ -239,38 +238,6 @@ def check_backbone(signature: Signature, features: Backbone | None) -> None:
     """Raise :class:`MismatchError` where features are passed to a model that takes the inputs themselves."""
     if features is not None and signature.backbone is None:
         raise MismatchError(f"features must be left out: model {signature.name!r} takes the inputs themselves.")
-
-
-def _as_reals(X: Any, names: Sequence[str] | None) -> Reals:
-    """X as float64 of its own shape."""
-    raw = None
-    try:
-        raw = np.asarray(X.toarray() if hasattr(X, "toarray") else X)
-        if raw.dtype.kind not in _REAL_KINDS:
-            raise TypeError(f"its dtype is {raw.dtype}")
-        return as_float64(raw) if raw.dtype.kind == "O" else raw.astype(np.float64)
-    except (TypeError, ValueError) as error:
-        place = "" if raw is None or raw.dtype.kind != "O" else _first_unreal(np.atleast_2d(raw), names)
-        raise InputError(f"inputs must be real numbers. Got {type(X).__name__} that is not: {error}{place}.") from error
-
-
-def _first_unreal(rows: npt.NDArray[Any], names: Sequence[str] | None) -> str:
-    """Where the first object is that is no real number."""
-    name = called(names if rows.shape[1:] == (len(names or ()),) else None)
-    for sample, feature in np.ndindex(*rows.shape[:2]):
-        try:
-            float(rows[sample, feature])
-        except (TypeError, ValueError):
-            return f" (sample {sample}, {name(feature)})"
-    return ""
-
-
-def _as_table(X: Any) -> Any:
-    """X as it is, with a shape: a list of numbers and texts would become an array of texts."""
-    try:
-        return X if hasattr(X, "shape") else np.array(X, dtype=object)
-    except ValueError as error:
-        raise InputError(f"inputs must be rows of the same length: {error}.") from error
 
 
 def _samples(rows: Any, signature: Signature) -> tuple[Any, bool]:

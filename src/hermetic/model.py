@@ -90,7 +90,7 @@ class CompiledModel:
         Raises
         ------
         MismatchError
-            If the query belongs to another model or key, or an argument is of another kind.
+            If the query belongs to another model or key, or an argument has the wrong type.
 
         Notes
         -----

@@ -78,7 +78,7 @@ def test_a_second_run_does_what_is_missing(case: Case) -> None:
     gone = Path(case.job) / "answers" / "00000002"
     gone.unlink()
     kept = {one.name: one.read_bytes() for one in gone.parent.iterdir()}
-    with pytest.raises(WireError, match=r"answers/00000002 of the job .* must be there. It is not yet: score the job"):
+    with pytest.raises(WireError, match=r"answers/00000002 of the job .* was not found: score the job"):
         case.decrypted()
     assert not (case.folder / "out.parquet").exists()
     summary = case.scored()
@@ -107,7 +107,7 @@ def test_encrypting_goes_on_where_it_was_ended(case: Case, monkeypatch: pytest.M
     monkeypatch.setattr(Client, "encrypt", dies)
     with pytest.raises(KeyboardInterrupt):
         case.encrypted()
-    with pytest.raises(SettingsError, match="must have a manifest, which hermetic batch encrypt writes last"):
+    with pytest.raises(SettingsError, match=r"was not found\. hermetic batch encrypt writes it last"):
         case.scored()
     before = {one.name: one.read_bytes() for one in (Path(case.job) / "queries").iterdir()}
     assert 2 <= len(before) <= 3
@@ -141,7 +141,7 @@ def test_a_run_of_something_else_is_not_continued(case: Case, monkeypatch: pytes
     with pytest.raises(RuntimeError):
         case.encrypted()
     monkeypatch.undo()
-    with pytest.raises(SettingsError, match="It is of another run that did not end: run that again, or remove"):
+    with pytest.raises(SettingsError, match="It belongs to a run that did not end: run that again, or remove"):
         encrypt(case.parquet, case.client, case.job, case.rows, rows_per_query=EACH)
 
 

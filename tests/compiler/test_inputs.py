@@ -183,6 +183,7 @@ def test_every_range_that_is_found_holds_its_sample(rows: list[tuple[float, floa
     st.floats(-1e3, 1e3),
     st.lists(st.tuples(st.integers(-(10**4), 10**4), st.integers(0, 10**4)), min_size=2, max_size=6),
 )
+@example(1.0, 1.1029708e-32, [(0, 0), (0, 0)])
 def test_every_range_on_given_steps_holds_its_sample(step: float, anchor: float, rows: list[tuple[int, int]]) -> None:
     X = anchor + step * np.array(rows)
     one = found(X, step=step)
@@ -393,16 +394,16 @@ def test_rows_are_spread_over_the_sample() -> None:
         ([[1, 2, np.nan]], "Feature 2 holds NaN or infinity"),
         ([[1, -np.inf, 3]], "Feature 1 holds NaN or infinity"),
         (sparse.csr_array([[1, 2, np.nan]]), "Feature 2 holds NaN"),
-        ([["a", "b", "c"]], "dtype <U1"),
-        ([["1", "2", "3"]], "must hold real numbers"),
-        ([[1j, 2, 3]], "dtype complex128"),
-        (sparse.csr_array([[1j, 2, 3]]), "dtype complex128"),
-        (np.array([["2020-01-01"] * 3], dtype="M8[D]"), "dtype datetime64"),
+        ([["a", "b", "c"]], "dtype is <U1"),
+        ([["1", "2", "3"]], "X_sample must be real numbers"),
+        ([[1j, 2, 3]], "dtype is complex128"),
+        (sparse.csr_array([[1j, 2, 3]]), "dtype is complex128"),
+        (np.array([["2020-01-01"] * 3], dtype="M8[D]"), "dtype is datetime64"),
         ([[1, 2, None]], "Feature 2 holds NaN"),
-        (np.array([[1, "x", 3]], dtype=object), "must hold real numbers"),
-        (np.array([[1, 10**400, 3]], dtype=object), "must hold real numbers"),
-        ([[1, 2], [1, 2, 3]], "must hold real numbers"),
-        (pd.DataFrame({"a": [1.0], "b": [None], "c": ["x"]}), "must hold real numbers"),
+        (np.array([[1, "x", 3]], dtype=object), "X_sample must be real numbers"),
+        (np.array([[1, 10**400, 3]], dtype=object), "X_sample must be real numbers"),
+        ([[1, 2], [1, 2, 3]], "X_sample must be real numbers"),
+        (pd.DataFrame({"a": [1.0], "b": [None], "c": ["x"]}), "X_sample must be real numbers"),
     ],
 )
 def test_what_is_no_sample_is_refused(X: Any, message: str) -> None:

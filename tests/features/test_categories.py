@@ -132,9 +132,11 @@ class TestTables:
         np.testing.assert_array_equal(TABLE.apply(self.frame.assign(remark=times), NAMES), self.features)
 
     def test_shapes_are_checked(self) -> None:
-        for wrong in (self.frame.iloc[:, :3], [["a"]], [["a", 1, 2, 3], ["a"]], np.zeros((2, 2, 2)), np.zeros(4)):
+        for wrong in (self.frame.iloc[:, :3], [["a"]], np.zeros((2, 2, 2)), np.zeros(4)):
             with pytest.raises(InputError, match=r"must have shape \(n, 4\)"):
                 TABLE.apply(wrong)
+        with pytest.raises(InputError, match="must be rows of the same length"):
+            TABLE.apply([["a", 1, 2, 3], ["a"]])
 
     def test_a_map_is_the_same_after_json(self) -> None:
         document = json.loads(json.dumps(TABLE.document(), allow_nan=False))

@@ -81,7 +81,7 @@ def test_triton_asks_many_at_once(triton_client: triton.InferenceServerClient, k
 
 
 def test_triton_sees_an_error_as_the_protocol_says(triton_client: triton.InferenceServerClient) -> None:
-    with pytest.raises(triton.InferenceServerException, match="the model must exist"):
+    with pytest.raises(triton.InferenceServerException, match="the model was not found"):
         triton_client.infer("letters", [triton_input(b"abc", binary=False)])
 
 

@@ -94,7 +94,7 @@ def test_it_runs_within_its_limits_and_leaves_nothing(workspace: Workspace, caps
     assert len(processes_of(home)) >= 2
     service.delete()
     assert processes_of(home) == [] and not home.exists()
-    with pytest.raises(SettingsError, match="must be deployed"):
+    with pytest.raises(SettingsError, match="was not found in this workspace"):
         Webservice(workspace, "svc")
 
 

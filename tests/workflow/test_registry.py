@@ -185,7 +185,7 @@ def test_mnist_is_the_real_one(tmp_path: Path) -> None:
         (lambda ws, at: Workspace.create(at), "must not exist yet"),
         (lambda ws, at: Workspace.create(at / "new", store="ftp://x"), "az://, s3:// or gs://. Got ftp://"),
         (lambda ws, _: Workspace.from_config("/"), "make a workspace with"),
-        (lambda ws, at: Model.get_model_path("nothing"), "must be deployed with this service"),
+        (lambda ws, at: Model.get_model_path("nothing"), "'nothing' was not found below"),
     ],
 )
 def test_what_cannot_be_is_said_in_words(call: Callable[[Workspace, Path], object], words: str, tmp_path: Path) -> None:

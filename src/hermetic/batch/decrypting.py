@@ -139,7 +139,7 @@ def _check(manifest: Manifest, rows: RowFile, client: Client, job: str) -> None:
 def _result(data: bytes | None, shard: Shard, seed: str, client: Client) -> Result:
     """The answer to this client's own query of the shard."""
     if data is None:
-        raise WireError("it must be there. It is not yet: score the job.")
+        raise WireError("it was not found: score the job.")
     result = Result.from_bytes(data, client.signature)
     if result.samples != shard.rows or result.batch.query.hex() != seed:
         raise MismatchError("it must answer the query of this shard. It answers another: answers were mixed up.")

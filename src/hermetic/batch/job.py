@@ -67,8 +67,8 @@ class Job:
         data = self._read(_MANIFEST, MAX_MANIFEST_BYTES)
         if data is None:
             raise SettingsError(
-                f"the job {self.name} must have a manifest, which hermetic batch encrypt writes last. There is none: "
-                "wait for it to end, or run it again."
+                f"the manifest of the job {self.name} was not found. hermetic batch encrypt writes it last: wait "
+                "for it to end, or run it again."
             )
         try:
             return Manifest.from_bytes(data)

@@ -73,7 +73,7 @@ class Journal:
             begun, found = None, []
         if begun != header:
             raise SettingsError(
-                f"{self._path} must be of this table, model, key and job. It is of another run that did not end: "
+                f"{self._path} must be of this table, model, key and job. It belongs to a run that did not end: "
                 "run that again, or remove the file to begin anew."
             )
         if last:  # cut off by a crash

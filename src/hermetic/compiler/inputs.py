@@ -218,12 +218,15 @@ def _with_width(sample: Sample) -> tuple[Reals, Reals]:
 
 
 def _on_steps(sample: Sample, step: Reals) -> tuple[Reals, Reals]:
-    """The widened range, on the steps that the sample is on."""
+    """The widened range, on the steps that the sample is on; rounding may leave the largest value out, a step more does
+    not.
+    """
     if not (np.isfinite(step) & (step > 0)).all():
         return sample.low, sample.high
     lower, upper = _widened(sample)
     lower = sample.low - np.ceil((sample.low - lower) / step) * step
-    return lower, lower + np.ceil((upper - lower) / step) * step
+    found = lower + np.ceil((upper - lower) / step) * step
+    return lower, np.where(found > sample.high, found, found + step)
 
 
 def _divides(step: float, lower: Reals, upper: Reals) -> bool:

@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from ..arrays import Reals
 from ..errors import CompileError, InputError
-from ..named_inputs import as_float64, called, in_order
+from ..named_inputs import called, in_order
+from ..real_values import as_reals, check_reals
 
 _BLOCK = 1 << 20
 
@@ -55,7 +56,7 @@ class Sample:
         return name[0].upper() + name[1:]
 
     def spread(self, features: npt.NDArray[np.bool_]) -> None:
-        """Let the range of some features reach from 0 to 1 at least: it is of no matter, and need not vary."""
+        """Let the range of some features reach from 0 to 1 at least: no answer depends on it, so it need not vary."""
         self.low = np.where(features, np.minimum(self.low, 0), self.low)
         self.high = np.where(features, np.maximum(self.high, 1), self.high)
 
@@ -105,31 +106,24 @@ def column_names(X: Any) -> tuple[str, ...] | None:
 
 def _dense(X: Any) -> Any:
     try:
-        raw = np.asarray(X)
-        if raw.dtype.kind == "O":
-            raw = as_float64(raw)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise CompileError(
-            f"X_sample must hold real numbers. Got {type(X).__name__} that does not: {error}."
-        ) from error
-    _check_kind(raw.dtype)
-    return raw[None] if raw.ndim == 1 else raw
+        values = as_reals(X, what="X_sample")
+    except InputError as error:
+        raise CompileError(str(error)) from error
+    return values[None] if values.ndim == 1 else values
 
 
 def _sparse(X: Any) -> Any:
     matrix = X.tocsr()
-    _check_kind(matrix.dtype)
+    try:
+        check_reals(matrix.dtype)
+    except TypeError as error:
+        raise CompileError(f"X_sample must be real numbers. Got a sparse matrix that is not: {error}.") from None
     if matrix.dtype.kind == "b":
         matrix = matrix.astype(np.int8)
     if not matrix.has_canonical_format:
         matrix = matrix.copy()
         matrix.sum_duplicates()
     return matrix
-
-
-def _check_kind(dtype: np.dtype[Any]) -> None:
-    if dtype.kind not in "biuf":
-        raise CompileError(f"X_sample must hold real numbers. Got dtype {dtype} instead: convert it first.")
 
 
 def _as_row(extremes: Any) -> Reals:

@@ -36,7 +36,7 @@ class FeatureMap:
     Raises
     ------
     ParameterError
-        If there is none, they do not take the same number of inputs, or categories are of another input.
+        If there is none, they do not take the same number of inputs, or categories belong to another input.
 
     Notes
     -----

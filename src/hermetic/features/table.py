@@ -10,23 +10,16 @@ import numpy.typing as npt
 
 from ..arrays import Reals
 from ..errors import InputError
-from ..named_inputs import TIMES, as_float64, called, keeping_times
+from ..named_inputs import TIMES, called, keeping_times
+from ..real_values import REAL_KINDS, as_reals, with_shape
 from .block import Flags
 from .categories import Categories, is_nan
-
-_REAL_KINDS = "biuf"
 
 
 def read_reals(X: Any, inputs: int) -> npt.NDArray[Any]:
     """Real inputs (n, inputs), in their own dtype. Raises :class:`InputError`."""
-    dense = np.asarray(X.toarray() if hasattr(X, "toarray") else X)
-    _check_shape(dense.shape, inputs)
-    try:
-        values = as_float64(dense) if dense.dtype.kind == "O" else dense
-    except (TypeError, ValueError) as error:
-        raise InputError(f"inputs must be real numbers. Got {type(X).__name__} that is not: {error}.") from error
-    if values.dtype.kind not in _REAL_KINDS:
-        raise InputError(f"inputs must be real numbers. Got dtype {values.dtype} instead.")
+    values = as_reals(X)
+    _check_shape(values.shape, inputs)
     return values
 
 
@@ -51,12 +44,7 @@ def _columns(X: Any, inputs: int) -> Iterator[npt.NDArray[Any]]:
     if hasattr(X, "iloc"):
         _check_shape(X.shape, inputs)
         return (np.asarray(X.iloc[:, i]) for i in range(inputs))
-    raw = X.toarray() if hasattr(X, "toarray") else X
-    # A list of different types would become one of texts.
-    try:
-        dense = np.asarray(raw) if hasattr(raw, "dtype") else np.array(raw, dtype=object)
-    except ValueError as error:
-        raise InputError(f"inputs must have shape (n, {inputs}): {error}.") from error
+    dense = np.asarray(with_shape(X.toarray() if hasattr(X, "toarray") else X))
     _check_shape(dense.shape, inputs)
     return iter(dense.T)
 
@@ -67,7 +55,7 @@ def _check_shape(shape: tuple[int, ...], inputs: int) -> None:
 
 
 def _reals(column: npt.NDArray[Any], name: str) -> Reals:
-    if column.dtype.kind in _REAL_KINDS:
+    if column.dtype.kind in REAL_KINDS:
         return np.asarray(column, dtype=np.float64)
     return np.array([_real(one, name, row) for row, one in enumerate(column.tolist())], dtype=np.float64)
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
-
-from ..errors import InputError
+from ..real_values import with_shape
 from ..signature import Signature
 
 _REQUEST_MS = 5.0
@@ -52,7 +50,7 @@ class Batches:
     """
 
     def __init__(self, X: Any, size: int) -> None:
-        self._rows = _sliceable(X)
+        self._rows = X.tocsr() if hasattr(X, "tocsr") else with_shape(X)
         self._size = size
         shape = tuple(self._rows.shape)
         self.samples = int(shape[0]) if len(shape) == 2 else 1
@@ -81,16 +79,3 @@ class Batches:
     def numbered(self) -> Iterator[tuple[int, Any]]:
         """(number of its first sample, batch) for every batch."""
         return zip(range(0, max(1, self.samples), self._size), self, strict=True)
-
-
-def _sliceable(X: Any) -> Any:
-    if hasattr(X, "tocsr"):
-        return X.tocsr()
-    if hasattr(X, "shape"):
-        return X
-    try:
-        # A list of numbers and texts stays what it is: not an array of texts.
-        found = np.asarray(X)
-        return np.array(X, dtype=object) if found.dtype.kind in "US" else found
-    except ValueError as error:
-        raise InputError(f"inputs must be in rows of equal length: {error}.") from None

@@ -167,7 +167,7 @@ def revoke(path: Path, tenant: str, start: str = "") -> int:
         gone = len(lines) - len(rest)
         if not gone:
             which = f"a token of tenant {tenant!r}" + (f" with an id that starts with {start}" if start else "")
-            raise SettingsError(f"{path} must hold {which}. There is none: see hermetic token list.")
+            raise SettingsError(f"{which} was not found in {path}: see hermetic token list.")
         return rest
 
     change_lines(path, kept)

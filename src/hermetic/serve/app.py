@@ -64,9 +64,7 @@ def _refuse_route(request: Request, error: Exception) -> Response:
         allowed = dict(error.headers or {})
         refusal = RefusalError(405, "method_not_allowed", "the address does not have this method.", headers=allowed)
     else:
-        refusal = RefusalError(
-            404, "not_found", "the address must be one of the service's. It is not: see /openapi.json."
-        )
+        refusal = RefusalError(404, "not_found", "the address was not found: see /openapi.json.")
     return _refuse(request, refusal)
 
 

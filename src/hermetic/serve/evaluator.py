@@ -103,7 +103,7 @@ class Evaluator:
 
     def _key(self, key_id: str) -> MaskingKey:
         if key_id not in self._keys:
-            raise MismatchError("the public key must be known to the evaluation process. It is not: try again.")
+            raise MismatchError("the public key was not found in the evaluation process: try again.")
         return self._keys[key_id]
 
     def _evaluate_legacy(self, message: EvaluateLegacy, payload: memoryview) -> tuple[Message, bytes]:

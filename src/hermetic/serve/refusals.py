@@ -51,7 +51,7 @@ def malformed(message: str) -> RefusalError:
 
 def not_found(what: str) -> RefusalError:
     """404."""
-    return RefusalError(404, "not_found", f"{what} must exist. There is none of that name.")
+    return RefusalError(404, "not_found", f"{what} was not found.")
 
 
 def too_large(message: str) -> RefusalError:

@@ -77,7 +77,7 @@ def from_toml(file: Path, paths: Collection[str]) -> dict[str, Given]:
     try:
         document = tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
-        raise SettingsError(f"the settings file must exist. There is no {file}.") from None
+        raise SettingsError(f"the settings file {file} was not found.") from None
     except OSError as error:
         raise SettingsError(f"the settings file {file} must be readable: {error.strerror}.") from None
     except ValueError as error:

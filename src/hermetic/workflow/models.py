@@ -152,8 +152,8 @@ class Model:
             if version in (None, number):
                 return str(_only_file(folder))
         raise SettingsError(
-            f"the model {model_name!r} must be deployed with this service. It is not below {MODEL_DIR}: name it in "
-            "Model.deploy(models=[…]), or outside a service pass _workspace."
+            f"the model {model_name!r} was not found below {MODEL_DIR}: name it in Model.deploy(models=[…]), or "
+            "outside a service pass _workspace."
         )
 
     @staticmethod

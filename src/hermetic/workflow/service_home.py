@@ -94,9 +94,7 @@ class ServiceHome:
         """How to run it; SettingsError if there is no such service."""
         found = _read(self.path / "service.json")
         if found is None or set(found) != {one.name for one in fields(Plan)}:
-            raise SettingsError(
-                f"the service {self.path.name!r} must be deployed. It is not in this workspace: use Model.deploy."
-            )
+            raise SettingsError(f"the service {self.path.name!r} was not found in this workspace: use Model.deploy.")
         return Plan(**found)
 
     def write_state(self, state: State) -> None:

@@ -141,7 +141,7 @@ def _join_single(nodes: list[_Node], masks: SplitMasks) -> None:
 
 
 def _piece(node: _Node, masks: SplitMasks) -> Piece:
-    """A word; what its value is where it is not active is of no matter: there it does not change."""
+    """A word; where it is not active any value will do: there it does not change."""
     values = node.values
     if node.tests != _CONSTANT and node.tests in node.path:
         values = masks.filled(node.tests, values, node.path[node.tests])

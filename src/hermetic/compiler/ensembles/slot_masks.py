@@ -52,7 +52,7 @@ class Axes:
         return Slots(np.array([len(one) for one in self.edges], dtype=np.int64), np.array(self.missing, dtype=np.bool_))
 
     def kept(self, changes: Sequence[Mask]) -> tuple[Axes, dict[int, Mask]]:
-        """The same without what is of no matter, and for every column the slots (width,) that stay.
+        """The same without what no word depends on, and for every column the slots (width,) that stay.
 
         ``changes`` say for every input which slots differ from the one before, or for NaN from the first: (width - 1,).
         """

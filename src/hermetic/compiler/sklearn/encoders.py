@@ -65,7 +65,7 @@ def _target(encoder: Any) -> LinearMap:
 
 @reads_step("KBinsDiscretizer", condition=f"bin edges {_WORD}")
 def _bins(step: Any) -> LinearMap:
-    """The outermost edges are of no matter. A ``dtype`` is that of the inputs, before they are compared."""
+    """The outermost edges bound nothing. A ``dtype`` is that of the inputs, before they are compared."""
     bins: Block = Bins([edges[1:-1] for edges in step.bin_edges_])
     counts = [len(edges) - 1 for edges in step.bin_edges_]
     if step.dtype is not None:

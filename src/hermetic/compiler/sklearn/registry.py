@@ -227,7 +227,7 @@ def _checked(estimator: Any, kind: type, table: Mapping[str, Entry]) -> Any:
     except AttributeError as error:
         raise CompileError(
             f"the {type(estimator).__name__} must have the attributes that the installed {_library(kind)} gives it in "
-            f"fit. It has not ({error}): it is of another version, or was changed. Fit it again."
+            f"fit. It has not ({error}): another version wrote it, or it was changed. Fit it again."
         ) from error
 
 
