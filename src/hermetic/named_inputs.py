@@ -88,7 +88,7 @@ def places(labels: Sequence[Any], names: Sequence[str]) -> list[int]:
     if unused:
         _say_unused(unused, tuple(names))
     place = {text: i for i, text in enumerate(texts)}
-    return [place[one] for one in names]
+    return [place[name] for name in names]
 
 
 def as_float64(objects: Table) -> npt.NDArray[np.float64]:
@@ -200,9 +200,13 @@ def _stacked(columns: list[Any]) -> Table:
     for one in columns:
         _check_unmasked(one)
     arrays = [np.asarray(one) for one in columns]
-    if all(one.ndim == 0 for one in arrays):
-        return np.array([one.item() for one in arrays], dtype=_dtype(arrays))
-    flat = [one.reshape(len(one)) if one.ndim == 2 and one.shape[1] == 1 else one for one in arrays if one.ndim]
+    if all(array.ndim == 0 for array in arrays):
+        return np.array([array.item() for array in arrays], dtype=_dtype(arrays))
+    flat = [
+        array.reshape(len(array)) if array.ndim == 2 and array.shape[1] == 1 else array
+        for array in arrays
+        if array.ndim
+    ]
     if len(flat) < len(arrays) or any(one.ndim != 1 or len(one) != len(flat[0]) for one in flat):
         raise InputError("inputs must have columns of the same length under all names, or one value under each.")
     found = np.empty((len(flat[0]), len(flat)), dtype=_dtype(flat))
@@ -212,7 +216,7 @@ def _stacked(columns: list[Any]) -> Table:
 
 
 def _dtype(arrays: list[Table]) -> np.dtype[Any]:
-    if arrays and all(one.dtype.kind in _NUMBERS for one in arrays):
+    if arrays and all(array.dtype.kind in _NUMBERS for array in arrays):
         return np.result_type(*arrays)
     return np.dtype(object)
 
@@ -220,13 +224,13 @@ def _dtype(arrays: list[Table]) -> np.dtype[Any]:
 def _check_unmasked(X: Any) -> None:
     """NumPy drops masks where it makes plain arrays, and the values under them would count. Fields come one by one."""
     parts = X if isinstance(X, list | tuple) else (X,)
-    if any(isinstance(one, np.ma.MaskedArray) and not one.dtype.names and np.ma.is_masked(one) for one in parts):
+    if any(isinstance(part, np.ma.MaskedArray) and not part.dtype.names and np.ma.is_masked(part) for part in parts):
         raise InputError("inputs must not be masked. Some are: fill them, with NaN where the model takes that.")
 
 
 def _check(labels: Sequence[Any], texts: Sequence[str], names: Sequence[str]) -> None:
     known, wanted = set(texts), set(names)
-    missing = [one for one in names if one not in known]
+    missing = [name for name in names if name not in known]
     if missing:
         unknown = [label for label, text in zip(labels, texts, strict=True) if text not in wanted]
         other = f" Not known: {listed(unknown)}." if unknown else ""

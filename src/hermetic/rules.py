@@ -187,7 +187,7 @@ class Rules:
 
     def _check_apart(self, column: str) -> None:
         conditions = list(self.conditions_on(column))
-        ends = sorted(one for each in conditions for one in each.intervals)
+        ends = sorted(interval for each in conditions for interval in each.intervals)
         texts = [one for each in conditions for one in each.texts or ()]
         overlap = any(high > low for (_, high), (low, _) in pairwise(ends))
         if overlap or len(set(texts)) < len(texts) or sum(one.missing for one in conditions) > 1:
@@ -323,14 +323,14 @@ def _conditions(given: Any, number: int) -> Iterator[Condition]:
 
 def _condition(column: str, given: Any, number: int) -> Condition:
     parts = list(given) if isinstance(given, list | tuple | set | frozenset) else [given]
-    if not parts or not all(isinstance(one, str) and one.strip() for one in parts):
+    if not parts or not all(isinstance(part, str) and part.strip() for part in parts):
         raise CompileError(
             f"the condition of rule {number} on column {column!r} must be a text such as '>= 18', '18 to 65' or 'NL', "
             f"or a list of them. Got {given!r} instead."
         )
-    rest = [one.strip() for one in parts if one.strip() != MISSING]
+    rest = [part.strip() for part in parts if part.strip() != MISSING]
     intervals = [_interval(one, column, number) for one in rest]
-    known = [one for one in intervals if one is not None]
+    known = [interval for interval in intervals if interval is not None]
     if known and len(known) < len(intervals):
         raise CompileError(
             f"the condition of rule {number} on column {column!r} must be on numbers or on texts, not both."

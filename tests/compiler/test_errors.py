@@ -150,7 +150,9 @@ def test_weights_that_are_not_finite() -> None:
 def test_an_estimator_without_the_attributes_of_its_class_is_of_another_version() -> None:
     estimator = make_pipeline(StandardScaler(), SVC(kernel="linear")).fit(X, Y)
     del estimator[-1].dual_coef_
-    with pytest.raises(CompileError, match=r"must have the attributes .* of another version, or was changed\. Fit"):
+    with pytest.raises(
+        CompileError, match=r"must have the attributes .* another version wrote it, or it was changed\. Fit"
+    ):
         hermetic.compile(estimator, X)
 
 

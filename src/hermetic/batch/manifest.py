@@ -66,7 +66,7 @@ class Manifest:
     @property
     def rows(self) -> int:
         """The rows of all shards."""
-        return sum(one.rows for one in self.shards)
+        return sum(shard.rows for shard in self.shards)
 
     def to_bytes(self) -> bytes:
         """The manifest as JSON. Names of shards follow from their order: no path is in it."""
@@ -76,7 +76,7 @@ class Manifest:
             "signature": self.signature,
             "key": self.key_id,
             "rows": self.rows,
-            "shards": [{"rows": one.rows, "bytes": one.bytes, "sha256": one.sha256} for one in self.shards],
+            "shards": [{"rows": shard.rows, "bytes": shard.bytes, "sha256": shard.sha256} for shard in self.shards],
         }
         return json.dumps(document, indent=1).encode()
 
@@ -112,7 +112,7 @@ def _read(document: Any) -> Manifest:
     )
     if manifest.rows != document["rows"]:
         raise ValueError(f"rows must be those of all shards, {manifest.rows}; it says {document['rows']!r}")
-    if len({one.sha256 for one in manifest.shards}) != len(shards):
+    if len({shard.sha256 for shard in manifest.shards}) != len(shards):
         raise ValueError("every shard must be there once; two have one hash")
     return manifest
 

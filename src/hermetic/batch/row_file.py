@@ -68,7 +68,7 @@ class Journal:
         whole, last = lines[:-1], lines[-1]
         try:
             begun, *entries = (json.loads(line) for line in whole)
-            found = [Written(Shard(**one.pop("shard")), **one) for one in entries]
+            found = [Written(Shard(**entry.pop("shard")), **entry) for entry in entries]
         except (ValueError, TypeError, KeyError):
             begun, found = None, []
         if begun != header:

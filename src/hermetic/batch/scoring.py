@@ -73,7 +73,7 @@ class Summary:
         return {
             **found,
             "rows_per_second": round(self.rows_per_second, 1),
-            "failures": [one.__dict__ for one in self.failures],
+            "failures": [failure.__dict__ for failure in self.failures],
         }
 
 

@@ -95,8 +95,8 @@ class Source:
                 opened = pa.ipc.open_stream(file)
                 batches = iter(opened)
             columns = self._chosen(opened.schema)
-            for one in batches:
-                yield one.select(columns)
+            for batch in batches:
+                yield batch.select(columns)
 
     def _of_csv(self) -> Iterator[pa.RecordBatch]:
         separator = "\t" if self._suffix == ".tsv" else ","
@@ -146,10 +146,10 @@ def _cut(batches: Iterator[pa.RecordBatch], rows: int) -> Iterator[pa.Table]:
     """Batches of any sizes as tables of ``rows`` rows."""
     waiting: list[pa.RecordBatch] = []
     count = 0
-    for one in batches:
+    for batch in batches:
         start = 0
-        while start < len(one):
-            taken = one.slice(start, rows - count)
+        while start < len(batch):
+            taken = batch.slice(start, rows - count)
             waiting.append(taken)
             count += len(taken)
             start += len(taken)

@@ -82,7 +82,7 @@ def encrypt(  # noqa: PLR0913, PLR0917
             manifest = run(
                 table, client, output, kept, row_key=row_key, rows_per_query=rows_per_query, progress=shown.advance
             )
-    up = sum(one.bytes for one in manifest.shards)
+    up = sum(shard.bytes for shard in manifest.shards)
     if as_document:
         show_document({"rows": manifest.rows, "queries": len(manifest.shards), "bytes": up, "row_file": str(kept)})
         return

@@ -111,8 +111,8 @@ def _with_categories(features: FeatureMap, found: InputRange) -> InputRange:
     if not features.categories:
         return found
     lower, upper, columns = found.lower.copy(), found.upper.copy(), list(features.categories)
-    lower[columns], upper[columns] = zip(*(one.limits for one in features.categories.values()), strict=True)
-    if found.step is None or not all(one.whole for one in features.categories.values()):
+    lower[columns], upper[columns] = zip(*(category.limits for category in features.categories.values()), strict=True)
+    if found.step is None or not all(category.whole for category in features.categories.values()):
         return InputRange(lower, upper, None)
     steps = found.step.copy()
     steps[columns] = 1.0

@@ -54,7 +54,9 @@ class Choice:
         """The cheapest layout for every batch size worth having, with the flooding of its answers."""
         flood = bounds.flood_bits(self.parameters, self.result_bits)
         layouts = best_layouts(self.parameters, self.grid.features, len(self.integers.weights), flood)
-        return tuple(Offer(one, math.floor(lambda_bits(self.integers, one, flood) * 10) / 10) for one in layouts)
+        return tuple(
+            Offer(layout, math.floor(lambda_bits(self.integers, layout, flood) * 10) / 10) for layout in layouts
+        )
 
     @property
     def circuit(self) -> LinearCircuit:
@@ -300,7 +302,7 @@ def best_layouts(parameters: Parameters, features: int, outputs: int, flood: int
         return one.samples == 1 or full.request_bytes + full.response_bytes <= _MAX_CHUNK_BYTES
 
     def cheapest(layouts: Iterable[Layout], samples: int) -> Iterator[Layout]:
-        allowed = [one for one in layouts if fits(one, samples)]
+        allowed = [layout for layout in layouts if fits(layout, samples)]
         if allowed:
             yield plan.cheapest(parameters, tuple(allowed), features, outputs, samples)
 

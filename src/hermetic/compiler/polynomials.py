@@ -50,13 +50,13 @@ def substitute(
         return None
     factors, centre = own
     plain = _rows(weights, constant - centre)
-    if sum(prod(len(plain[i]) for i in one) for one in factors) > _MAX_TERMS:
+    if sum(prod(len(plain[i]) for i in factor) for factor in factors) > _MAX_TERMS:
         return None
     largest = _rows(reach, np.abs(constant - centre))
     # How much products grow where every term may, by a share of itself: convex, so no smaller share grows faster.
     share = max(_SHARE, 2 * relative)
     grown = _rows(reach * (1 + share), np.abs(constant - centre) * (1 + share) + (magnitude + np.abs(centre)) * share)
-    found, sizes, larger = ([_expanded(one, rows) for one in factors] for rows in (plain, largest, grown))
+    found, sizes, larger = ([_expanded(factor, rows) for factor in factors] for rows in (plain, largest, grown))
     bounds = [{term: (b[term] - a.get(term, 0.0)) / share for term in b} for a, b in zip(sizes, larger, strict=True)]
     terms = sorted({term for one in (*found, *bounds) for term in one} - {()}, key=lambda term: (len(term), term))
     if not 1 <= len(terms) <= max(_MAX_FEATURES, 2 * len(factors)):
@@ -96,7 +96,7 @@ def _monomials(block: Block) -> tuple[list[Factors], Reals] | None:
     if not isinstance(block, Beside):
         return None
     parts = [_monomials(one) for one in block.blocks]
-    found = [one for one in parts if one is not None]
+    found = [part for part in parts if part is not None]
     if len(found) < len(parts) or any(one[1].any() for one in found):
         return None
     return [factors for one in found for factors in one[0]], np.zeros(block.inputs)
@@ -146,5 +146,5 @@ def _matrix(polynomials: list[Polynomial], places: dict[Factors, int]) -> tuple[
     entries = [(row, places[term], value) for row, one in enumerate(polynomials) for term, value in one.items() if term]
     rows, columns, values = zip(*entries, strict=True) if entries else ((), (), ())
     shape = len(polynomials), len(places)
-    constants = np.array([one.get((), 0.0) for one in polynomials])
+    constants = np.array([polynomial.get((), 0.0) for polynomial in polynomials])
     return sparse.csr_array((np.array(values, dtype=np.float64), (rows, columns)), shape=shape), constants

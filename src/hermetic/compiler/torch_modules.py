@@ -255,7 +255,7 @@ def _outputs(layer: Any) -> int:
 
 
 def _precision(module: Any) -> float:
-    kinds = {str(one.dtype) for one in module.parameters()}
+    kinds = {str(parameter.dtype) for parameter in module.parameters()}
     if len(kinds) != 1 or not kinds <= set(_PRECISIONS):
         _refuse("the module", "have parameters of float32 or float64", ", ".join(sorted(kinds)), "call .float() on it")
     return _PRECISIONS[kinds.pop()]

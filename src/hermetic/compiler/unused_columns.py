@@ -20,7 +20,7 @@ def without_unused_texts(linear: LinearMap, X_sample: Any) -> LinearMap:
     dtypes = np.asarray(getattr(X_sample, "dtypes", ()), dtype=object)
     if linear.feature_map is not None or linear.uses is None or dtypes.shape != (linear.inputs,):
         return linear
-    texts = np.array([getattr(one, "kind", "O") not in "biuf" for one in dtypes])
+    texts = np.array([getattr(dtype, "kind", "O") not in "biuf" for dtype in dtypes])
     if not (texts & ~linear.taken).any() or not linear.taken.any():
         return linear
     kept = np.flatnonzero(linear.taken)

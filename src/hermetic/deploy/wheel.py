@@ -38,7 +38,7 @@ def check_wheel(name: str, content: bytes, python: str | None) -> None:
     """
     _check_version(name, content)
     pythons, abis, systems = (part.split(".") for part in name.removesuffix(".whl").split("-")[-3:])
-    if not any(_SYSTEM.fullmatch(one) for one in systems):
+    if not any(_SYSTEM.fullmatch(system) for system in systems):
         raise SettingsError(
             f"the image runs Linux with glibc, and {name} is for {', '.join(systems)}. {_HOW}, on Linux."
         )

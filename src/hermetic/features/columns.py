@@ -78,7 +78,7 @@ class Columns:
         numbers = columns.tolist() if isinstance(columns, np.ndarray) else columns
         if len(numbers) != block.inputs:
             raise ParameterError(f"columns must be {block.inputs}, as their block takes. Got {len(numbers)} instead.")
-        found = tuple(whole_number(one, 0, inputs - 1, "a column") for one in numbers)
+        found = tuple(whole_number(number, 0, inputs - 1, "a column") for number in numbers)
         for name, value in (("block", block), ("columns", found), ("inputs", inputs)):
             object.__setattr__(self, name, value)
 

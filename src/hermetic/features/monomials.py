@@ -91,7 +91,7 @@ class Monomials(BlockDefaults):
         """Exact: different inputs vary independently."""
         lower, upper = lower - self.centre, upper - self.centre
         low, high = np.ones(self.outputs), np.ones(self.outputs)
-        for inputs, exponents in zip(*(one.T for one in self._powers), strict=True):
+        for inputs, exponents in zip(*(power.T for power in self._powers), strict=True):
             ends = np.stack([_power(lower[inputs], exponents), _power(upper[inputs], exponents)])
             turns = (exponents % 2 == 0) & (exponents > 0) & (lower[inputs] < 0) & (upper[inputs] > 0)
             powers = np.where(turns, 0.0, ends.min(axis=0)), ends.max(axis=0)
@@ -107,7 +107,7 @@ class Monomials(BlockDefaults):
 
     def _products(self, values: Reals) -> Reals:
         features = np.ones((len(values), self.outputs))
-        for inputs, exponents in zip(*(one.T for one in self._powers), strict=True):
+        for inputs, exponents in zip(*(power.T for power in self._powers), strict=True):
             features *= _power(values[:, inputs], exponents)
         return features
 

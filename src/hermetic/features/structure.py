@@ -34,7 +34,7 @@ class Beside:
     def __init__(self, *blocks: Block) -> None:
         if not 1 <= len(blocks) <= MAX_BLOCKS:
             raise ParameterError(f"a feature map must have 1 to {MAX_BLOCKS} blocks. Got {len(blocks)} instead.")
-        if len({one.inputs for one in blocks}) > 1:
+        if len({block.inputs for block in blocks}) > 1:
             raise ParameterError(
                 f"the blocks of a feature map must take the same inputs. Got {[one.inputs for one in blocks]} instead."
             )
@@ -47,46 +47,46 @@ class Beside:
 
     @property
     def outputs(self) -> int:
-        return sum(one.outputs for one in self.blocks)
+        return sum(block.outputs for block in self.blocks)
 
     @property
     def whole(self) -> bool:
-        return all(one.whole for one in self.blocks)
+        return all(block.whole for block in self.blocks)
 
     @property
     def used(self) -> Flags:
-        return np.asarray(np.logical_or.reduce([one.used for one in self.blocks]))
+        return np.asarray(np.logical_or.reduce([block.used for block in self.blocks]))
 
     @property
     def missing(self) -> Flags:
-        return np.asarray(np.logical_and.reduce([one.missing for one in self.blocks]))
+        return np.asarray(np.logical_and.reduce([block.missing for block in self.blocks]))
 
     def missing_before(self, missing: Flags) -> Flags:
-        ends = np.cumsum([one.outputs for one in self.blocks])[:-1]
+        ends = np.cumsum([block.outputs for block in self.blocks])[:-1]
         flags = zip(self.blocks, np.split(missing, ends), strict=True)
         return np.asarray(np.logical_and.reduce([one.missing_before(flag) for one, flag in flags]))
 
     def steps(self, steps: Reals) -> Reals:
-        return np.concatenate([one.steps(steps) for one in self.blocks])
+        return np.concatenate([block.steps(steps) for block in self.blocks])
 
     @property
     def groups(self) -> Numbers:
-        found = [one.groups for one in self.blocks]
+        found = [block.groups for block in self.blocks]
         counts = np.cumsum([0, *(one[-1] + 1 for one in found[:-1])])
         return np.concatenate([one + count for one, count in zip(found, counts, strict=True)])
 
     def limits(self, lower: Reals, upper: Reals) -> tuple[Reals, Reals]:
-        low, high = zip(*(one.limits(lower, upper) for one in self.blocks), strict=True)
+        low, high = zip(*(block.limits(lower, upper) for block in self.blocks), strict=True)
         return np.concatenate(low), np.concatenate(high)
 
     def rounding(self, lower: Reals, upper: Reals) -> Reals:
-        return np.concatenate([one.rounding(lower, upper) for one in self.blocks])
+        return np.concatenate([block.rounding(lower, upper) for block in self.blocks])
 
     def apply(self, values: Reals) -> Reals:
-        return np.concatenate([one.apply(values) for one in self.blocks], axis=1)
+        return np.concatenate([block.apply(values) for block in self.blocks], axis=1)
 
     def document(self) -> dict[str, Any]:
-        return {"kind": self.kind, "blocks": [one.document() for one in self.blocks]}
+        return {"kind": self.kind, "blocks": [block.document() for block in self.blocks]}
 
     @classmethod
     def from_document(cls, document: dict[str, Any], read: Read) -> Beside:
@@ -132,12 +132,12 @@ class Chain:
 
     @property
     def elementwise(self) -> bool:
-        return all(one.elementwise for one in self.blocks)
+        return all(block.elementwise for block in self.blocks)
 
     @property
     def used(self) -> Flags:
         """Those of the first block that does not take each value by itself."""
-        return next((one for one in self.blocks if not one.elementwise), self.blocks[-1]).used
+        return next((block for block in self.blocks if not block.elementwise), self.blocks[-1]).used
 
     @property
     def missing(self) -> Flags:
@@ -154,21 +154,21 @@ class Chain:
         return self.blocks[-1].groups
 
     def limits(self, lower: Reals, upper: Reals) -> tuple[Reals, Reals]:
-        for one in self.blocks:
-            lower, upper = one.limits(lower, upper)
+        for block in self.blocks:
+            lower, upper = block.limits(lower, upper)
         return lower, upper
 
     def rounding(self, lower: Reals, upper: Reals) -> Reals:
         """Of the last block: it is large where its inputs are, and they are not computed in several ways before."""
-        for one in self.blocks[:-1]:
-            lower, upper = one.limits(lower, upper)
+        for block in self.blocks[:-1]:
+            lower, upper = block.limits(lower, upper)
         return self.blocks[-1].rounding(lower, upper)
 
     def apply(self, values: Reals) -> Reals:
         return reduce(lambda found, one: one.apply(found), self.blocks, values)
 
     def document(self) -> dict[str, Any]:
-        return {"kind": self.kind, "blocks": [one.document() for one in self.blocks]}
+        return {"kind": self.kind, "blocks": [block.document() for block in self.blocks]}
 
     @classmethod
     def from_document(cls, document: dict[str, Any], read: Read) -> Chain:

@@ -106,7 +106,7 @@ def read_strings(strings: Sequence[object], features: int) -> list[bytes]:
     count = ciphertexts_for(features)
     if len(strings) != count:
         raise WireError(f"{features} inputs must take {count} ciphertexts. Got {len(strings)} instead.")
-    return [_from_base64(one) for one in strings]
+    return [_from_base64(string) for string in strings]
 
 
 def _from_base64(text: object) -> bytes:

@@ -12,7 +12,7 @@ from .configuration import DeployConfiguration
 
 _PLATFORMS = {"aci": "aci", "aks": "kubernetes"}
 _SAID_ELSEWHERE = {"name", "models", "cores", "memory_gb", "tags", "text"}
-_OPTIONS = {one.name for one in fields(Description)} - _SAID_ELSEWHERE
+_OPTIONS = {field.name for field in fields(Description)} - _SAID_ELSEWHERE
 
 
 def render_for_cloud(name: str, limits: DeployConfiguration, models: Path, store: str, directory: Path) -> None:

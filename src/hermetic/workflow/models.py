@@ -176,7 +176,7 @@ def _contents(path: Path) -> dict[str, bytes]:
     try:
         if path.is_dir():
             files = sorted(one for one in path.rglob("*") if one.is_file())
-            found: dict[str, Any] = {one.relative_to(path).as_posix(): one.read_bytes() for one in files}
+            found: dict[str, Any] = {file.relative_to(path).as_posix(): file.read_bytes() for file in files}
         else:
             found = {path.name: path.read_bytes()}
     except OSError as error:

@@ -93,7 +93,7 @@ class ServiceHome:
     def plan(self) -> Plan:
         """How to run it; SettingsError if there is no such service."""
         found = _read(self.path / "service.json")
-        if found is None or set(found) != {one.name for one in fields(Plan)}:
+        if found is None or set(found) != {field.name for field in fields(Plan)}:
             raise SettingsError(f"the service {self.path.name!r} was not found in this workspace: use Model.deploy.")
         return Plan(**found)
 

@@ -106,7 +106,7 @@ class ClientHalf:
         ]
         evaluated = PublicRing.of(parameters).ntt(np.concatenate(parts)[:, None])
         products = self._ring.intt(self._secret_key.ring_key.times(evaluated))[:, 0]
-        return np.split(products, np.cumsum([len(one) for one in parts])[:-1])
+        return np.split(products, np.cumsum([len(part) for part in parts])[:-1])
 
     def _values(self, section: Section, answer: SectionAnswer, products: Residues) -> Integers:
         """The words of a section, rounded to its grid: integers modulo 2^bits."""

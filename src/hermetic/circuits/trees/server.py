@@ -111,7 +111,7 @@ class ServerHalf:
     @staticmethod
     def read(tensor: Callable[[str], npt.NDArray[Any]], signature: Signature) -> Words:
         """The words of a model file from its tensors, by name. Raises TypeError for tensors of other types."""
-        found = {one.name: tensor(one.name) for one in fields(Words)}
+        found = {field.name: tensor(field.name) for field in fields(Words)}
         for name, values in found.items():
             if values.dtype != np.int64:
                 raise TypeError(f"tensors must be int64. Got {values.dtype} for {name} instead.")

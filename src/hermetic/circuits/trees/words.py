@@ -111,4 +111,4 @@ class Words:
 
     def arrays(self) -> dict[str, Numbers]:
         """All arrays by their names, as a model file holds them."""
-        return {one.name: np.ascontiguousarray(getattr(self, one.name)) for one in fields(self)}
+        return {field.name: np.ascontiguousarray(getattr(self, field.name)) for field in fields(self)}

@@ -52,8 +52,8 @@ def map_of_trees(
     UnsupportedModelError
         If the score depends on no input.
     """
-    if all(len(one.columns) <= 1 for one in trees):
-        functions = [one.as_function(len(bias)) for one in trees]
+    if all(len(tree.columns) <= 1 for tree in trees):
+        functions = [tree.as_function(len(bias)) for tree in trees]
         options: dict[str, Any] = {"categories": categories, "unit": unit, "raw_scores": raw_scores}
         found = additive_map(functions, bias, inputs, head, step=step, **options)
         return replace(found, own_error=found.own_error + cancelled * _gamma(len(trees), unit))
@@ -67,7 +67,8 @@ def map_of_trees(
         head,
         feature_map=FeatureMap(Columns(bins, axes.columns, inputs), categories=categories),
         public=(Disclosure(step, _words(list(zip(axes.columns, axes.edges, strict=True)), [], used), True),),
-        own_error=_rounding(bias, [one.reach(len(bias)) for one in trees], unit) + cancelled * _gamma(len(trees), unit),
+        own_error=_rounding(bias, [tree.reach(len(bias)) for tree in trees], unit)
+        + cancelled * _gamma(len(trees), unit),
         raw_scores=raw_scores,
         words=words,
         slots=axes.slots,
@@ -109,21 +110,21 @@ def additive_map(
     UnsupportedModelError
         If the score depends on no input, or on more than 65,536 bins.
     """
-    reaches = [*(one.reach for one in functions), *(one.reach for one in pairs)]
+    reaches = [*(function.reach for function in functions), *(pair.reach for pair in pairs)]
     rounding = _rounding(bias, reaches, unit)
     single = joined(functions)
     bias = bias + np.sum([one.rows[0] for one in single if _constant(one)], axis=0) if single else bias
     single = [one for one in single if not _constant(one)]
-    _check_size(step, sum(len(one.rows) for one in single) + sum(one.cells for one in pairs))
-    rows = [one.rows for one in single] + [one.rows for one in pairs]
+    _check_size(step, sum(len(one.rows) for one in single) + sum(pair.cells for pair in pairs))
+    rows = [one.rows for one in single] + [pair.rows for pair in pairs]
     # The bins of one input sum to 1: so a constant may move between them and the bias. Small weights need fewer bits.
-    middles = [np.median(one, axis=0) for one in rows]
+    middles = [np.median(row, axis=0) for row in rows]
     weights = np.concatenate([one - middle for one, middle in zip(rows, middles, strict=True)]).T
     return LinearMap(
         np.ascontiguousarray(weights),
         bias + np.sum(middles, axis=0),
         head,
-        feature_map=FeatureMap(*_bins(single, inputs), *(one.block(inputs) for one in pairs), categories=categories),
+        feature_map=FeatureMap(*_bins(single, inputs), *(pair.block(inputs) for pair in pairs), categories=categories),
         public=(Disclosure(step, _words([(one.column, one.edges) for one in single], pairs, categories or {}), True),),
         own_error=rounding,
         raw_scores=raw_scores,
@@ -173,8 +174,8 @@ def _check_size(step: str, bins: int) -> None:
 def _bins(functions: Sequence[StepFunction], inputs: int) -> list[Block]:
     if not functions:
         return []
-    bins = Bins([one.edges for one in functions], [one.missing is not None for one in functions])
-    columns = [one.column for one in functions]
+    bins = Bins([function.edges for function in functions], [function.missing is not None for function in functions])
+    columns = [function.column for function in functions]
     return [bins if columns == list(range(inputs)) else Columns(bins, columns, inputs)]
 
 
@@ -184,9 +185,9 @@ def _words(
     single = [edges for column, edges in axes if column not in categories]
     found = [f"thresholds of {len(single)} inputs: {sum(map(len, single))} numbers"] if single else []
     if pairs:
-        numbers = sum(len(edges) for one in pairs for edges in one.edges)
+        numbers = sum(len(edges) for pair in pairs for edges in pair.edges)
         found.append(f"thresholds of {len(pairs)} pairs of inputs: {numbers} numbers")
     if categories:
-        values = sum(len(one.values) for one in categories.values())
+        values = sum(len(category.values) for category in categories.values())
         found.append(f"categories of {len(categories)} inputs: {values} values")
     return ", ".join(found)

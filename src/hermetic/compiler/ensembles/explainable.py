@@ -87,7 +87,7 @@ def _axis(bins: Any, table: Reals, axis: int) -> tuple[Reals, Reals, bool]:
 def _categories(levels: Sequence[Any]) -> Categories:
     """Categories by the numbers of their rows; a number and its text are the same one."""
     rows = levels[0]
-    if any(one != rows for one in levels[1:]):
+    if any(level != rows for level in levels[1:]):
         refuse("an explainable boosting machine", "have the same categories in pairs", "others", "fit it again")
     numbers = {number: row for text, row in rows.items() if (number := _number(text)) is not None}
     known = {None: 0, **rows, **numbers}

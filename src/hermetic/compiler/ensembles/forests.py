@@ -98,7 +98,7 @@ def _probabilities(estimator: Any, parts: Sequence[Any], drawn: Sequence[npt.NDA
         refuse(name, "have one label for every sample", f"{shape}", "fit one for each label, and compile each")
     labels, share = labels_of(estimator), 1.0 / len(parts)
     kept = slice(1, None) if len(labels) == 2 else slice(None)
-    values = [share * (2.0 * _of_all_classes(one, len(labels)) - 1.0)[:, kept] for one in parts]
+    values = [share * (2.0 * _of_all_classes(part, len(labels)) - 1.0)[:, kept] for part in parts]
     outputs = values[0].shape[1]
     return map_of_trees(
         _drawn(estimator, drawn, values, missing=takes_missing(parts[0])),
@@ -121,7 +121,7 @@ def _of_all_classes(one: Any, classes: int) -> Reals:
 
 
 def _values(estimator: Any, parts: Sequence[Any], drawn: Sequence[npt.NDArray[np.intp]] = ()) -> LinearMap:
-    values = [one.tree_.value[:, :, 0] / len(parts) for one in parts]
+    values = [part.tree_.value[:, :, 0] / len(parts) for part in parts]
     outputs = values[0].shape[1]
     return map_of_trees(
         _drawn(estimator, drawn, values, missing=takes_missing(parts[0])),

@@ -78,8 +78,8 @@ def _names(text: str) -> str:
     _, found, line = text.rpartition(_NAMES)
     known = json.loads(line) if found else None
     columns = [] if known is None else known
-    plain = isinstance(columns, list) and all(isinstance(one, list) for one in columns)
-    if not plain or not all(isinstance(value, str | int | float) for one in columns for value in one):
+    plain = isinstance(columns, list) and all(isinstance(column, list) for column in columns)
+    if not plain or not all(isinstance(value, str | int | float) for column in columns for value in column):
         raise ValueError("pandas_categorical must be lists of texts and numbers")
     return f"pandas_categorical:{json.dumps(known)}\n"
 
@@ -115,7 +115,7 @@ def _codes(infos: list[str], inputs: int) -> list[str]:
     """The numbers of categories of each input that has some."""
     if len(infos) != inputs:
         return ["none"] * inputs
-    return [one if _CODES.fullmatch(one) else "none" for one in infos]
+    return [info if _CODES.fullmatch(info) else "none" for info in infos]
 
 
 def _objective(given: str, classes: int) -> str:
@@ -138,7 +138,7 @@ def _tree(given: dict[str, str], last: int) -> dict[str, str]:
     left, right = (_numbers(given, name, -leaves, split - 1, split) for name in ("left_child", "right_child"))
     check_reachable(left, right)
     decisions = _numbers(given, "decision_type", 0, max(_DECISIONS), split)
-    _check_sets(given, [one & 1 for one in decisions])
+    _check_sets(given, [decision & 1 for decision in decisions])
     _numbers(given, "split_feature", 0, last, split)
     for name in ("split_gain", "threshold", "internal_value", "internal_weight", "internal_count"):
         if name == "threshold" or name in given:

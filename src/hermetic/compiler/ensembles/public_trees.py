@@ -92,7 +92,7 @@ def _leaves(words: Words, slots: Slots, values: _Values) -> Leaves:
         condition_inputs=slots.bit_inputs[words.term_bits[first_terms]],
         run_conditions=owners,
         runs=runs,
-        cut_words=np.repeat(np.arange(words.count), [len(one) for one in values.cuts]),
+        cut_words=np.repeat(np.arange(words.count), [len(cuts) for cuts in values.cuts]),
         cuts=np.concatenate(values.cuts),
         tested=values.tested,
     )

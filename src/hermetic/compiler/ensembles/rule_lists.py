@@ -68,7 +68,7 @@ class _Splits:
         if column in self._categories:
             return self._of_texts(column, condition)
         missing = (LEFT if condition.missing else RIGHT) if self._missing[condition.column] else None
-        inside = sorted({end for one in condition.intervals for end in one if math.isfinite(end)})
+        inside = sorted({end for interval in condition.intervals for end in interval if math.isfinite(end)})
         starts = np.array([-math.inf, *inside])
         holds = np.zeros(len(starts), dtype=np.bool_)
         for low, high in condition.intervals:

@@ -49,7 +49,9 @@ class Axes:
     @property
     def slots(self) -> Slots:
         """How many slots each has."""
-        return Slots(np.array([len(one) for one in self.edges], dtype=np.int64), np.array(self.missing, dtype=np.bool_))
+        return Slots(
+            np.array([len(edges) for edges in self.edges], dtype=np.int64), np.array(self.missing, dtype=np.bool_)
+        )
 
     def kept(self, changes: Sequence[Mask]) -> tuple[Axes, dict[int, Mask]]:
         """The same without what no word depends on, and for every column the slots (width,) that stay.

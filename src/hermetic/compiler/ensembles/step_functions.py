@@ -102,11 +102,11 @@ def joined(functions: Iterable[StepFunction]) -> list[StepFunction]:
 
 
 def _sum(functions: Sequence[StepFunction]) -> StepFunction:
-    edges = np.unique(np.concatenate([one.edges for one in functions]))
+    edges = np.unique(np.concatenate([function.edges for function in functions]))
     starts = np.append(-np.inf, edges)
-    values = sum(one.at(starts) for one in functions)
-    known = any(one.missing is not None for one in functions)
-    missing = sum(one.values[0] if one.missing is None else one.missing for one in functions)
+    values = sum(function.at(starts) for function in functions)
+    known = any(function.missing is not None for function in functions)
+    missing = sum(function.values[0] if function.missing is None else function.missing for function in functions)
     return StepFunction(functions[0].column, edges, np.asarray(values), np.asarray(missing) if known else None)
 
 

@@ -189,7 +189,7 @@ def _names(name: str, known: dict[str, Any]) -> list[Any]:
     values = known["values"]
     if "offsets" not in known:
         return list(values)
-    if not all(0 <= one < 128 for one in values):
+    if not all(0 <= value < 128 for value in values):
         refuse(
             name, "have categories whose names are ASCII", "others, of which XGBoost cuts off the end", "rename them"
         )

@@ -39,7 +39,10 @@ class OnnxModel:
     def decision_function(self, X: Any) -> Reals:
         """The scores (n, k), or (n,) of one."""
         values = [one.astype(np.float64) for one in self._run(X, self._graph.scores)]
-        scores = self._head.scale * np.concatenate([one.reshape(len(one), -1) for one in values], axis=1)[:, self._kept]
+        scores = (
+            self._head.scale
+            * np.concatenate([value.reshape(len(value), -1) for value in values], axis=1)[:, self._kept]
+        )
         return np.asarray(scores[:, 0] if self._head.squeeze else scores)
 
     def predict(self, X: Any) -> npt.NDArray[Any]:

@@ -225,9 +225,9 @@ def answer(graph: Graph, scores: Reals) -> tuple[Array | None, Array | None]:
 
 def sorted_out(outputs: list[Array]) -> tuple[Array | None, Array | None]:
     """The numbers and the labels among a model's outputs; columns one by one are put together."""
-    numbers = [one for one in outputs if one.dtype.kind == "f"]
-    labels = [one for one in outputs if one.dtype.kind != "f"]
-    if len(numbers) > 1 and all(one.ndim == 1 for one in numbers):
+    numbers = [output for output in outputs if output.dtype.kind == "f"]
+    labels = [output for output in outputs if output.dtype.kind != "f"]
+    if len(numbers) > 1 and all(number.ndim == 1 for number in numbers):
         numbers = [np.stack(numbers, axis=1)]
     given = None if not labels else labels[0].reshape(len(labels[0]), -1)[:, 0]
     if given is not None and given.dtype.kind == "O":
@@ -243,7 +243,7 @@ def decided(numbers: Array) -> npt.NDArray[np.bool_]:
 
 def _form(tries: list[Reals], numbers: list[Array | None], graph: Graph) -> tuple[str | None, float]:
     """The name of what the numbers are, and of how many times the scores."""
-    given = [_columns(one) for one in numbers if one is not None]
+    given = [_columns(number) for number in numbers if number is not None]
     if not given:
         return None, 1.0
     for scale in (1.0, -1.0) if tries[0].shape[1] > 1 else (1.0, -1.0, 2.0, -2.0):

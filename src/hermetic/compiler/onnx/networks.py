@@ -173,14 +173,16 @@ def _cut(model: ModelProto, inputs: Iterable[ValueInfoProto], outputs: list[str]
             nodes.append(node)
             wanted.update(node.input)
     weights = [one for one in model.graph.initializer if one.name in wanted]
-    made = {name for node in nodes for name in node.output} | {one.name for one in weights} | given
+    made = {name for node in nodes for name in node.output} | {weight.name for weight in weights} | given
     if missing := sorted(wanted - made - {""}):
         raise UnsupportedModelError(
             f"what follows the hidden layer must take its values alone. It takes {', '.join(missing[:3])} as well: "
             "export the model without connections that skip the layer."
         )
     ends = [one for one in model.graph.output if one.name in outputs]
-    ends += [helper.make_empty_tensor_value_info(one) for one in outputs if one not in {end.name for end in ends}]
+    ends += [
+        helper.make_empty_tensor_value_info(output) for output in outputs if output not in {end.name for end in ends}
+    ]
     graph = helper.make_graph(nodes[::-1], model.graph.name or "part", list(inputs), ends, weights)
     found = helper.make_model(graph, opset_imports=model.opset_import)
     found.ir_version = model.ir_version

@@ -167,7 +167,7 @@ def _or_none(back: Backwards, name: str, columns: int) -> Weights:
 
 
 def _joined(parts: list[Weights]) -> Weights:
-    values, reach = ([getattr(one, name) for one in parts] for name in ("values", "reach"))
+    values, reach = ([getattr(part, name) for part in parts] for name in ("values", "reach"))
     return Weights(np.concatenate(values, axis=1), np.concatenate(reach, axis=1))
 
 
@@ -203,4 +203,4 @@ def _names(inputs: tuple[Input, ...]) -> tuple[str, ...] | None:
 def _precision(graph: Graph) -> float:
     """The unit roundoff of the least precise type that the model computes with."""
     types = {graph.values[name].dtype for name in graph.scores} | {step.result.dtype for step in graph.steps}
-    return max((unit_of(one.name) for one in types if one.kind == "f"), default=2.0**-53)
+    return max((unit_of(dtype.name) for dtype in types if dtype.kind == "f"), default=2.0**-53)

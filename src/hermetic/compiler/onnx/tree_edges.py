@@ -158,7 +158,7 @@ class _Positions:
 
 def _bisected(edges: dict[int, Array], taken: Taken) -> dict[int, Reals]:
     """The places of the edges of every value, some edges of all values at a time."""
-    m, rows = len(taken.columns), max((len(one) for one in edges.values()), default=0)
+    m, rows = len(taken.columns), max((len(cuts) for cuts in edges.values()), default=0)
     if rows * max(m, taken.inputs) > _MAX_CELLS:
         raise UnsupportedModelError(
             f"trees must have at most {_MAX_CELLS // max(m, taken.inputs):,} thresholds of one of {taken.inputs:,} "
@@ -179,7 +179,7 @@ def _places(wanted: Reals, taken: Taken) -> Reals:
     def passed(x: Reals) -> npt.NDArray[np.bool_]:
         return np.asarray((taken.of_rows(x).astype(np.float64) >= wanted) != falls)
 
-    low, high = (np.broadcast_to(_order(one[taken.columns]), wanted.shape) for one in taken.limits)
+    low, high = (np.broadcast_to(_order(limit[taken.columns]), wanted.shape) for limit in taken.limits)
     first, last = passed(_number(low)), passed(_number(high))
     for _ in range(_STEPS):
         middle = (low >> 1) + (high >> 1) + (low & high & 1)

@@ -120,18 +120,18 @@ class TreeNode:
         """The sums (n, k) for what the node takes."""
         rows = X.astype(self.dtype)
         total = np.broadcast_to(self.base, (len(rows), len(self.base))).copy()
-        for one in self.trees:
-            found = one.values[one.leaves_of(rows)]
+        for tree in self.trees:
+            found = tree.values[tree.leaves_of(rows)]
             if found.shape[1] == len(self.base):
                 total += found
             else:
-                total[:, one.output] += found[:, 0]
+                total[:, tree.output] += found[:, 0]
         return total
 
     @property
     def weights_are_positive(self) -> bool:
         """Whether no value of a leaf is negative."""
-        return all((one.values[one.modes == LEAF] >= 0).all() for one in self.trees)
+        return all((tree.values[tree.modes == LEAF] >= 0).all() for tree in self.trees)
 
 
 def refuse(node: NodeProto, does: str, instead: str) -> UnsupportedModelError:

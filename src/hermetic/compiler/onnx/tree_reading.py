@@ -166,8 +166,8 @@ def _with(after: ModelProto, answers: Sequence[Answers], read: Sequence[TreeNode
         helper.make_tensor_value_info(one.sums, one.dtype, ["n", len(node.base)])
         for one, node in zip(answers, read, strict=True)
     ]
-    nodes = [node for one in answers for node in one.nodes]
-    constants = [constant for one in answers for constant in one.constants]
+    nodes = [node for answer in answers for node in answer.nodes]
+    constants = [constant for answer in answers for constant in answer.constants]
     graph = after.graph
     return _model(
         [*nodes, *graph.node], inputs, graph.output, [*constants, *graph.initializer], list(after.opset_import)

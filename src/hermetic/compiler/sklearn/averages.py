@@ -110,9 +110,9 @@ def _copies(kind: str, counts: Sequence[int], weights: Any) -> list[int]:
     a part's own.
     """
     shares = [Fraction(float(one)).limit_denominator(_MOST_PARTS) / n for one, n in zip(weights, counts, strict=True)]
-    whole = lcm(*(one.denominator for one in shares))
-    numbers = [int(one * whole) for one in shares]
-    copies = [one // max(gcd(*numbers), 1) for one in numbers]
+    whole = lcm(*(share.denominator for share in shares))
+    numbers = [int(share * whole) for share in shares]
+    copies = [number // max(gcd(*numbers), 1) for number in numbers]
     exact = all(
         float(a * n * sum(weights)) == float(w * sum(c * m for c, m in zip(copies, counts, strict=True)))
         for a, n, w in zip(copies, counts, weights, strict=True)

@@ -104,8 +104,8 @@ def _calibrated(estimator: Any) -> LinearMap:
 
 def _by_sigmoid(fold: Any) -> LinearMap:
     """Learned a, b for every class: the logistic function is that of -(a·s + b)."""
-    a = np.array([one.a_ for one in fold.calibrators])
-    b = np.array([one.b_ for one in fold.calibrators])
+    a = np.array([calibrator.a_ for calibrator in fold.calibrators])
+    b = np.array([calibrator.b_ for calibrator in fold.calibrators])
     return affine(-np.diag(a), -b)
 
 
@@ -135,7 +135,7 @@ def _multi_output_classifier(estimator: Any) -> LinearMap:
 def check_same_labels(kind: str, parts: Sequence[LinearMap], *, fit: bool = True) -> None:
     """Refuse classifiers that are not two or more, of the same labels, or do not ``fit`` together otherwise."""
     labels = [one.head.labels.tolist() for one in parts if one.head.labels is not None]
-    if len(parts) < 2 or any(one != labels[0] for one in labels) or not fit:
+    if len(parts) < 2 or any(label != labels[0] for label in labels) or not fit:
         must = "have two outputs or more, of the same two labels each"
         refuse(kind, must, str(labels), "compile one model an output")
 

@@ -65,7 +65,7 @@ def _splines(step: Any) -> LinearMap:
             f"equal ones of input {constant[0]}",
             instead,
         )
-    if any(one[0] == one[1] or one[-2] == one[-1] for one in knots):
+    if any(knot[0] == knot[1] or knot[-2] == knot[-1] for knot in knots):
         instead = "use knots='uniform', or pass an array of them"
         refuse("SplineTransformer", "have outer knots that differ, in every column", "equal ones", instead)
     options = {"last": bool(step.include_bias), "zeros": getattr(step, "handle_missing", "error") == "zeros"}
@@ -131,7 +131,7 @@ def _count_sketch(step: Any) -> LinearMap:
     """Without coef0 nothing is added for it, wherever it would be."""
     tables = [np.asarray(one).astype(np.int64) for one in (step.indexHash_, step.bitHash_)]
     missing = step.n_features_in_ + 1 - tables[0].shape[1]
-    places, signs = (np.pad(one, ((0, 0), (0, missing)), constant_values=1) for one in tables)
+    places, signs = (np.pad(table, ((0, 0), (0, missing)), constant_values=1) for table in tables)
     outputs, gamma, coef0 = step.n_components, float(step.gamma), float(step.coef0)
     places = np.minimum(places, outputs - 1)
     what = f"{places.size + signs.size} random numbers"

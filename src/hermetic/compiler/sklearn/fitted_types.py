@@ -70,7 +70,7 @@ def _learned(estimator: Any) -> np.dtype[Any] | None:
 def _learned_of_inputs(estimator: Any) -> set[np.dtype[Any]]:
     """Categories have the type of the inputs; what an encoder learned of targets has that of these."""
     categories = getattr(estimator, "categories_", None)
-    return learned_in(estimator) if categories is None else {one.dtype for one in categories}
+    return learned_in(estimator) if categories is None else {category.dtype for category in categories}
 
 
 def _taking_inputs(estimator: Any) -> Sequence[Any]:
