@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
@@ -159,7 +162,9 @@ class CompiledModel:
             If it cannot be written.
         """
         check_path(path, "path", ModelFileError)
-        data = save(dict(self._half.tensors()), metadata={"format": FORMAT, "signature": self.signature.json.decode()})
+        tensors, signature = dict(self._half.tensors()), self.signature.json.decode()
+        metadata = {"format": FORMAT, "signature": signature, "checksum": _checksum(tensors, signature)}
+        data = save(tensors, metadata=metadata)
         try:
             write_private(Path(path), data)
         except OSError as error:
@@ -185,8 +190,14 @@ class CompiledModel:
                     raise ModelFileError(
                         f"{path} must be a Hermetic model file ({FORMAT!r}). Its format is {metadata.get('format')!r}."
                     )
+                tensors = {name: file.get_tensor(name) for name in file.offset_keys()}
+                if metadata.get("checksum", expected := _checksum(tensors, metadata["signature"])) != expected:
+                    raise ModelFileError(
+                        f"the checksum of {path} must match. It does not: the file was damaged or changed. Compile the "
+                        "model again, or copy the file again."
+                    )
                 signature = Signature.from_json(metadata["signature"].encode())
-                integers = server_half(signature.circuit.kind).read(file.get_tensor, signature)
+                integers = server_half(signature.circuit.kind).read(tensors.__getitem__, signature)
         except (SafetensorError, WireError, OSError, KeyError, TypeError) as error:
             raise ModelFileError(f"{path} is not a valid Hermetic model file: {error}") from error
         return CompiledModel(integers, signature)
@@ -197,6 +208,15 @@ class CompiledModel:
             f"CompiledModel({signature.name!r}, {signature.features} features -> {signature.outputs} outputs, "
             f"{signature.parameters.profile})"
         )
+
+
+def _checksum(tensors: Mapping[str, npt.NDArray[Any]], signature: str) -> str:
+    """The SHA-256 of a signature and of all tensors, by name, with their types and shapes; files of before had none."""
+    found = hashlib.sha256(signature.encode())
+    for name, tensor in sorted(tensors.items()):
+        found.update(f"{name} {tensor.dtype.str} {tensor.shape}".encode())
+        found.update(np.ascontiguousarray(tensor).data)
+    return found.hexdigest()
 
 
 EncryptedModel = CompiledModel
