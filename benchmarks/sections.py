@@ -130,6 +130,8 @@ def _trees(subject: Subject) -> Iterator[Table | str]:
     for task in tumour_trees():
         yield from _compared(task, subject)
     yield _table("Private trees of other sizes, one sample", _reported(tree_rows(subject.repeat)))
+    public = _reported(tree_rows(subject.repeat, splits="public"))
+    yield _table("The same with public splits, where only leaf values are private, one sample", public)
     yield on_thresholds(ROWS)
 
 

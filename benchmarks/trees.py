@@ -48,10 +48,10 @@ def tumour_trees(trees: int = TREES, depth: int = DEPTH) -> Iterator[Task]:
         )
 
 
-def tree_rows(repeat: int) -> Iterator[Row]:
+def tree_rows(repeat: int, splits: str = "private") -> Iterator[Row]:
     """Larger models, one sample."""
     for name, estimator, X in tree_models():
-        model = hermetic.compile(estimator, X, public=[type(estimator).__name__])
+        model = hermetic.compile(estimator, X, public=[type(estimator).__name__], splits=splits)
         yield measured_row(name, model, X[:1], plain_scores(estimator, model.signature, X[:1]), repeat)
 
 
