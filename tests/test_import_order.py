@@ -115,14 +115,16 @@ HOUSE = """
     circuits.trees.server  SHARED circuits.masking circuits.trees.planner circuits.trees.drawing circuits.trees.evaluate
     circuits.networks.weights  SHARED
     circuits.networks.ranges   SHARED circuits.networks.weights
-    circuits.networks.planner  SHARED circuits.networks.weights circuits.networks.ranges
+    circuits.networks.guarantee    SHARED circuits.networks.weights circuits.networks.ranges
+    circuits.networks.planner  SHARED circuits.networks.weights circuits.networks.ranges circuits.networks.guarantee
     circuits.networks.evaluate SHARED circuits.masking circuits.networks.weights
-    circuits.networks.server   SHARED circuits.masking circuits.networks.weights circuits.networks.planner
+    circuits.networks.server   SHARED circuits.masking circuits.networks.weights circuits.networks.guarantee
     circuits.networks.simulate SHARED circuits.networks.evaluate
     circuits.networks.server   circuits.networks.ranges circuits.networks.evaluate circuits.networks.simulate
     model                      SHARED circuits.masking circuits.server_interface circuits.linear.weights
     compiler                   SHARED circuits.linear.server circuits.trees.planner model
     compiler                   circuits.networks.planner circuits.networks.ranges circuits.networks.weights
+    compiler                   circuits.networks.guarantee
     legacy                     errors
     serve                      SHARED circuits.masking model legacy
     deploy                     SHARED model serve
@@ -160,6 +162,7 @@ MODEL_OWNER = {
     *("circuits.linear.weights", "circuits.linear.evaluate", "circuits.linear.server"),
     *("circuits.trees.planner", "circuits.trees.drawing", "circuits.trees.evaluate", "circuits.trees.server"),
     *("circuits.networks.weights", "circuits.networks.ranges", "circuits.networks.planner"),
+    "circuits.networks.guarantee",
     *("circuits.networks.evaluate", "circuits.networks.simulate", "circuits.networks.server"),
     *("model", "compiler", "legacy", "serve", "deploy"),
     *("batch.evaluator", "batch.worker", "batch.local_engine", "batch.ray_engine", "batch.scoring"),

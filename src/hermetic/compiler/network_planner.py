@@ -9,8 +9,9 @@ import numpy as np
 from ..arrays import Reals
 from ..circuits.bounds import MIN_LAMBDA_BITS
 from ..circuits.decimals import round_up
+from ..circuits.networks.guarantee import slopes
 from ..circuits.networks.network import Network
-from ..circuits.networks.planner import NetworkChoice, slopes
+from ..circuits.networks.planner import NetworkChoice
 from ..circuits.networks.planner import choose as choose_scales
 from ..circuits.networks.ranges import HiddenRange
 from ..errors import CompileError, PrecisionError

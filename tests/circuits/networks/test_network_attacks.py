@@ -17,7 +17,7 @@ from known_networks import Shape, circuit_of, client_of, compiled, compiled_from
 from hermetic import Client, CompiledModel, Query
 from hermetic.circuits.bounds import MASK_BITS, max_targets
 from hermetic.circuits.masking import MaskingKey
-from hermetic.circuits.networks import embedding
+from hermetic.circuits.networks import embedding, simulate
 from hermetic.circuits.networks.evaluate import ClientKeys
 from hermetic.circuits.networks.public import RELEASE_LEVEL
 from hermetic.keys.public import PublicKey
@@ -202,6 +202,7 @@ def test_malformed_switching_keys_are_answered_alike(kind: str) -> None:
     asked = replace(query(), batch=replace(query().batch, key=bytes.fromhex(bad.id)))
     honest, found = model.evaluate(query(), key), model.evaluate(asked, bad)
     assert len(found.to_bytes()) == len(honest.to_bytes())
+    assert (found.c1.shape, found.words.shape) == (honest.c1.shape, honest.words.shape)
     as_own = replace(found, batch=honest.batch)
     reference = model.reference(client.quantize(np.full((1, SHAPE.inputs), 0.5))[0])
     assert np.abs(client.decrypt(as_own) - reference).max() > model.signature.error
@@ -212,6 +213,43 @@ def test_ciphertexts_of_zeros_are_answered() -> None:
     zeros = replace(query(), c0=np.zeros_like(query().c0))
     result = model.evaluate(zeros, client.public_key)
     assert len(result.to_bytes()) == circuit_of(model).result_bytes(1)
+
+
+def zeros_told(model: CompiledModel, client: Client) -> bool:
+    """Whether c1 of an answer is zero: then whoever reads it, without any key, sees that the last layer is."""
+    c1 = model.evaluate(query_of(client), client.public_key).c1
+    return not modular.to_centred_integers(c1[0], model.signature.parameters.kept_primes).any()
+
+
+def query_of(client: Client) -> Query:
+    return client.encrypt(np.full(SHAPE.inputs, 0.5))
+
+
+def test_plaintexts_of_zeros_are_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Products with a last layer of zeros are zeros, which no key hides; masks do."""
+    model = compiled(SHAPE)
+    network = model.integers.network
+    nothing = replace(network, readout=np.zeros_like(network.readout))
+    zeros = CompiledModel(replace(model.integers, network=nothing), model.signature)
+    client = client_of(SHAPE)
+    result = zeros.evaluate(query_of(client), client.public_key)
+    assert np.abs(client.decrypt(result) - network.offset).max() <= model.signature.error
+    assert not zeros_told(zeros, client)
+    monkeypatch.setattr("hermetic.circuits.networks.evaluate.Level.relinearise", lambda _, product, key: product[:2])
+    monkeypatch.setattr(PublicRing, "rescaled_c1", without_errors)
+    no_mask(monkeypatch)
+    assert zeros_told(zeros, client)
+    assert not zeros_told(model, client)
+
+
+def without_errors(self: PublicRing, answer: Any, stream: Stream) -> np.ndarray:
+    out = np.empty((len(answer), len(self.parameters.kept_primes), self._degree), dtype=np.int64)
+    self._native.rescale(answer, no_bits(6 * answer.shape[0] * self._degree), out)
+    return out
+
+
+def no_bits(count: int) -> np.ndarray:
+    return np.zeros(count, dtype=np.uint8)
 
 
 def test_one_slot_alone_asks_few_neurons() -> None:
@@ -229,9 +267,7 @@ def test_one_slot_alone_asks_few_neurons() -> None:
         integers, _ = embedding.rounded(slots, level.degree, embedding.INTEGER_BITS)
         lanes = np.zeros((len(integers), 2, level.level + 1, level.degree))
         lanes[:, 0] = level.encode(integers, 1 << (circuit.query_exponent - embedding.INTEGER_BITS))
-        from hermetic.circuits.networks.simulate import _NoKeys
-
-        scores = of.scores(lanes, _NoKeys(circuit.parameters))
+        scores = of.scores(lanes, simulate._NoKeys(circuit.parameters))
         return scores_of(circuit, scores[0])[: circuit.words]
 
     base = asked(program)

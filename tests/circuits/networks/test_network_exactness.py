@@ -19,8 +19,14 @@ from known_networks import (
 )
 
 from hermetic import CalibrationError, Client, CompiledModel, ModelFileError, Signature
+from hermetic.circuits.masking import lift
+from hermetic.circuits.networks import simulate
+from hermetic.circuits.networks.evaluate import ClientKeys
+from hermetic.circuits.networks.network import Network
 from hermetic.circuits.networks.ranges import HiddenRange
 from hermetic.errors import PrecisionError
+from hermetic.rlwe import modular
+from hermetic.rlwe.public_ring import PublicRing
 
 SHAPES = [
     Shape(),
@@ -48,7 +54,7 @@ def inputs_for(shape: Shape, rows: int = 4) -> np.ndarray:
 
 
 def test_scores_are_within_the_error(shape: Shape) -> None:
-    X, model = inputs_for(shape), compiled(shape)
+    X, model = inputs_for(shape, rows=12), compiled(shape)
     reference = model.reference(client_of(shape).quantize(X)[0])
     assert np.abs(answered(shape, X) - reference).max() <= model.signature.error <= TOLERANCE
 
@@ -62,22 +68,33 @@ def test_the_simulation_is_the_evaluation_but_for_its_noise(shape: Shape) -> Non
     assert np.abs(answered(shape, X) - simulated).max() <= 1.01 * flooding
 
 
-def test_the_noise_bound_is_kept_and_near(shape: Shape, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without flooding, answers differ from the simulation by noise alone: at most the bound that lambda is made of,
-    and not a million times less.
+def test_the_noise_bound_is_kept_and_near(shape: Shape) -> None:
+    """What flooding must hide: by how much the sums of an encrypted query, before they are flooded, differ from those
+    of the simulation. It is at most the bound that lambda is made of, and not a thousand times less.
     """
     X, model, client = inputs_for(shape), compiled(shape), client_of(shape)
-    circuit = circuit_of(model)
-    bound = 2.0 ** (circuit.flood_bits - circuit.lambda_bits - circuit.score_exponent)
-    bound /= circuit.release_parameters.rescale_factor
-    program = model._half.program
-    monkeypatch.setattr(program, "circuit", replace(circuit, flood_bits=1))
-    result = model.evaluate(client.encrypt(X), client.public_key, threads=1)
-    scores = model.signature.head.columns(client.decrypt(result))
-    noise = np.abs(scores - model.simulate(client.quantize(X)[0])).max()
-    rounding = 2.0 ** (15 - circuit.score_exponent)  # of the last division, which is no secret's
-    assert noise <= bound + rounding
-    assert noise > bound * 1e-6
+    circuit, program = circuit_of(model), model._half.program
+    query, keys = client.encrypt(X), ClientKeys(model.masking_key(client.public_key))
+    count, units = circuit.arrangement.ciphertexts, circuit.units(client.quantize(X)[0])
+    primes, noise = circuit.release_parameters.data_primes, 0
+    for sample, row in enumerate(units):
+        lanes = PublicRing.of(query.parameters).empty_ciphertexts(count)
+        lift(query, range(sample * count, (sample + 1) * count), lanes)
+        found = phase(client, program.scores(lanes, keys))[: circuit.words]
+        sums = simulate._sums(program, simulate._NoKeys(circuit.parameters), row)
+        noise = max(noise, *np.abs(found - modular.to_centred_integers(sums, primes)).tolist())
+    bound = 2.0 ** (circuit.flood_bits - circuit.lambda_bits)
+    assert bound / 1000 < noise <= bound
+
+
+def phase(client: Client, ciphertext: np.ndarray) -> np.ndarray:
+    """c0 + c1·s of lanes (2, l, N), as centred integers (N,)."""
+    parameters, level = client.signature.parameters, ciphertext.shape[1]
+    primes, ring = parameters.data_primes[:level], PublicRing.of(parameters, level)
+    residues = np.empty(ciphertext.shape, dtype=np.int64)
+    ring._native.lower(ciphertext, residues)
+    total = modular.add(client._secret_key.ring_key.times(residues[1][None])[0], residues[0], primes)
+    return modular.to_centred_integers(ring.intt(total[None])[0], primes)
 
 
 def test_batches_and_threads_answer_alike() -> None:
@@ -126,13 +143,26 @@ def test_samples_near_the_calibration_are_answered_beside() -> None:
 
 
 def test_no_input_of_a_proved_range_wraps() -> None:
-    """The corners where each score is largest."""
+    """The corners where hidden values are largest, and from each the one that changing inputs one by one leads to,
+    until no change makes a score any larger, or smaller.
+    """
     shape = SHAPES[0]
     network = compiled(shape).integers.network
-    corners = np.concatenate([np.sign(network.weights), -np.sign(network.weights)])
+    starts = np.concatenate([np.sign(network.weights), -np.sign(network.weights)])
+    climbed = [climb(network, start, score, sign) for start in starts for score in range(3) for sign in (1, -1)]
+    corners = np.unique(np.concatenate([starts, climbed]), axis=0)
     model, client = compiled(shape), client_of(shape)
     reference = model.reference(client.quantize(corners)[0])
     assert np.abs(answered(shape, corners) - reference).max() <= model.signature.error
+
+
+def climb(network: Network, corner: np.ndarray, score: int, sign: int) -> np.ndarray:
+    while True:
+        near = corner * (1 - 2 * np.eye(len(corner)))
+        values = sign * network.scores(np.concatenate([corner[None], near]))[:, score]
+        if values.argmax() == 0:
+            return corner
+        corner = near[values.argmax() - 1]
 
 
 def test_a_tolerance_that_cannot_be_met_says_what_would() -> None:
@@ -152,6 +182,11 @@ def test_a_model_whose_bounds_do_not_hold_is_refused() -> None:
     circuit = replace(circuit_of(model), lambda_bits=circuit_of(model).lambda_bits + 1)
     with pytest.raises(ModelFileError, match="must be flooded by"):
         CompiledModel(private, Signature("known", signature.head, circuit, signature.error))
+    calibrated = compiled(FAR)
+    wide = circuit_of(calibrated)
+    wide = replace(wide, range=replace(wide.range, exponent=wide.range.exponent + 8))
+    with pytest.raises(ModelFileError, match="the range word must stay within the modulus"):
+        CompiledModel(calibrated.integers, Signature("known", signature.head, wide, 1.0))
     with pytest.raises(ModelFileError, match="within 1e-09"):
         CompiledModel(private, Signature("known", signature.head, circuit_of(model), 1e-9))
 

@@ -18,8 +18,8 @@ from ...signature import Signature
 from ..masking import MaskingKey, MaskingKeys, available_cores, check_belongs, lift, workers
 from ..query import Query
 from .evaluate import ClientKeys, Program
+from .guarantee import check
 from .network import Network
-from .planner import check
 from .public import NetworkCircuit
 from .simulate import simulated
 from .weights import PrivateNetwork
@@ -41,7 +41,7 @@ class ServerHalf:
     Raises
     ------
     ModelFileError
-        If network and signature do not fit together, or a bound of :mod:`.planner` does not hold.
+        If network and signature do not fit together, or a bound of :mod:`.guarantee` does not hold.
     """
 
     def __init__(self, integers: PrivateNetwork, signature: Signature) -> None:

@@ -10,7 +10,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from ...arrays import Integers, Reals
+from ...arrays import Integers, Reals, Residues
 from ...rlwe import modular
 from ...rlwe.levels import RELINEARISE, Level, LoadedKey, permutation
 from ...rlwe.parameters import Parameters
@@ -44,13 +44,18 @@ def simulated(program: Program, units: Reals) -> Integers:
 
 def _words(program: Program, keys: _NoKeys, row: Reals) -> Integers:
     circuit = program.circuit
+    primes, dropped = circuit.release_parameters.data_primes, circuit.release_parameters.rescale_factor
+    whole = modular.to_centred_integers(modular.add(_sums(program, keys, row), program.offsets.T, primes), primes)
+    return np.array([(2 * int(word) + dropped) // (2 * dropped) for word in whole], dtype=np.int64)
+
+
+def _sums(program: Program, keys: _NoKeys, row: Reals) -> Residues:
+    """The words (l, words) before constants are added and they are divided."""
+    circuit = program.circuit
     level = Level.of(circuit.parameters, circuit.parameters.levels)
-    slots = circuit.arrangement.spread(row)
-    integers, _ = embedding.rounded(slots, level.degree, embedding.INTEGER_BITS)
+    integers, _ = embedding.rounded(circuit.arrangement.spread(row), level.degree, embedding.INTEGER_BITS)
     query = np.zeros((len(integers), 2, level.level + 1, level.degree))
     query[:, 0] = level.encode(integers, 1 << (circuit.query_exponent - embedding.INTEGER_BITS))
     last = Level.of(circuit.parameters, RELEASE_LEVEL)
-    scores = last.coefficients(program.scores(query, keys)[0])[:, : circuit.words]
-    primes, dropped = circuit.release_parameters.data_primes, circuit.release_parameters.rescale_factor
-    whole = modular.to_centred_integers(modular.add(scores, program.offsets.T, primes), primes)
-    return np.array([(2 * int(word) + dropped) // (2 * dropped) for word in whole], dtype=np.int64)
+    found: Residues = last.coefficients(program.scores(query, keys)[0])[:, : circuit.words]
+    return found
