@@ -51,6 +51,7 @@ HOUSE = """
     named_inputs               errors
     real_values                errors named_inputs
     features                   errors arrays named_inputs real_values
+    train                      errors real_values
     rules                      errors arguments arrays features
 
     # Circuits: what is public about each, and what travels.
@@ -190,6 +191,7 @@ FENCED = {
     "yaml": {"deploy"},
     "pyarrow": {"batch.tables", "batch.row_file", "batch.encrypting", "batch.decrypting"},
     "ray": {"batch.ray_engine"},
+    "torch": {"train"},
 }
 
 PACKAGE = Path(__file__).parent.parent / "src" / "hermetic"

@@ -82,6 +82,42 @@ def test_what_is_not_affine_is_refused_with_words(answers: dict[str, Any], name:
     assert words in answers["refused"][name]
 
 
+def test_networks_of_one_hidden_layer_are_answered_within_their_error(answers: dict[str, Any]) -> None:
+    assert sorted(answers["networks"]) == ["relu", "sigmoid", "square", "tanh"]
+    for name, one in answers["networks"].items():
+        assert one["same shape"], name
+        assert one["apart"] <= one["error"], name
+    assert answers["networks"]["square"]["error"] < answers["networks"]["relu"]["error"]
+
+
+def test_a_student_learns_what_its_teacher_answers(answers: dict[str, Any]) -> None:
+    found = answers["distilled"]
+    assert min(found["agreement"].values()) >= 0.85
+    assert found["error over spread"] < 0.3
+    assert found["same again"]
+    assert found["epochs seen"] == [[done, 12] for done in range(1, 13)]
+
+
+def test_a_student_is_answered_as_it_is(answers: dict[str, Any]) -> None:
+    found = answers["distilled"]
+    assert found["degree"] == 2
+    assert len(found["encrypted as the student"]) == 20
+    assert all(found["encrypted as the student"])
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("rows", "X must have shape (n, d) with two rows or more. Got (20,) instead."),
+        ("nan", "X must be finite. It holds NaN or infinity"),
+        ("no teacher", "teacher must be a fitted estimator or a torch.nn.Module. Got object instead."),
+        ("words", "X must be real numbers. Got list that is not: its dtype is <U1"),
+    ],
+)
+def test_what_cannot_be_learned_is_refused_with_words(answers: dict[str, Any], name: str, words: str) -> None:
+    assert words in answers["distilled"]["refused"][name]
+
+
 def test_a_private_head_on_a_real_backbone_reads_digits(answers: dict[str, Any]) -> None:
     one = answers["backbone"]
     assert one["backbone"] == "convolutions"

@@ -17,6 +17,7 @@ import torch
 from torch import nn
 
 import hermetic
+from hermetic import train
 
 FEATURES = 20
 SAMPLES = np.random.default_rng(0).normal(size=(300, FEATURES))
@@ -123,6 +124,81 @@ def refusal(make: Callable[[], nn.Module]) -> str:
     return "compiled"
 
 
+class Probabilities:
+    """As a fitted classifier: probabilities of a module's scores."""
+
+    def __init__(self, module: nn.Module) -> None:
+        self.module = module
+
+    def predict_proba(self, X: np.ndarray) -> np.ndarray:
+        scores = own_answer(self.module, X)
+        shares = np.exp(scores - scores.max(axis=1, keepdims=True))
+        return shares / shares.sum(axis=1, keepdims=True)
+
+
+class Targets:
+    """As a fitted regressor, of one target far from 0."""
+
+    def predict(self, X: np.ndarray) -> np.ndarray:
+        return 1000.0 + 50.0 * np.tanh(X[:, 0]) + 10.0 * X[:, 1] * X[:, 2]
+
+
+def networks() -> dict[str, Any]:
+    """Networks of one hidden layer, as they are: encrypted answers beside the module's own."""
+    made: dict[str, Callable[[], nn.Module]] = {
+        "relu": lambda: nn.Sequential(nn.Linear(FEATURES, 16), nn.ReLU(), nn.Linear(16, 3)),
+        "tanh": lambda: nn.Sequential(nn.BatchNorm1d(FEATURES), nn.Linear(FEATURES, 16), nn.Tanh(), nn.Linear(16, 1)),
+        "sigmoid": lambda: nn.Sequential(nn.Linear(FEATURES, 12), nn.Sigmoid(), nn.Linear(12, 3), nn.Softmax(dim=1)),
+        "square": lambda: nn.Sequential(nn.Linear(FEATURES, 16), train.Square(), nn.Linear(16, 2)),
+    }
+    return {name: compared(one := trained(make), hermetic.compile(one, SAMPLES)) for name, make in made.items()}
+
+
+def distilled() -> dict[str, Any]:
+    """Students of a ReLU network, of probabilities and of a regressor, on inputs that none of them saw."""
+    teacher = trained(lambda: nn.Sequential(nn.Linear(FEATURES, 24), nn.ReLU(), nn.Linear(24, 3)))
+    random, seen = np.random.default_rng(1), []
+    X, fresh = (random.normal(size=(n, FEATURES)) * 2 + 1 for n in (4000, 500))
+    students = {
+        name: train.distil(one, X, hidden=32, epochs=12, progress=lambda done, all_: seen.append((done, all_)))
+        for name, one in (("module", teacher), ("probabilities", Probabilities(teacher)), ("targets", Targets()))
+    }
+    again = train.distil(teacher, X, hidden=32, epochs=12)
+    classes = own_answer(teacher, fresh).argmax(axis=1)
+    wanted, spread = Targets().predict(fresh), Targets().predict(fresh).std()
+    model = hermetic.compile(students["probabilities"], X, labels=["a", "b", "c"])
+    client, result = decrypted(model, fresh[:20], clip=True)
+    student = own_answer(students["probabilities"], fresh[:20]).argmax(axis=1)
+    return {
+        "agreement": {
+            name: float((own_answer(students[name], fresh).argmax(axis=1) == classes).mean())
+            for name in ("module", "probabilities")
+        },
+        "error over spread": float(np.abs(own_answer(students["targets"], fresh)[:, 0] - wanted).mean() / spread),
+        "same again": all(
+            torch.equal(one, other)
+            for one, other in zip(students["module"].parameters(), again.parameters(), strict=True)
+        ),
+        "encrypted as the student": (client.predict(result) == np.array(["a", "b", "c"])[student]).tolist(),
+        "degree": model.signature.circuit.degree,
+        "epochs seen": seen[:12],
+        "refused": {
+            "rows": taught(teacher, X[0]),
+            "nan": taught(teacher, np.full((3, FEATURES), np.nan)),
+            "no teacher": taught(object(), X),
+            "words": taught(teacher, [["a"] * FEATURES] * 2),
+        },
+    }
+
+
+def taught(teacher: Any, X: Any) -> str:
+    try:
+        train.distil(teacher, X, epochs=1)
+    except hermetic.InputError as error:
+        return str(error)
+    return "trained"
+
+
 def on_a_backbone(file: str) -> dict[str, Any]:
     """A private head on convolutions with fixed random weights, on real images."""
     data = np.load(file)
@@ -178,6 +254,8 @@ def main() -> None:
             name: compared(modules[name], hermetic.compile(exported(modules[name], folder, name), SAMPLES))
             for name in ("two layers", "softmax", "sigmoid", "batch norm")
         },
+        "networks": networks(),
+        "distilled": distilled(),
         "refused": {name: refusal(make) for name, make in REFUSED.items()},
         "backbone": on_a_backbone(sys.argv[1]),
     }

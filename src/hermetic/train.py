@@ -1,0 +1,211 @@
+"""Networks that are answered well encrypted: square activations, and training from a model that is fitted already.
+
+A square is what an encrypted network computes best: it is exact, its range can be proved, and it takes one product.
+Other activations are replaced by polynomials when a network is compiled, and the network's answers change. Distillation
+(Hinton, Vinyals and Dean, 2015) wins them back: a network with squares learns what the fitted model answers. This needs
+PyTorch.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .errors import InputError
+from .real_values import as_reals
+
+try:
+    import torch  # type: ignore[import-not-found]
+except ImportError as error:
+    raise ImportError("hermetic.train needs PyTorch, which is not installed: pip install torch.") from error
+
+_BATCH = 128
+_RATE = 3e-3
+_TEMPERATURE = 2.0
+_LARGEST_GRADIENT = 1.0
+_RANGE_SHARE = 2.0
+"""How many times the largest score of the fitted model a score may be before it is penalised."""
+
+_LEAST_PROBABILITY = 1e-6
+
+Progress = Callable[[int, int], object]
+"""Called with the epochs done, and how many there are."""
+
+
+class Square(torch.nn.Module):  # type: ignore[misc]
+    """x², value by value: the activation that is answered as it is, see :func:`hermetic.compile`."""
+
+    def forward(self, x: Any) -> Any:
+        """The squares of a tensor, of its own shape."""
+        return x * x
+
+
+def network(inputs: int, hidden: int, outputs: int) -> Any:
+    """A ``torch.nn.Sequential`` of Linear, :class:`Square` and Linear, with small weights, to be trained.
+
+    Squares grow fast: with PyTorch's own initial weights the first steps diverge.
+    """
+    layers = torch.nn.Sequential(torch.nn.Linear(inputs, hidden), Square(), torch.nn.Linear(hidden, outputs))
+    torch.nn.init.normal_(layers[0].weight, 0.0, 0.5 / math.sqrt(inputs))
+    torch.nn.init.normal_(layers[2].weight, 0.0, 1.0 / math.sqrt(hidden))
+    return layers
+
+
+def distil(
+    teacher: Any,
+    X: Any,
+    *,
+    hidden: int = 128,
+    epochs: int = 20,
+    range_penalty: float = 0.1,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Any:
+    """Train a network with squares on the answers of a fitted model.
+
+    Parameters
+    ----------
+    teacher
+        A fitted estimator with ``predict_proba`` or ``predict``, or a ``torch.nn.Module`` in eval mode whose outputs
+        are scores (n, k): of classes if there are several, else real targets.
+    X
+        Inputs (n, d): an array, a DataFrame, a sparse matrix or a list. More are better, and no labels are needed:
+        inputs that were not used to fit the teacher do as well.
+    hidden
+        Neurons of the hidden layer.
+    epochs
+        How often every input is seen.
+    range_penalty
+        How much scores count that are larger than twice the teacher's largest, on random inputs between the smallest
+        and the largest of each feature. It keeps the range small, and with it the error of encrypted answers; 0 for
+        none.
+    seed
+        The same seed gives the same network on the same machine.
+    progress
+        Called after every epoch with the epochs done and all.
+
+    Returns
+    -------
+    torch.nn.Sequential
+        Linear, Square, Linear, of float32, in eval mode, on the inputs as they are; and Softmax at the end where the
+        teacher gives probabilities. :func:`hermetic.compile` takes it, with ``labels=teacher.classes_``.
+
+    Raises
+    ------
+    InputError
+        If X holds anything but finite numbers, has fewer than two rows, or the teacher's answers are not finite.
+    """
+    rows = _rows(X)
+    targets = _Targets.of(teacher, rows)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        student = _trained(rows, targets, hidden, epochs, range_penalty, progress)
+    layers = [*student, *([torch.nn.Softmax(dim=1)] if targets.probabilities else [])]
+    return torch.nn.Sequential(*layers).eval()
+
+
+@dataclass(frozen=True, eq=False)
+class _Targets:
+    """What is learned: scores (n, k), of classes or not; ``probabilities`` says whether the teacher gives those."""
+
+    scores: npt.NDArray[np.float64]
+    of_classes: bool
+    probabilities: bool
+
+    @staticmethod
+    def of(teacher: Any, rows: npt.NDArray[np.float64]) -> _Targets:
+        if isinstance(teacher, torch.nn.Module):
+            with torch.no_grad():
+                scores = teacher(next(teacher.parameters()).new_tensor(rows)).double().numpy()
+            found = _Targets(scores.reshape(len(rows), -1), scores.ndim == 2 and scores.shape[1] > 1, False)
+        elif hasattr(teacher, "predict_proba"):
+            shares = np.asarray(teacher.predict_proba(rows), dtype=np.float64)
+            found = _Targets(np.log(np.maximum(shares, _LEAST_PROBABILITY)), True, True)
+        elif hasattr(teacher, "predict"):
+            scores = np.asarray(teacher.predict(rows), dtype=np.float64)
+            found = _Targets(scores.reshape(len(rows), -1), False, False)
+        else:
+            raise InputError(
+                f"teacher must be a fitted estimator or a torch.nn.Module. Got {type(teacher).__name__} instead."
+            )
+        if not np.isfinite(found.scores).all():
+            raise InputError("the teacher's answers to X must be finite. Some are not: look at what it predicts.")
+        return found
+
+
+def _rows(X: Any) -> npt.NDArray[np.float64]:
+    rows = np.asarray(as_reals(X, what="X"), dtype=np.float64)
+    if rows.ndim != 2 or len(rows) < 2 or not rows.shape[1]:
+        raise InputError(f"X must have shape (n, d) with two rows or more. Got {rows.shape} instead.")
+    if not np.isfinite(rows).all():
+        raise InputError("X must be finite. It holds NaN or infinity: leave such rows out, or fill them in.")
+    return rows
+
+
+def _trained(
+    rows: npt.NDArray[np.float64],
+    targets: _Targets,
+    hidden: int,
+    epochs: int,
+    penalty: float,
+    progress: Progress | None,
+) -> Any:
+    """The network, on inputs and targets as they are; it is trained on standardised ones."""
+    middle, width = _standard(rows)
+    shift, scale = _standard(targets.scores) if not targets.of_classes else (np.zeros(1), np.ones(1))
+    inputs = torch.tensor((rows - middle) / width, dtype=torch.float32)
+    wanted = torch.tensor((targets.scores - shift) / scale, dtype=torch.float32)
+    student = network(inputs.shape[1], hidden, wanted.shape[1])
+    low, high = inputs.min(dim=0).values, inputs.max(dim=0).values
+    limit = _RANGE_SHARE * wanted.abs().max()
+    steps = epochs * -(-len(inputs) // _BATCH)
+    optimiser = torch.optim.Adam(student.parameters(), lr=_RATE)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, _RATE, total_steps=steps)
+    for epoch in range(epochs):
+        for chosen in _batches(len(inputs)):
+            loss = _distance(student(inputs[chosen]), wanted[chosen], of_classes=targets.of_classes)
+            anywhere = low + (high - low) * torch.rand(len(chosen), inputs.shape[1])
+            beyond = torch.relu(student(anywhere).abs() / limit - 1)
+            optimiser.zero_grad()
+            (loss + penalty * beyond.square().mean()).backward()
+            torch.nn.utils.clip_grad_norm_(student.parameters(), _LARGEST_GRADIENT)
+            optimiser.step()
+            schedule.step()
+        if progress is not None:
+            progress(epoch + 1, epochs)
+    _unstandardise(student, middle, width, shift, scale)
+    return student
+
+
+def _batches(count: int) -> Iterator[Any]:
+    yield from torch.randperm(count).split(_BATCH)
+
+
+def _distance(scores: Any, wanted: Any, *, of_classes: bool) -> Any:
+    """The relative entropy of softened probabilities, or the mean square."""
+    if not of_classes:
+        return (scores - wanted).square().mean()
+    soft = (torch.log_softmax(one / _TEMPERATURE, dim=1) for one in (scores, wanted))
+    return _TEMPERATURE**2 * torch.nn.functional.kl_div(*soft, log_target=True, reduction="batchmean")
+
+
+def _standard(values: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """The mean and the standard deviation of every column, 1 for one that never varies."""
+    deviation = values.std(axis=0)
+    return values.mean(axis=0), np.where(deviation > 0, deviation, 1.0)
+
+
+def _unstandardise(student: Any, middle: Any, width: Any, shift: Any, scale: Any) -> None:
+    """Fold what inputs and targets were standardised by into the layers."""
+    first, last = student[0], student[2]
+    with torch.no_grad():
+        weights = first.weight.double() / torch.tensor(width)
+        first.bias.copy_(first.bias.double() - weights @ torch.tensor(middle))
+        first.weight.copy_(weights)
+        last.weight.copy_(last.weight.double() * torch.tensor(scale)[:, None])
+        last.bias.copy_(last.bias.double() * torch.tensor(scale) + torch.tensor(shift))
