@@ -190,7 +190,7 @@ class CompiledModel:
                     raise ModelFileError(
                         f"{path} must be a Hermetic model file ({FORMAT!r}). Its format is {metadata.get('format')!r}."
                     )
-                tensors = {name: file.get_tensor(name) for name in file.offset_keys()}
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
                 if metadata.get("checksum", expected := _checksum(tensors, metadata["signature"])) != expected:
                     raise ModelFileError(
                         f"the checksum of {path} must match. It does not: the file was damaged or changed. Compile the "

@@ -68,6 +68,8 @@ PUBLIC = [
     *("histgradientboostingregressor", "selectkbest", "pca", "powertransformer"),
 ]
 
+CALIBRATIONS = ["sigmoid", *since("1.8", "method='temperature'", lambda: "temperature")]
+
 
 def _bins(**options: Any) -> KBinsDiscretizer:
     return KBinsDiscretizer(4, **options)
@@ -380,7 +382,7 @@ def test_neighbours_of_float32(metric: str, algorithm: str) -> None:
 
 
 @pytest.mark.parametrize("ensemble", [True, False])
-@pytest.mark.parametrize("method", ["temperature", "sigmoid"])
+@pytest.mark.parametrize("method", CALIBRATIONS)
 @pytest.mark.parametrize("width", [1, 4])
 def test_probabilities_that_are_computed_in_float32_and_kept_in_float64(
     ensemble: bool, method: str, width: int

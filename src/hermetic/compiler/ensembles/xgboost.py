@@ -98,7 +98,8 @@ def read_learner(name: str, model: dict[str, Any], labels: Labels | None, iterat
     if booster["name"] not in ("gbtree", "dart"):
         refuse(name, "boost trees or a linear model", f"booster={booster['name']!r}", "fit it with gbtree")
     trees = booster["gbtree"]["model"] if booster["name"] == "dart" else booster["model"]
-    weights = booster.get("weight_drop", [1.0] * len(trees["trees"]))
+    # Beside the trees since XGBoost 3.4, beside their booster before.
+    weights = trees.get("weight_drop") or booster.get("weight_drop") or [1.0] * len(trees["trees"])
     count = trees["iteration_indptr"][-1 if iterations is None else iterations]
     inputs = int(model["learner_model_param"]["num_feature"])
     return map_of_trees(

@@ -109,7 +109,11 @@ def _gradient_booster(booster: dict[str, Any], inputs: int, outputs: int) -> dic
     if name not in _TREES:
         raise ValueError(f"the booster must be one of {', '.join(_TREES)} or gblinear, not {str(name)[:40]!r}")
     if name == "gbtree":
-        return {"name": name, "model": _forest(_part(booster, "model"), inputs, outputs)}
+        model = _part(booster, "model")
+        trees = _forest(model, inputs, outputs)
+        if "weight_drop" in model:  # of DART since XGBoost 3.4
+            trees["weight_drop"] = reals(model["weight_drop"], "weight_drop", len(trees["trees"]))
+        return {"name": name, "model": trees}
     forest = _forest(_part(_part(booster, "gbtree"), "model"), inputs, outputs)
     dropped = reals(booster.get("weight_drop"), "weight_drop", len(forest["trees"]))
     return {"name": name, "gbtree": {"name": "gbtree", "model": forest}, "weight_drop": dropped}
