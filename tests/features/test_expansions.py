@@ -51,7 +51,7 @@ def name(block: Block) -> str:
 
 def check_limits(block: Block, ends: list[tuple[float, float]], seed: int) -> None:
     """Corners of the range, and points inside, have features within the limits."""
-    lower, upper = np.sort(np.array(ends), axis=1).T
+    lower, upper = np.sort(np.array(ends) + 0.0, axis=1).T  # of 0 and -0, some versions of uniform know an order
     low, high = block.limits(lower, upper)
     assert low.shape == high.shape == (block.outputs,)
     random = np.random.default_rng(seed)
