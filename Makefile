@@ -31,7 +31,7 @@ PIP        = $(@D)/bin/python -m pip --disable-pip-version-check
 INSTALL    = $(PIP) install --quiet --no-index --no-deps --no-build-isolation
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test quick oldest newest browser azurite hosts page bench docs lint types lock clean
+.PHONY: help venv demo test quick oldest newest browser azurite nginx hosts page bench docs lint types lock clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -87,7 +87,7 @@ $(VENV)/.installed $(DEMO)/.installed: %/.installed: %/.locked pyproject.toml $(
 demo: $(DEMO)/.installed  ## Run the demo, in a small environment of its own; options as in: make demo ARGS="--images 5"
 	@$(DEMO)/bin/hermetic demo $(ARGS)
 
-test: venv browser azurite hosts $(SITE)/.installed  ## Run the whole test suite on two processes; ARGS go to pytest
+test: venv browser azurite nginx hosts $(SITE)/.installed  ## Run the whole test suite on two processes; ARGS go to pytest
 	HERMETIC_BROWSER=required OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 quick: venv lint types  ## Check style, types and the tests that only compute, in under 2 minutes; ARGS go to pytest
@@ -125,6 +125,9 @@ $(AZURITE): tests/azurite/package-lock.json
 	@command -v npm >/dev/null || $(APT) npm
 	cd tests/azurite && npm ci --no-audit --no-fund
 	@touch $@
+
+nginx:  ## Install nginx, the load balancer that the tests of replicas use
+	@command -v nginx >/dev/null || test -x /usr/sbin/nginx || $(APT) nginx
 
 hosts: $(HOSTS) $(AZUREML)/.hermetic $(TORCH)/.hermetic  ## Install the programs of others that the tests run, each in its own environment
 

@@ -182,6 +182,7 @@ class Network:
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self.plan: list[Carry] = []
         self.carried = 0
+        self.open: list[socket.socket] = []
         threading.Thread(target=self._accept, daemon=True).start()
 
     def __enter__(self) -> Network:
@@ -196,6 +197,7 @@ class Network:
                 client, _ = self._listener.accept()
                 client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
                 self.carried += 1
+                self.open.append(client)
                 carry = self.plan.pop(0) if self.plan else whole
                 threading.Thread(target=self._carry, args=(carry, client), daemon=True).start()
 
