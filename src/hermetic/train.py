@@ -32,6 +32,7 @@ _RANGE_SHARE = 2.0
 """How many times the largest score of the fitted model a score may be before it is penalised."""
 
 _LEAST_PROBABILITY = 1e-6
+_LEAST_WIDTH = 1e-12
 
 Progress = Callable[[int, int], object]
 """Called with the epochs done, and how many there are."""
@@ -156,8 +157,10 @@ def _trained(
     progress: Progress | None,
 ) -> Any:
     """The network, on inputs and targets as they are; it is trained on standardised ones."""
-    middle, width = _standard(rows)
-    shift, scale = _standard(targets.scores) if not targets.of_classes else (np.zeros(1), np.ones(1))
+    middle, width = rows.mean(axis=0), _widths(rows)
+    shift, scale = np.zeros(1), np.ones(1)
+    if not targets.of_classes:
+        shift, scale = targets.scores.mean(axis=0), np.maximum(targets.scores.std(axis=0), _LEAST_WIDTH)
     inputs = torch.tensor((rows - middle) / width, dtype=torch.float32)
     wanted = torch.tensor((targets.scores - shift) / scale, dtype=torch.float32)
     student = network(inputs.shape[1], hidden, wanted.shape[1])
@@ -194,10 +197,12 @@ def _distance(scores: Any, wanted: Any, *, of_classes: bool) -> Any:
     return _TEMPERATURE**2 * torch.nn.functional.kl_div(*soft, log_target=True, reduction="batchmean")
 
 
-def _standard(values: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """The mean and the standard deviation of every column, 1 for one that never varies."""
-    deviation = values.std(axis=0)
-    return values.mean(axis=0), np.where(deviation > 0, deviation, 1.0)
+def _widths(rows: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """What features are divided by: their standard deviation, but a tenth of their range at least, so that one which
+    hardly ever varies gets no weights that are huge where it does; 1 for one that never varies.
+    """
+    widths = np.maximum(rows.std(axis=0), np.ptp(rows, axis=0) / 10)
+    return np.where(widths > _LEAST_WIDTH, widths, 1.0)
 
 
 def _unstandardise(student: Any, middle: Any, width: Any, shift: Any, scale: Any) -> None:

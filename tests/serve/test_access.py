@@ -172,7 +172,7 @@ class TestFile:
         assert access.revoke(path, "acme", second.sha256.hex().upper()) == 1
         assert path.read_text().splitlines() == ["# ours", lines[2], "", "# end"]
         for tenant, start in (("acme", ""), ("acme-2", first.id), ("nobody", "")):
-            with pytest.raises(SettingsError, match="There is none"):
+            with pytest.raises(SettingsError, match="was not found"):
                 access.revoke(path, tenant, start)
 
     def test_commands_at_once_lose_no_line(self, tmp_path: Path) -> None:

@@ -203,7 +203,7 @@ class TestToken:
             "other",
             "ops",
         ]
-        assert "There is none" in run("token", "revoke", "acme", "--file", str(file), status=1).stderr
+        assert "was not found" in run("token", "revoke", "acme", "--file", str(file), status=1).stderr
 
     def test_without_a_file_the_line_is_shown(self, tmp_path: Path) -> None:
         done = run("token", "new", "ops", "--role", "metrics")

@@ -62,7 +62,7 @@ def test_impossible_values_are_refused(given: dict[str, object], message: str) -
 
 
 def test_the_file_must_be_there_and_hold_known_names(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="There is no"):
+    with pytest.raises(SettingsError, match="was not found"):
         load_settings({}, tmp_path / "nowhere.toml")
     for text in ("colour = 'red'", "port = ", "[server]\nport = 1"):
         (tmp_path / "bad.toml").write_text(text)
