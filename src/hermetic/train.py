@@ -93,7 +93,7 @@ def distil(
     Returns
     -------
     torch.nn.Sequential
-        Linear, Square, Linear, of float32, in eval mode, on the inputs as they are; and Softmax at the end where the
+        Linear, Square, Linear, of float64, in eval mode, on the inputs as they are; and Softmax at the end where the
         teacher gives probabilities. :func:`hermetic.compile` takes it, with ``labels=teacher.classes_``.
 
     Raises
@@ -181,8 +181,7 @@ def _trained(
             schedule.step()
         if progress is not None:
             progress(epoch + 1, epochs)
-    _unstandardise(student, middle, width, shift, scale)
-    return student
+    return _unstandardised(student.double(), middle, width, shift, scale)
 
 
 def _batches(count: int) -> Iterator[Any]:
@@ -205,12 +204,12 @@ def _widths(rows: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return np.where(widths > _LEAST_WIDTH, widths, 1.0)
 
 
-def _unstandardise(student: Any, middle: Any, width: Any, shift: Any, scale: Any) -> None:
-    """Fold what inputs and targets were standardised by into the layers."""
+def _unstandardised(student: Any, middle: Any, width: Any, shift: Any, scale: Any) -> Any:
+    """The network with what inputs and targets were standardised by in its layers."""
     first, last = student[0], student[2]
     with torch.no_grad():
-        weights = first.weight.double() / torch.tensor(width)
-        first.bias.copy_(first.bias.double() - weights @ torch.tensor(middle))
-        first.weight.copy_(weights)
-        last.weight.copy_(last.weight.double() * torch.tensor(scale)[:, None])
-        last.bias.copy_(last.bias.double() * torch.tensor(scale) + torch.tensor(shift))
+        first.weight.div_(torch.tensor(width))
+        first.bias.sub_(first.weight @ torch.tensor(middle))
+        last.weight.mul_(torch.tensor(scale)[:, None])
+        last.bias.mul_(torch.tensor(scale)).add_(torch.tensor(shift))
+    return student

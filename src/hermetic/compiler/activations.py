@@ -24,7 +24,7 @@ class Activation:
     apply
         It, of any array.
     slope
-        The largest |derivative| anywhere; of a polynomial it is not asked for.
+        The largest |derivative| anywhere; for polynomials see :meth:`slopes`.
     coefficients
         Those of a polynomial, lowest first; None for what is fitted.
     """
@@ -32,6 +32,13 @@ class Activation:
     apply: Callable[[Reals], Reals]
     slope: float = 1.0
     coefficients: tuple[float, ...] | None = None
+
+    def slopes(self, limits: Reals) -> Reals:
+        """The largest |derivative| (H,) in [-limit, limit]."""
+        if self.coefficients is None:
+            return np.full(len(limits), self.slope)
+        powers = np.arange(1, len(self.coefficients))
+        return np.asarray(limits[:, None] ** (powers - 1) @ (powers * np.abs(self.coefficients[1:])))
 
 
 def _logistic(values: Reals) -> Reals:

@@ -136,14 +136,26 @@ def _prepared(network: NetworkMap, grid: Grid, sample: Reals | None, degree: int
     steps = 0.0 if grid.exact else 0.5 / half
     moved = slopes(scaled, found.limits) @ (np.abs(scaled.weights) * steps).sum(axis=1)
     same = 1.0 if sample is None else agreement(network.head, network.scores(sample), scaled.scores(units))
-    return _Prepared(scaled, found, float((apart + moved + _rounding(network, reach)).max()), same)
+    sums = _MARGIN * _term_sums(network, grid, sample) if calibrated else _term_sums(network, grid, None)
+    distance = float((apart + moved + _rounding(network, limits, sums)).max())
+    return _Prepared(scaled, found, distance, same)
 
 
-def _rounding(network: NetworkMap, reach: Reals) -> Reals:
-    """What the estimator's own sums round at most (k,), to first order; the rest of float64's is far below."""
-    additions = sum(network.layer.shape) + _FURTHER
-    terms = np.abs(network.readout) @ (1.0 + reach * network.activation.slope + np.abs(network.activation.apply(reach)))
-    return np.asarray(additions * network.precision * (terms + np.abs(network.bias)))
+def _rounding(network: NetworkMap, limits: Reals, sums: Reals) -> Reals:
+    """What the estimator's own sums round at most (k,), to first order: of hidden values within ``limits`` (H,) whose
+    terms add up to ``sums`` (H,) at most; the rest of float64's is far below.
+    """
+    hidden = (network.layer.shape[1] + _FURTHER) * sums * network.activation.slopes(limits)
+    values = (len(limits) + _FURTHER) * (np.abs(network.activation.apply(limits)) + 1.0)
+    terms = np.abs(network.readout) @ (hidden + values) + (len(limits) + _FURTHER) * np.abs(network.bias)
+    return np.asarray(network.precision * terms)
+
+
+def _term_sums(network: NetworkMap, grid: Grid, sample: Reals | None) -> Reals:
+    """The largest sum (H,) of the absolute terms of hidden values: of a sample (n, d), or of all inputs in range."""
+    largest = np.maximum(np.abs(grid.offset + grid.step * grid.low), np.abs(grid.offset + grid.step * grid.high))
+    sizes = largest[None] if sample is None else np.abs(sample)
+    return np.asarray((sizes @ np.abs(network.layer).T).max(axis=0) + np.abs(network.shift))
 
 
 def _allowed(prepared: _Prepared, tolerance: float | None, spread: float | None) -> float:
