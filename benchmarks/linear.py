@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,8 @@ def measured_row(name: str, model: hermetic.CompiledModel, X: Reals, expected: R
         model.save(file)
         file.with_suffix(".signature").write_bytes(model.signature.to_bytes())
         measured = measure(file, X, expected, repeat)
+    if model.signature.circuit.numbers == "reals":
+        measured = replace(measured, exact=None)
     layout = model.signature.layout_for(len(X))
     text = f"{model.signature.parameters.profile} B={layout.samples} f={layout.features} r={layout.outputs}"
     return Row(name, f"{text} λ={model.signature.lambda_bits:g}", measured)

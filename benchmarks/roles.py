@@ -22,7 +22,7 @@ _MB = 1e6
 
 @dataclass(frozen=True)
 class Medians:
-    """Medians in ms, sizes in bytes, peak resident memory in MB."""
+    """Medians in ms, sizes in bytes, peak resident memory in MB; ``exact`` is None where answers are reals."""
 
     samples: int
     key_bytes: int
@@ -36,7 +36,7 @@ class Medians:
     response_bytes: int
     decrypt_ms: float
     max_error: float
-    exact: bool
+    exact: bool | None
     client_mb: float
     server_mb: float
 

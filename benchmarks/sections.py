@@ -21,6 +21,7 @@ from .browser import measure_browser
 from .classifiers import Missing, Task, compare, images_task, report_lines, stumps_task, tumours_task
 from .legacy import answered_lines, measure_legacy
 from .linear import Row, batch_rows, hermetic_row, peer_rows, shape_rows
+from .networks import network_rows
 from .public_features import feature_rows, fitted, whole_test_set
 from .search import search_rows
 from .service import NAME, WORKERS, Load, Memory, ServiceReport, encrypted, measure_service
@@ -144,6 +145,12 @@ def _compared(task: Task, subject: Subject) -> Iterator[Table | str]:
             yield f"{one.name} is not measured here: {one.reason}"
 
 
+def _networks(subject: Subject) -> Iterator[Table | str]:
+    rows, worth = zip(*network_rows(subject.data, subject.repeat), strict=True)
+    yield _table("Private networks of one hidden layer, one sample", rows)
+    yield from worth
+
+
 SECTIONS: dict[str, Section] = {
     "single": _single,
     "batches": _batches,
@@ -156,6 +163,7 @@ SECTIONS: dict[str, Section] = {
     "legacy": _legacy,
     "classifiers": _classifiers,
     "trees": _trees,
+    "networks": _networks,
 }
 
 
