@@ -170,6 +170,20 @@ WRONG = {
         lambda: LEVEL.decompose((one := lanes(2, 3, N))[0, :2], one),
         "must not share memory",
     ),
+    "a permutation inside what is written": (
+        lambda: LEVEL.switch_key(
+            lanes(2, 3, N), lanes(2, 2, 3, N), (one := lanes(2, 3, N)).view(np.int32).reshape(-1)[:N], None, one
+        ),
+        "must not share memory",
+    ),
+    "integers inside what is written": (
+        lambda: LEVEL.encode((one := lanes(1, 3, N)).view(np.int64)[:, 0], np.ones(3), one),
+        "must not share memory",
+    ),
+    "residues inside what is written": (
+        lambda: LEVEL.lift((one := lanes(1, 2, N)).view(np.int64), one),
+        "must not share memory",
+    ),
     "a key of another level": (
         lambda: LEVEL.switch_key(lanes(2, 3, N), lanes(2, 2, 2, N), None, None, lanes(2, 3, N)),
         "key must be float64 of shape",

@@ -44,6 +44,7 @@ class Level {
         must_be_apart(digits, extended);
         must_be_apart(key, extended);
         if (addend) must_be_apart(*addend, extended);
+        if (permutation) must_be_apart(*permutation, extended);
         bool inside = true;
         for (size_t i = 0; given.permutation && i < n; i++)
             inside &= static_cast<std::uint32_t>(given.permutation[i]) < n;
@@ -127,6 +128,8 @@ class Level {
         const int64_t* in = checked<const int64_t>(integers, "integers", {count, n});
         const double* factor = checked<const double>(factors, "factors", {rows});
         double* out = checked<double>(values, "values", {count, rows, n});
+        must_be_apart(integers, values);
+        must_be_apart(factors, values);
         bool fits = true;
         for (size_t j = 0; j < rows; j++) fits &= std::fabs(factor[j]) <= tables_.moduli[j].p / 2 && factor[j] == std::rint(factor[j]);
         must_be(fits, "factors must be whole numbers within half their primes. One is not.");
@@ -142,6 +145,7 @@ class Level {
         const size_t count = residues.shape(0), rows = residues.shape(1), n = degree();
         const int64_t* in = checked<const int64_t>(residues, "residues", {count, rows, n});
         double* out = checked<double>(lanes, "lanes", {count, rows, n});
+        must_be_apart(residues, lanes);
         bool inside = true;
         {
             nb::gil_scoped_release release;
