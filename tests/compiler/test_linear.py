@@ -19,7 +19,7 @@ from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from hermetic import CompileError
 from hermetic.circuits.linear.public import MAX_FEATURES, MAX_OUTPUTS
 from hermetic.compiler.linear import LinearMap, affine
-from hermetic.compiler.side_by_side import stacked
+from hermetic.compiler.side_by_side import side_by_side
 from hermetic.compiler.sklearn import read_estimator
 from hermetic.head import Head
 
@@ -114,7 +114,7 @@ def test_terms_that_cancel_are_counted() -> None:
 
 def test_maps_of_the_same_inputs_are_stacked() -> None:
     first = LinearMap(WEIGHTS, BIAS, Head("predict")).after(scaled(np.ones(3), np.ones(3)))
-    both = stacked([first, LinearMap(WEIGHTS, BIAS, Head("predict"))])
+    both = side_by_side([first, LinearMap(WEIGHTS, BIAS, Head("predict"))])
     assert both.weights.tolist() == [*WEIGHTS.tolist(), *WEIGHTS.tolist()]
     assert both.folded.tolist() == [3.5, 4, 0, 0]
 

@@ -18,7 +18,7 @@ from .origin import Origin
 from .pass_through import Passes, merged
 
 
-def stacked(maps: Sequence[LinearMap]) -> LinearMap:
+def side_by_side(maps: Sequence[LinearMap]) -> LinearMap:
     """The step that gives the values of maps of the same inputs, one after the other.
 
     Where one of them has a feature map, all inputs that the others take pass through it; a block that several have is

@@ -12,7 +12,7 @@ import numpy as np
 from ...head import Head, Labels
 from ..ensembles.forests import are_trees, bagged_trees
 from ..linear import LinearMap, affine
-from ..side_by_side import stacked
+from ..side_by_side import side_by_side
 from .classifiers import labels_of
 from .combined import OF_LINEAR, values_of
 from .precision import columns_of, example, taking
@@ -58,7 +58,9 @@ def mean_of_values(parts: Sequence[LinearMap], weights: Any = None) -> LinearMap
     shares = np.ones(len(parts)) if weights is None else np.asarray(weights, dtype=np.float64)
     targets = len(parts[0].bias)
     matrix = np.kron(shares / shares.sum(), np.eye(targets))
-    return LinearMap(matrix, np.zeros(targets), Head("predict", squeeze=parts[0].head.squeeze)).after(stacked(parts))
+    return LinearMap(matrix, np.zeros(targets), Head("predict", squeeze=parts[0].head.squeeze)).after(
+        side_by_side(parts)
+    )
 
 
 def mean_of_probabilities(kind: str, parts: Sequence[LinearMap], labels: Labels, weights: Any = None) -> LinearMap:
@@ -81,7 +83,7 @@ def mean_of_probabilities(kind: str, parts: Sequence[LinearMap], labels: Labels,
     counts = [len(scores.bias) // size for _, scores in groups]
     copies = _copies(kind, counts, np.ones(len(parts)) if weights is None else weights)
     repeated = [scores for (_, scores), times in zip(groups, copies, strict=True) for _ in range(times)]
-    whole = stacked(repeated)
+    whole = side_by_side(repeated)
     same = np.eye(len(whole.bias))
     return LinearMap(same, np.zeros(len(same)), Head("predict_proba", f"mean_{links.pop()}", labels)).after(whole)
 

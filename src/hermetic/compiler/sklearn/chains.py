@@ -12,7 +12,7 @@ import numpy as np
 
 from ...head import Head
 from ..linear import LinearMap, affine
-from ..side_by_side import stacked
+from ..side_by_side import side_by_side
 from .combined import binary_parts, check_same_labels, kept_private, values_of
 from .precision import taking
 from .registry import reads, refuse
@@ -51,8 +51,8 @@ def _unrolled(parts: Sequence[LinearMap], estimators: Sequence[Any]) -> LinearMa
     found: list[LinearMap] = []
     for part in parts:
         before = [kept_private(one, estimator) for one, estimator in zip(found, estimators, strict=False)]
-        found.append(part.after(stacked([same, *before])))
-    return stacked(found)
+        found.append(part.after(side_by_side([same, *before])))
+    return side_by_side(found)
 
 
 def _in_order(chain: Any, values: LinearMap, head: Head) -> LinearMap:

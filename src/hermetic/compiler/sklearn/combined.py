@@ -10,7 +10,7 @@ import numpy as np
 
 from ...head import Head
 from ..linear import LinearMap, affine
-from ..side_by_side import stacked
+from ..side_by_side import side_by_side
 from .classifiers import ABSENT_PRESENT, labels_of
 from .precision import after, taking
 from .registry import of_numbers, read_estimator, reads, refuse
@@ -55,7 +55,7 @@ def _one_vs_rest(estimator: Any) -> LinearMap:
     if links - {None, "logistic"}:
         instead = "use LogisticRegression or LinearSVC"
         refuse("OneVsRestClassifier", "have parts with logistic probabilities, or none", str(links), instead)
-    joined, link = stacked(parts), next(iter(links))
+    joined, link = side_by_side(parts), next(iter(links))
     if estimator.multilabel_:
         link = "multilabel" if link is None else "multilabel_logistic"
         return replace(joined, head=Head("decision_function", link, ABSENT_PRESENT))
@@ -67,7 +67,7 @@ def _one_vs_one(estimator: Any) -> LinearMap:
     labels = labels_of(estimator)
     if len(labels) < 3:
         refuse("OneVsOneClassifier", "have 3 classes or more", f"{len(labels)}", "fit its inner estimator alone")
-    joined = stacked(binary_parts(estimator, estimator.estimators_))
+    joined = side_by_side(binary_parts(estimator, estimator.estimators_))
     return replace(joined, head=Head("decision_function", "one_vs_one", labels))
 
 
@@ -99,7 +99,7 @@ def _calibrated(estimator: Any) -> LinearMap:
         scaled = _by_sigmoid(fold) if method == "sigmoid" else _by_temperature(fold, len(part.bias))
         folds.append(scaled.after(part))
     link = "mean_logistic" if method == "sigmoid" or len(labels) == 2 else "mean_softmax"
-    return replace(stacked(folds), head=Head("predict_proba", link, labels))
+    return replace(side_by_side(folds), head=Head("predict_proba", link, labels))
 
 
 def _by_sigmoid(fold: Any) -> LinearMap:
@@ -122,14 +122,14 @@ def _has_scores(part: LinearMap) -> bool:
 
 @reads("MultiOutputRegressor", gives="`predict`: values", condition=OF_LINEAR)
 def _multi_output(estimator: Any) -> LinearMap:
-    return replace(stacked(values_of(estimator, estimator.estimators_)), head=Head("predict"))
+    return replace(side_by_side(values_of(estimator, estimator.estimators_)), head=Head("predict"))
 
 
 @reads("MultiOutputClassifier", gives="`predict`: labels of every output", condition="the same two labels in each")
 def _multi_output_classifier(estimator: Any) -> LinearMap:
     parts = binary_parts(estimator, estimator.estimators_)
     check_same_labels("MultiOutputClassifier", parts)
-    return replace(stacked(parts), head=Head("predict", "multilabel", parts[0].head.labels))
+    return replace(side_by_side(parts), head=Head("predict", "multilabel", parts[0].head.labels))
 
 
 def check_same_labels(kind: str, parts: Sequence[LinearMap], *, fit: bool = True) -> None:
@@ -179,7 +179,7 @@ def _stacked_under(final: LinearMap, estimator: Any, parts: list[LinearMap]) -> 
     below = [kept_private(part, one) for part, one in zip(parts, fitted, strict=True)]
     if estimator.passthrough:
         below.append(affine(np.eye(parts[0].inputs)))
-    return final.after(stacked(below))
+    return final.after(side_by_side(below))
 
 
 def kept_private(part: LinearMap, estimator: Any) -> LinearMap:

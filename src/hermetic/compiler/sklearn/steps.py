@@ -20,7 +20,7 @@ from ...features.elementwise import EVEN, FUNCTIONS
 from ...features.precision import NARROW, Rounded
 from ..linear import LinearMap, affine
 from ..origin import Origin, of_affine
-from ..side_by_side import stacked
+from ..side_by_side import side_by_side
 from .precision import after, answer, columns_of, example, input_dtype, taking, types_of
 from .public_steps import public_step
 from .registry import read_estimator, read_step, reads, reads_step, refuse
@@ -290,4 +290,4 @@ def _side_by_side(parts: list[LinearMap]) -> LinearMap:
     """The step that gives the values of all parts, one after the other."""
     if not parts:
         refuse("a union of steps", "give features", "none", "leave it out of the pipeline")
-    return stacked(parts)
+    return side_by_side(parts)
