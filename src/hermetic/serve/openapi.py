@@ -126,7 +126,7 @@ def _key_operations(tokens: list[Node]) -> dict[str, Node]:
     sizes = " or ".join(map(str, KEY_SIZES))
     put["requestBody"] = {
         "required": True,
-        "description": f"The key's envelope: {sizes} bytes.",
+        "description": f"The key's envelope: {sizes} bytes, or as many as a served network needs.",
         "content": {_BINARY: {}},
     }
     found = {"description": "The key's envelope.", "content": {_BINARY: {}}}
