@@ -87,8 +87,9 @@ $(VENV)/.installed $(DEMO)/.installed: %/.installed: %/.locked pyproject.toml $(
 demo: $(DEMO)/.installed  ## Run the demo, in a small environment of its own; options as in: make demo ARGS="--images 5"
 	@$(DEMO)/bin/hermetic demo $(ARGS)
 
-test: venv browser azurite nginx hosts $(SITE)/.installed  ## Run the whole test suite on two processes; ARGS go to pytest
-	HERMETIC_BROWSER=required OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+# One process more than the cores of a small machine: many tests wait, for a service or a browser.
+test: venv browser azurite nginx hosts $(SITE)/.installed  ## Run the whole test suite; ARGS go to pytest
+	HERMETIC_BROWSER=required OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadfile $(ARGS)
 
 quick: venv lint types  ## Check style, types and the tests that only compute, in under 2 minutes; ARGS go to pytest
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest --quick -q -n 2 --dist loadfile $(ARGS)
