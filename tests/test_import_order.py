@@ -51,7 +51,7 @@ HOUSE = """
     named_inputs               errors
     real_values                errors named_inputs
     features                   errors arrays named_inputs real_values
-    train                      errors real_values
+    train                      errors real_values features
     rules                      errors arguments arrays features
 
     # Circuits: what is public about each, and what travels.

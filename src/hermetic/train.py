@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import InputError
+from .features.block import real_number, whole_number
 from .real_values import as_reals
 
 try:
@@ -31,6 +32,7 @@ _LARGEST_GRADIENT = 1.0
 _RANGE_SHARE = 2.0
 """How many times the largest score of the fitted model a score may be before it is penalised."""
 
+_MOST = 1 << 20
 _LEAST_PROBABILITY = 1e-6
 _LEAST_WIDTH = 1e-12
 
@@ -99,8 +101,14 @@ def distil(
     Raises
     ------
     InputError
-        If X holds anything but finite numbers, has fewer than two rows, or the teacher's answers are not finite.
+        If X holds anything but finite numbers, has fewer than two rows, or the teacher does not take it, is in training
+        mode or gives answers that are not finite.
+    ParameterError
+        If ``hidden`` or ``epochs`` is no positive whole number, or ``range_penalty`` is negative.
     """
+    whole_number(hidden, 1, _MOST, "hidden")
+    whole_number(epochs, 1, _MOST, "epochs")
+    real_number(range_penalty, 0.0, _MOST, "range_penalty")
     rows = _rows(X)
     targets = _Targets.of(teacher, rows)
     with torch.random.fork_rng(devices=[]):
@@ -120,23 +128,34 @@ class _Targets:
 
     @staticmethod
     def of(teacher: Any, rows: npt.NDArray[np.float64]) -> _Targets:
-        if isinstance(teacher, torch.nn.Module):
-            with torch.no_grad():
-                scores = teacher(next(teacher.parameters()).new_tensor(rows)).double().numpy()
-            found = _Targets(scores.reshape(len(rows), -1), scores.ndim == 2 and scores.shape[1] > 1, False)
-        elif hasattr(teacher, "predict_proba"):
-            shares = np.asarray(teacher.predict_proba(rows), dtype=np.float64)
-            found = _Targets(np.log(np.maximum(shares, _LEAST_PROBABILITY)), True, True)
-        elif hasattr(teacher, "predict"):
-            scores = np.asarray(teacher.predict(rows), dtype=np.float64)
-            found = _Targets(scores.reshape(len(rows), -1), False, False)
-        else:
-            raise InputError(
-                f"teacher must be a fitted estimator or a torch.nn.Module. Got {type(teacher).__name__} instead."
-            )
+        """The teacher's answers to rows."""
+        try:
+            found = _Targets._answered(teacher, rows)
+        except InputError:
+            raise
+        except (RuntimeError, TypeError, ValueError) as error:
+            raise InputError(f"the teacher must answer X. It does not: {str(error).splitlines()[0]}.") from error
         if not np.isfinite(found.scores).all():
             raise InputError("the teacher's answers to X must be finite. Some are not: look at what it predicts.")
         return found
+
+    @staticmethod
+    def _answered(teacher: Any, rows: npt.NDArray[np.float64]) -> _Targets:
+        if isinstance(teacher, torch.nn.Module):
+            if teacher.training:
+                raise InputError("the teacher must be in eval mode. It is in training mode: call .eval() on it.")
+            with torch.no_grad():
+                scores = teacher(next(teacher.parameters()).new_tensor(rows)).double().numpy()
+            return _Targets(scores.reshape(len(rows), -1), scores.ndim == 2 and scores.shape[1] > 1, False)
+        if hasattr(teacher, "predict_proba"):
+            shares = np.asarray(teacher.predict_proba(rows), dtype=np.float64)
+            return _Targets(np.log(np.maximum(shares, _LEAST_PROBABILITY)), True, True)
+        if hasattr(teacher, "predict"):
+            scores = np.asarray(teacher.predict(rows), dtype=np.float64)
+            return _Targets(scores.reshape(len(rows), -1), False, False)
+        raise InputError(
+            f"teacher must be a fitted estimator or a torch.nn.Module. Got {type(teacher).__name__} instead."
+        )
 
 
 def _rows(X: Any) -> npt.NDArray[np.float64]:
@@ -160,12 +179,13 @@ def _trained(
     middle, width = rows.mean(axis=0), _widths(rows)
     shift, scale = np.zeros(1), np.ones(1)
     if not targets.of_classes:
-        shift, scale = targets.scores.mean(axis=0), np.maximum(targets.scores.std(axis=0), _LEAST_WIDTH)
+        deviation = targets.scores.std(axis=0)
+        shift, scale = targets.scores.mean(axis=0), np.where(deviation > _LEAST_WIDTH, deviation, 1.0)
     inputs = torch.tensor((rows - middle) / width, dtype=torch.float32)
     wanted = torch.tensor((targets.scores - shift) / scale, dtype=torch.float32)
     student = network(inputs.shape[1], hidden, wanted.shape[1])
     low, high = inputs.min(dim=0).values, inputs.max(dim=0).values
-    limit = _RANGE_SHARE * wanted.abs().max()
+    limit = _RANGE_SHARE * wanted.abs().max().clamp(min=1.0)
     steps = epochs * -(-len(inputs) // _BATCH)
     optimiser = torch.optim.Adam(student.parameters(), lr=_RATE)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, _RATE, total_steps=steps)

@@ -112,6 +112,12 @@ def test_a_student_is_answered_as_it_is(answers: dict[str, Any]) -> None:
         ("nan", "X must be finite. It holds NaN or infinity"),
         ("no teacher", "teacher must be a fitted estimator or a torch.nn.Module. Got object instead."),
         ("words", "X must be real numbers. Got list that is not: its dtype is <U1"),
+        ("width", "the teacher must answer X. It does not: mat1 and mat2 shapes cannot be multiplied"),
+        ("training", "the teacher must be in eval mode. It is in training mode: call .eval() on it."),
+        ("no neurons", "hidden must be a whole number from 1 to"),
+        ("no epochs", "epochs must be a whole number from 1 to"),
+        ("penalty", "range_penalty must be a number from 0 to"),
+        ("constant", "trained"),
     ],
 )
 def test_what_cannot_be_learned_is_refused_with_words(answers: dict[str, Any], name: str, words: str) -> None:

@@ -187,16 +187,29 @@ def distilled() -> dict[str, Any]:
             "nan": taught(teacher, np.full((3, FEATURES), np.nan)),
             "no teacher": taught(object(), X),
             "words": taught(teacher, [["a"] * FEATURES] * 2),
+            "width": taught(teacher, X[:, :3]),
+            "training": taught(nn.Sequential(nn.Linear(FEATURES, 2), nn.Dropout()), X),
+            "no neurons": taught(teacher, X, hidden=0),
+            "no epochs": taught(teacher, X, epochs=0),
+            "penalty": taught(teacher, X, range_penalty=-1.0),
+            "constant": taught(Constant(), X),
         },
     }
 
 
-def taught(teacher: Any, X: Any) -> str:
+class Constant:
+    """As a regressor that learned nothing."""
+
+    def predict(self, X: np.ndarray) -> np.ndarray:
+        return np.ones(len(X))
+
+
+def taught(teacher: Any, X: Any, **options: Any) -> str:
     try:
-        train.distil(teacher, X, epochs=1)
-    except hermetic.InputError as error:
+        student = train.distil(teacher, X, **{"epochs": 1, **options})
+    except hermetic.HermeticError as error:
         return str(error)
-    return "trained"
+    return "trained" if all(one.isfinite().all() for one in student.parameters()) else "diverged"
 
 
 def on_a_backbone(file: str) -> dict[str, Any]:
