@@ -81,9 +81,7 @@ class Evaluator:
         self._key = self._masking_key(manifest)
 
     def _masking_key(self, manifest: Manifest) -> MaskingKey:
-        signature = self._model.signature
-        size = PublicKey.size(signature.parameters, signature.circuit.key_shape)
-        key = PublicKey.from_bytes(self._job.public_key(size))
+        key = PublicKey.from_bytes(self._job.public_key(self._model.signature.public_key_bytes))
         if key.id != manifest.key_id:
             raise MismatchError(
                 f"the key of the job {self._job.name} must be {manifest.key_id[:16]}…, which its manifest names. Got "

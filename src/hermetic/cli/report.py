@@ -12,7 +12,6 @@ from rich.table import Table
 
 from ..features import FeatureMap
 from ..inputs.grid import Grid
-from ..keys.public import PublicKey
 from ..model import CompiledModel
 from ..rlwe.parameters import SECURITY_BITS
 from ..signature import Signature
@@ -59,7 +58,7 @@ def as_json(signature: Signature, model: CompiledModel | None, file_bytes: int) 
             "data_primes": parameters.data_primes,
             "special_prime": parameters.special_prime,
         },
-        "public_key_bytes": PublicKey.size(parameters, signature.circuit.key_shape),
+        "public_key_bytes": signature.public_key_bytes,
         "layouts": signature.circuit.full_batches,
     }
 
@@ -135,8 +134,8 @@ def _share(value: float) -> str:
 
 def _bytes(signature: Signature) -> dict[str, str]:
     circuit = signature.circuit
-    key = PublicKey.size(signature.parameters, circuit.key_shape)
-    rows = {"public key": f"{size(key)} up, once{', switching keys included' if circuit.key_shape else ''}"}
+    switching = ", switching keys included" if circuit.key_shape else ""
+    rows = {"public key": f"{size(signature.public_key_bytes)} up, once{switching}"}
     for samples in (1, max(chunk.samples for chunk in circuit.chunks)):
         up, down = circuit.query_bytes(samples), circuit.result_bytes(samples)
         each = f", {size((up + down) / samples)} a sample" if samples > 1 else ""

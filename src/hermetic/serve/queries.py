@@ -124,7 +124,7 @@ class QueryHandler:
         key = await self._keys.get(caller.tenant, key_id)
         if key is None:
             raise unknown_key(key_id)
-        if len(key) != model.key_bytes:
+        if len(key) != model.signature.public_key_bytes:
             raise malformed(
                 f"the public key must be one for model {model.name!r}. It is for another: make the client with this "
                 "model's signature, and store its public key."

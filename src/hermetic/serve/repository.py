@@ -14,7 +14,6 @@ from functools import cached_property
 from pathlib import Path
 
 from ..errors import SettingsError, WireError
-from ..keys.public import PublicKey
 from ..signature import Signature
 from .limits import BodySizes
 from .logs import log
@@ -60,11 +59,6 @@ class ServedModel:
     def digest(self) -> str:
         """The signature's digest, hexadecimal."""
         return self.signature.digest.hex()
-
-    @cached_property
-    def key_bytes(self) -> int:
-        """The exact size of a public key for this model, its switching keys included."""
-        return PublicKey.size(self.signature.parameters, self.signature.circuit.key_shape)
 
     @cached_property
     def sizes(self) -> BodySizes:

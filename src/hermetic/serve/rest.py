@@ -97,7 +97,7 @@ async def put_key(request: Request) -> Response:
     if legacy_clients.is_legacy_key(service, key_id):
         return await legacy_clients.put_key(request)
 
-    allowed = sorted({*KEY_SIZES, *(model.key_bytes for model in service.repository.models)})
+    allowed = sorted({*KEY_SIZES, *(model.signature.public_key_bytes for model in service.repository.models)})
 
     def check(length: int) -> None:
         if length not in allowed:

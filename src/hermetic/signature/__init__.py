@@ -21,6 +21,7 @@ from ..errors import MismatchError, WireError
 from ..features import FeatureMap
 from ..head import Head, Labels
 from ..inputs.grid import Grid
+from ..keys.public import PublicKey
 from ..rlwe.parameters import Parameters
 from . import document
 
@@ -115,6 +116,11 @@ class Signature:
     def lambda_bits(self) -> float:
         """The least flooding of any answer, in bits above the worst-case noise that depends on the weights."""
         return self.circuit.lambda_bits
+
+    @property
+    def public_key_bytes(self) -> int:
+        """Exact bytes of a public key for this model, with the switching keys that a network takes."""
+        return PublicKey.size(self.parameters, self.circuit.key_shape)
 
     def layout_for(self, samples: int) -> Layout:
         """The cheapest layout for a batch of that many samples."""
