@@ -191,7 +191,8 @@ class CompiledModel:
                         f"{path} must be a Hermetic model file ({FORMAT!r}). Its format is {metadata.get('format')!r}."
                     )
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-                if metadata.get("checksum", expected := _checksum(tensors, metadata["signature"])) != expected:
+                checksum = metadata.get("checksum")
+                if checksum is not None and checksum != _checksum(tensors, metadata["signature"]):
                     raise ModelFileError(
                         f"the checksum of {path} must match. It does not: the file was damaged or changed. Compile the "
                         "model again, or copy the file again."

@@ -129,10 +129,9 @@ class _Targets:
     @staticmethod
     def of(teacher: Any, rows: npt.NDArray[np.float64]) -> _Targets:
         """The teacher's answers to rows."""
+        _check_teacher(teacher)
         try:
             found = _Targets._answered(teacher, rows)
-        except InputError:
-            raise
         except (RuntimeError, TypeError, ValueError) as error:
             raise InputError(f"the teacher must answer X. It does not: {str(error).splitlines()[0]}.") from error
         if not np.isfinite(found.scores).all():
@@ -142,17 +141,21 @@ class _Targets:
     @staticmethod
     def _answered(teacher: Any, rows: npt.NDArray[np.float64]) -> _Targets:
         if isinstance(teacher, torch.nn.Module):
-            if teacher.training:
-                raise InputError("the teacher must be in eval mode. It is in training mode: call .eval() on it.")
             with torch.no_grad():
                 scores = teacher(next(teacher.parameters()).new_tensor(rows)).double().numpy()
             return _Targets(scores.reshape(len(rows), -1), scores.ndim == 2 and scores.shape[1] > 1, False)
         if hasattr(teacher, "predict_proba"):
             shares = np.asarray(teacher.predict_proba(rows), dtype=np.float64)
             return _Targets(np.log(np.maximum(shares, _LEAST_PROBABILITY)), True, True)
-        if hasattr(teacher, "predict"):
-            scores = np.asarray(teacher.predict(rows), dtype=np.float64)
-            return _Targets(scores.reshape(len(rows), -1), False, False)
+        scores = np.asarray(teacher.predict(rows), dtype=np.float64)
+        return _Targets(scores.reshape(len(rows), -1), False, False)
+
+
+def _check_teacher(teacher: Any) -> None:
+    if isinstance(teacher, torch.nn.Module):
+        if teacher.training:
+            raise InputError("the teacher must be in eval mode. It is in training mode: call .eval() on it.")
+    elif not (hasattr(teacher, "predict_proba") or hasattr(teacher, "predict")):
         raise InputError(
             f"teacher must be a fitted estimator or a torch.nn.Module. Got {type(teacher).__name__} instead."
         )

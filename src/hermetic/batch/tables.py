@@ -35,7 +35,7 @@ class Source:
     Raises
     ------
     InputError
-        If it cannot be read, has the wrong type, or a column is missing, there twice or nested.
+        If it cannot be read, has another format, or a column is missing, there twice or nested.
     """
 
     def __init__(self, path: Path, columns: Sequence[str] | None = None, *, as_written: Collection[str] = ()) -> None:
@@ -171,7 +171,7 @@ class Target:
     Raises
     ------
     SettingsError
-        If it has the wrong type.
+        If it has another format.
     """
 
     def __init__(self, path: Path) -> None:

@@ -69,7 +69,7 @@ def read_samples(
     Raises
     ------
     InputError
-        If it cannot be read, has the wrong type, or holds something that is not a number where one must be.
+        If it cannot be read, has another format, or holds something that is not a number where one must be.
     """
     suffix = Path(source).suffix.lower()
     if source == STDIN or suffix in _TEXTS:

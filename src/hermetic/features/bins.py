@@ -45,7 +45,7 @@ class Bins(BlockDefaults):
     whole: ClassVar[bool] = True
 
     def __init__(self, edges: Iterable[Sequence[float] | Reals], missing: Sequence[bool] | Flags | None = None) -> None:
-        read = tuple(np.array(edge, dtype=np.float64).reshape(-1) for edge in edges)
+        read = tuple(np.array(row, dtype=np.float64).reshape(-1) for row in edges)
         whole_number(len(read), 1, MAX_INPUTS, "the number of inputs with bins")
         whole_number(sum(map(len, read)), 0, MAX_EDGES, "the number of edges")
         for i, one in enumerate(read):
@@ -91,13 +91,13 @@ class Bins(BlockDefaults):
 
     def document(self) -> dict[str, Any]:
         flags = {"missing": self.may_miss.tolist()} if self.may_miss.any() else {}
-        return {"kind": self.kind, "edges": [edge.tolist() for edge in self.edges], **flags}
+        return {"kind": self.kind, "edges": [row.tolist() for row in self.edges], **flags}
 
     @classmethod
     def from_document(cls, document: dict[str, Any]) -> Bins:
         """Read what :meth:`document` wrote. Raises :class:`ParameterError`."""
         edges = document["edges"]
-        lists = isinstance(edges, list) and all(isinstance(edge, list) for edge in edges)
+        lists = isinstance(edges, list) and all(isinstance(row, list) for row in edges)
         if not lists or len(edges) > MAX_INPUTS or sum(map(len, edges)) > MAX_EDGES:
             raise ParameterError(f"edges must be a list of at most {MAX_INPUTS} lists, {MAX_EDGES} numbers in all.")
         flags = read_flags(document.get("missing", [False] * len(edges)), len(edges))

@@ -46,7 +46,7 @@ class PairBins(BlockDefaults):
     def __init__(self, edges: Sequence[Sequence[float] | Reals], missing: Sequence[bool] = (False, False)) -> None:
         if len(edges) != 2 or len(missing) != 2:
             raise ParameterError("bins of a pair must have the edges of two inputs, and a flag of each.")
-        first, second = (np.array(edge, dtype=np.float64).reshape(-1) for edge in edges)
+        first, second = (np.array(row, dtype=np.float64).reshape(-1) for row in edges)
         for one, name in ((first, "the first input"), (second, "the second input")):
             check_edges(one, name)
         object.__setattr__(self, "edges", (first, second))
@@ -81,7 +81,7 @@ class PairBins(BlockDefaults):
         return features
 
     def document(self) -> dict[str, Any]:
-        return {"kind": self.kind, "edges": [edge.tolist() for edge in self.edges], "missing": list(self.may_miss)}
+        return {"kind": self.kind, "edges": [row.tolist() for row in self.edges], "missing": list(self.may_miss)}
 
     @classmethod
     def from_document(cls, document: dict[str, Any]) -> PairBins:
@@ -89,4 +89,4 @@ class PairBins(BlockDefaults):
         edges = document["edges"]
         if not isinstance(edges, list) or len(edges) != 2:
             raise ParameterError("edges must be two lists.")
-        return cls([real_numbers(edge, MAX_CELLS, "edges") for edge in edges], read_flags(document["missing"], 2))
+        return cls([real_numbers(row, MAX_CELLS, "edges") for row in edges], read_flags(document["missing"], 2))

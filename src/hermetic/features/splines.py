@@ -65,7 +65,7 @@ class Splines(BlockDefaults):
         last: bool = True,
         zeros: bool = False,
     ) -> None:
-        read = tuple(np.array(knot, dtype=np.float64).reshape(-1) for knot in knots)
+        read = tuple(np.array(row, dtype=np.float64).reshape(-1) for row in knots)
         whole_number(len(read), 1, MAX_INPUTS, "the number of inputs with splines")
         whole_number(sum(map(len, read)), 2, MAX_KNOTS, "the number of knots")
         whole_number(degree, 1, MAX_DEGREE, "the degree of splines")
@@ -100,7 +100,7 @@ class Splines(BlockDefaults):
 
     @cached_property
     def _bases(self) -> list[_Basis]:
-        return [_Basis(knot, self.degree, self.extrapolation) for knot in self.knots]
+        return [_Basis(row, self.degree, self.extrapolation) for row in self.knots]
 
     def limits(self, lower: Reals, upper: Reals) -> tuple[Reals, Reals]:
         """The hull of the Bernstein coefficients of every piece that the range meets.
@@ -127,13 +127,13 @@ class Splines(BlockDefaults):
         if self.extrapolation == "error":
             self._check(values)
         gone = np.isnan(values)
-        filled = np.where(gone, [knot[0] for knot in self.knots], values)
+        filled = np.where(gone, [row[0] for row in self.knots], values)
         features = [one.values(column) for one, column in zip(self._bases, filled.T, strict=True)]
         kept = [np.where(lost[:, None], 0.0, one) for lost, one in zip(gone.T, features, strict=True)]
         return self._joined(kept)
 
     def _check_range(self, lower: Reals, upper: Reals) -> None:
-        first, final = (np.array([knot[end] for knot in self.knots]) for end in (0, -1))
+        first, final = (np.array([row[end] for row in self.knots]) for end in (0, -1))
         outside = (lower < first) | (upper > final)
         if outside.any():
             i = int(outside.argmax())
@@ -147,7 +147,7 @@ class Splines(BlockDefaults):
         return np.concatenate(features if self.last else [feature[:, :-1] for feature in features], axis=1)
 
     def _check(self, values: Reals) -> None:
-        outside = (values < [knot[0] for knot in self.knots]) | (values > [knot[-1] for knot in self.knots])
+        outside = (values < [row[0] for row in self.knots]) | (values > [row[-1] for row in self.knots])
         if outside.any():
             row, column = np.argwhere(outside)[0]
             knots = self.knots[column]
@@ -160,7 +160,7 @@ class Splines(BlockDefaults):
         names = ("degree", "extrapolation", "last", "zeros")
         return {
             "kind": self.kind,
-            "knots": [knot.tolist() for knot in self.knots],
+            "knots": [row.tolist() for row in self.knots],
             **{name: getattr(self, name) for name in names},
         }
 
@@ -168,10 +168,10 @@ class Splines(BlockDefaults):
     def from_document(cls, document: dict[str, Any]) -> Splines:
         """Read what :meth:`document` wrote. Raises :class:`ParameterError`."""
         knots = document["knots"]
-        lists = isinstance(knots, list) and all(isinstance(knot, list) for knot in knots)
+        lists = isinstance(knots, list) and all(isinstance(row, list) for row in knots)
         if not lists or len(knots) > MAX_INPUTS or sum(map(len, knots)) > MAX_KNOTS:
             raise ParameterError(f"knots must be a list of at most {MAX_INPUTS} lists, {MAX_KNOTS} numbers in all.")
-        rows = [real_numbers(knot, MAX_KNOTS, "knots") for knot in knots]
+        rows = [real_numbers(row, MAX_KNOTS, "knots") for row in knots]
         flags = {"last": document["last"], "zeros": document["zeros"]}
         return cls(rows, document["degree"], document["extrapolation"], **flags)
 

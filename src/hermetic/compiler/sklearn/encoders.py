@@ -54,9 +54,9 @@ def _target(encoder: Any) -> LinearMap:
     """A private number for every category, that of the target's mean for others, from one-hot features."""
     values = encoder.categories_
     tables = {i: categories_of(encoder, one, range(len(one)), unknown=-1) for i, one in enumerate(values)}
-    bins = Bins([np.arange(-0.5, len(value) - 1) for value in values])
+    bins = Bins([np.arange(-0.5, len(row) - 1) for row in values])
     means = np.atleast_1d(encoder.target_mean_)
-    weights, ends = np.zeros((len(encoder.encodings_), bins.outputs)), np.cumsum([len(value) + 1 for value in values])
+    weights, ends = np.zeros((len(encoder.encodings_), bins.outputs)), np.cumsum([len(row) + 1 for row in values])
     for number, (row, worth) in enumerate(zip(weights, encoder.encodings_, strict=True)):
         feature, target = divmod(number, len(means))
         row[ends[feature] - len(worth) - 1 : ends[feature]] = [means[target], *worth]

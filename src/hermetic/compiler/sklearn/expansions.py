@@ -65,7 +65,7 @@ def _splines(step: Any) -> LinearMap:
             f"equal ones of input {constant[0]}",
             instead,
         )
-    if any(knot[0] == knot[1] or knot[-2] == knot[-1] for knot in knots):
+    if any(row[0] == row[1] or row[-2] == row[-1] for row in knots):
         instead = "use knots='uniform', or pass an array of them"
         refuse("SplineTransformer", "have outer knots that differ, in every column", "equal ones", instead)
     options = {"last": bool(step.include_bias), "zeros": getattr(step, "handle_missing", "error") == "zeros"}
