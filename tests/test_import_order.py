@@ -82,7 +82,8 @@ HOUSE = """
     circuits.networks          -
     circuits.networks.embedding    arrays rlwe.levels
     circuits.networks.network      arrays
-    circuits.networks.arrangement  errors arrays circuits.packing
+    circuits.networks.window       arrays errors
+    circuits.networks.arrangement  errors arrays circuits.packing circuits.networks.embedding circuits.networks.window
     circuits.networks.diagonals    arrays circuits.networks.embedding
     circuits.networks.bounds       rlwe.parameters
     circuits.networks.public       SHARED
@@ -125,7 +126,7 @@ HOUSE = """
     model                      SHARED circuits.masking circuits.server_interface circuits.linear.weights
     compiler                   SHARED circuits.linear.server circuits.trees.planner model
     compiler                   circuits.networks.planner circuits.networks.ranges circuits.networks.weights
-    compiler                   circuits.networks.guarantee
+    compiler                   circuits.networks.guarantee circuits.networks.window
     legacy                     errors
     serve                      SHARED circuits.masking model legacy
     deploy                     SHARED model serve

@@ -48,6 +48,31 @@ class Square(torch.nn.Module):  # type: ignore[misc]
         return x * x
 
 
+class Polynomial(torch.nn.Module):  # type: ignore[misc]
+    """c0 + c1·x + … of a degree from 2 to 4, value by value, with coefficients that are trained: it is answered as it is,
+    see :func:`hermetic.compile`. It starts as x + 0.3·x², and is meant to follow a batch normalisation.
+
+    Raises
+    ------
+    ParameterError
+        If ``degree`` is none of 2, 3 and 4.
+    """
+
+    def __init__(self, degree: int = 4) -> None:
+        super().__init__()
+        whole_number(degree, 2, 4, "degree")
+        first = torch.zeros(degree + 1)
+        first[1], first[2] = 1.0, 0.3
+        self.coefficients = torch.nn.Parameter(first)
+
+    def forward(self, x: Any) -> Any:
+        """The polynomial of each value of a tensor, of its own shape."""
+        found = self.coefficients[-1] * x
+        for coefficient in self.coefficients[1:-1].flip(0):
+            found = (found + coefficient) * x
+        return found + self.coefficients[0]
+
+
 def network(inputs: int, hidden: int, outputs: int) -> Any:
     """A ``torch.nn.Sequential`` of Linear, :class:`Square` and Linear, with small weights, to be trained.
 

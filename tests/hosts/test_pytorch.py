@@ -90,6 +90,45 @@ def test_networks_of_one_hidden_layer_are_answered_within_their_error(answers: d
     assert answers["networks"]["square"]["error"] < answers["networks"]["relu"]["error"]
 
 
+def test_convolutions_are_answered_within_their_error(answers: dict[str, Any]) -> None:
+    found = answers["convolutions"]["compared"]
+    for name, one in found.items():
+        assert one["same shape"], name
+        assert one["apart"] <= one["error"], name
+    layers = {name: one["network"] and one["network"].split(", ")[1] for name, one in found.items()}
+    assert layers == {
+        "square": "a convolution of 2x2 at 3x4 places",
+        "polynomial": "a convolution of 3x3 at 4x5 places",
+        "relu": "a convolution of 3x1 at 2x2 places",
+        "groups and steps between taps": "a convolution of 2x3 at 3x3 places",
+        "on what is no image of inputs": "dense",
+        "affine": None,
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("no image", "layer '0' (Conv2d) must take an image. Got rows of 12 values instead: put Unflatten"),
+        ("other size", "25"),
+        ("too small", "layer '1' (Conv2d): a window must fit into its image"),
+        ("channels", "layer '1' (Conv2d) must take what the one before gives. Got 1 channels for 2"),
+        ("flattened otherwise", "layer '0' (Unflatten) must make channels, rows and columns of 20 values"),
+        ("reflected", "must have so many zeros as padding. Got padding=(1, 1) of 'reflect'"),
+        ("same", "must have so many zeros as padding. Got padding='same'"),
+        ("ceil", "layer '2' (AvgPool2d) must average whole windows"),
+        ("training", "layer '2' (BatchNorm2d) must be in eval mode"),
+        ("no rows", "the module must end with rows of scores. Got images of (2, 2, 3)"),
+    ],
+)
+def test_convolutions_that_cannot_be_are_refused_with_words(answers: dict[str, Any], name: str, words: str) -> None:
+    assert words in answers["convolutions"]["refused"][name]
+
+
+def test_a_polynomial_has_a_degree_that_can_be_computed(answers: dict[str, Any]) -> None:
+    assert "degree must be a whole number from 2 to 4. Got 5" in answers["convolutions"]["degree"]
+
+
 def test_a_student_learns_what_its_teacher_answers(answers: dict[str, Any]) -> None:
     found = answers["distilled"]
     assert min(found["agreement"].values()) >= 0.85

@@ -41,6 +41,14 @@ class Activation:
         return np.asarray(limits[:, None] ** (powers - 1) @ (powers * np.abs(self.coefficients[1:])))
 
 
+def polynomial(coefficients: Reals) -> Activation:
+    """A polynomial as an activation, from its coefficients, lowest first."""
+    return Activation(
+        lambda values: np.asarray(np.polynomial.polynomial.polyval(values, coefficients)),
+        coefficients=tuple(coefficients.tolist()),
+    )
+
+
 def _logistic(values: Reals) -> Reals:
     return np.asarray(0.5 + 0.5 * np.tanh(values / 2))
 

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, NoReturn
 import numpy as np
 
 from ..arrays import Reals
+from ..circuits.networks.window import Window
 from ..errors import UnsupportedModelError
 from .activations import Activation
 from .linear import LinearMap
@@ -17,7 +18,8 @@ from .linear import LinearMap
 class NetworkMap(LinearMap):
     """scores = readout (k, H) · activation(layer (H, d) · x + shift (H,)) + bias (k,), of inputs or public features x.
 
-    As a linear map its weights are 0: what counts are the layers. ``step`` is the estimator's class in lower case.
+    As a linear map its weights are 0: what counts are the layers. ``step`` is the estimator's class in lower case;
+    ``window`` what hidden values read where the layer is a convolution.
     """
 
     layer: Reals = field(kw_only=True)
@@ -25,6 +27,7 @@ class NetworkMap(LinearMap):
     activation: Activation = field(kw_only=True)
     readout: Reals = field(kw_only=True)
     step: str = field(kw_only=True)
+    window: Window | None = field(default=None, kw_only=True)
     knows_rounding: ClassVar[bool] = True
 
     def scores(self, features: Reals) -> Reals:
@@ -43,6 +46,11 @@ class NetworkMap(LinearMap):
         if self.feature_map is not None or not isinstance(found, NetworkMap):
             return found
         weights = first.weights.toarray() if hasattr(first.weights, "toarray") else first.weights
+        if self.window is not None and np.count_nonzero(weights) != np.count_nonzero(np.diagonal(weights)):
+            raise UnsupportedModelError(
+                "what comes before a convolution must scale each input by itself. Got a step that mixes inputs: leave "
+                "it out, or make it a layer."
+            )
         return replace(found, layer=self.layer @ weights, shift=self.shift + self.layer @ first.bias)
 
     def _before(self, last: LinearMap) -> LinearMap:

@@ -14,6 +14,7 @@ from ..circuits.networks.network import Network
 from ..circuits.networks.planner import NetworkChoice
 from ..circuits.networks.planner import choose as choose_scales
 from ..circuits.networks.ranges import HiddenRange
+from ..circuits.networks.window import Window
 from ..errors import CompileError, PrecisionError
 from ..inputs.grid import Grid
 from ..rlwe.parameters import NETWORK_PROFILES, Parameters
@@ -79,7 +80,7 @@ def choose(
 
 
 def _scaled(way: _Prepared, grid: Grid, parameters: Parameters, wanted: float, allowed: float) -> NetworkChoice:
-    found = choose_scales(way.network, grid, way.hidden, tolerance=allowed, parameters=parameters)
+    found = choose_scales(way.network, grid, way.hidden, tolerance=allowed, parameters=parameters, window=way.window)
     if found.circuit.lambda_bits < wanted:
         raise PrecisionError(
             f"answers must be flooded by {wanted:g} bits. They are by {found.circuit.lambda_bits:g}: ask for a larger "
@@ -116,6 +117,7 @@ class _Prepared:
     hidden: HiddenRange
     distance: float
     agreement: float
+    window: Window | None
 
 
 def _prepared(network: NetworkMap, grid: Grid, sample: Reals | None, degree: int, *, calibrated: bool) -> _Prepared:
@@ -138,7 +140,7 @@ def _prepared(network: NetworkMap, grid: Grid, sample: Reals | None, degree: int
     same = 1.0 if sample is None else agreement(network.head, network.scores(sample), scaled.scores(units))
     sums = _MARGIN * _term_sums(network, grid, sample) if calibrated else _term_sums(network, grid, None)
     distance = float((apart + moved + _rounding(network, limits, sums)).max())
-    return _Prepared(scaled, found, distance, same)
+    return _Prepared(scaled, found, distance, same, network.window)
 
 
 def _rounding(network: NetworkMap, limits: Reals, sums: Reals) -> Reals:

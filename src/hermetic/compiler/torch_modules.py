@@ -1,5 +1,5 @@
-"""PyTorch modules of Linear layers, with what stands between and after them in inference: affine ones, and networks of
-one hidden layer.
+"""PyTorch modules of Linear layers and convolutions, with what stands between and after them in inference: affine ones,
+and networks of one hidden layer.
 
 PyTorch is never imported here: a module brings its own tensors.
 """
@@ -16,28 +16,36 @@ import numpy.typing as npt
 from ..arrays import Reals
 from ..errors import UnsupportedModelError
 from ..head import Head
-from .activations import ACTIVATIONS
+from .activations import ACTIVATIONS, Activation, polynomial
 from .classes import chosen, named_classes
 from .linear import LinearMap
 from .network_map import NetworkMap
+from .torch_layers import PlacedLayer, array, backwards, placed_layers
 
 LAYERS = {
     "Linear": "",
+    "Conv2d": "with zeros as padding; images come from rows by `Unflatten`",
+    "AvgPool2d": "without `ceil_mode`",
     "BatchNorm1d": "with running statistics, in eval mode",
+    "BatchNorm2d": "with running statistics, in eval mode",
     "Dropout": "in eval mode",
+    "Dropout2d": "in eval mode",
+    "Unflatten": "of rows into channels, rows and columns: `Unflatten(1, (1, 28, 28))`",
     "Flatten": "of all axes but the first",
     "Identity": "",
-    "ReLU": "between two Linear layers, once",
-    "Tanh": "between two Linear layers, once",
-    "Square": "of `hermetic.train`, between two Linear layers, once",
+    "ReLU": "after a Linear layer or a convolution, once",
+    "Tanh": "after a Linear layer or a convolution, once",
+    "Square": "of `hermetic.train`, after a Linear layer or a convolution, once",
+    "Polynomial": "of `hermetic.train`, after a Linear layer or a convolution, once",
     "Sequential": "of these",
     "Softmax": "at the end, over the classes",
     "LogSoftmax": "at the end, over the classes",
-    "Sigmoid": "at the end, of one score; or between two Linear layers, once",
+    "Sigmoid": "at the end, of one score; or after a Linear layer or a convolution, once",
 }
 """The classes of torch.nn that are read, with conditions in words."""
 
 _ACTIVATIONS = {"ReLU": "relu", "Tanh": "tanh", "Sigmoid": "logistic", "Square": "square"}
+_POLYNOMIAL = "Polynomial"
 _MODULES = ("torch.nn.modules.", "hermetic.train")
 
 _LINKS = {"Softmax": "softmax", "LogSoftmax": "softmax", "Sigmoid": "logistic"}
@@ -71,13 +79,13 @@ class TorchModel:
         scores = self._tensor(X)
         for layer in self.layers:
             scores = layer(scores)
-        found = _array(scores)
+        found = array(scores)
         return found[:, 0] if self.map.head.squeeze else found
 
     def predict(self, X: Any) -> npt.NDArray[Any]:
         """The label of the largest score, or the module's output."""
         if self.map.head.labels is None:
-            return _array(self.module(self._tensor(X)))
+            return array(self.module(self._tensor(X)))
         return np.asarray(self.map.head.labels[chosen(self.decision_function(X))])
 
     def predict_proba(self, X: Any) -> npt.NDArray[Any]:
@@ -109,27 +117,31 @@ def read_torch_module(module: Any, labels: Any = None) -> tuple[LinearMap, Torch
     layers = list(_layers(module, ""))
     link = _link(layers)
     affine = layers if link is None else layers[:-1]
-    sizes = [_outputs(layer) for _, layer in affine if _outputs(layer)]
-    if not sizes:
+    if not any(type(layer).__name__ in ("Linear", "Conv2d") for _, layer in affine):
         _refuse("the module", "have a Linear layer", "none", "there is nothing to hide")
-    k = sizes[-1]
+    placed = placed_layers(affine)
+    if len(placed[-1].after.shape) != 1:
+        _refuse(
+            "the module", "end with rows of scores", f"images of {placed[-1].after.shape}", "add Flatten and Linear"
+        )
+    k = placed[-1].after.size
     if link == "logistic" and k != 1:
         _refuse(f"layer {layers[-1][0]!r} (Sigmoid)", "be of one score", f"{k}", "let the module end with its scores")
     classes = named_classes(labels, k, numbered=link is not None)
     method = "predict" if classes is None else "decision_function"
-    linear = _map(affine, k, Head(method, link, classes, squeeze=classes is not None and k == 1), _precision(module))
+    linear = _map(placed, Head(method, link, classes, squeeze=classes is not None and k == 1), _precision(module))
     logarithms = type(layers[-1][1]).__name__ == "LogSoftmax"
     return linear, TorchModel(module, [layer for _, layer in affine], linear, logarithms)
 
 
-def _map(layers: list[tuple[str, Any]], k: int, head: Head, precision: float) -> LinearMap:
-    """Layers up to k scores, as an affine map or a network of one hidden layer."""
-    places = [i for i, (_, layer) in enumerate(layers) if type(layer).__name__ in _ACTIVATIONS]
+def _map(layers: list[PlacedLayer], head: Head, precision: float) -> LinearMap:
+    """Layers up to the scores, as an affine map or a network of one hidden layer."""
+    places = [i for i, layer in enumerate(layers) if layer.kind in {*_ACTIVATIONS, _POLYNOMIAL}]
     if len(places) > 1:
-        name, layer = layers[places[1]]
+        other = layers[places[1]]
         instead = "keep the layers up to the last two Linear ones as public features (features=), or train it so"
-        _refuse("the module", "have one activation", f"{name!r} ({type(layer).__name__}) as another", instead)
-    found = _read(layers[places[0] + 1 :] if places else layers, k)
+        _refuse("the module", "have one activation", f"{other.name!r} ({other.kind}) as another", instead)
+    found = backwards(layers[places[0] + 1 :] if places else layers, layers[-1].after.size)
     if not places:
         return LinearMap(
             found.weights,
@@ -140,68 +152,31 @@ def _map(layers: list[tuple[str, Any]], k: int, head: Head, precision: float) ->
             precision=precision,
             roundings=found.roundings,
         )
-    name, activation = layers[places[0]]
-    if not any(map(_outputs, (layer for _, layer in layers[: places[0]]))):
-        _refuse(f"layer {name!r}", "come after a Linear layer", "none", "apply it to the inputs before hermetic")
-    first = _read(layers[: places[0]], found.weights.shape[1])
+    activation = layers[places[0]]
+    if not any(layer.kind in ("Linear", "Conv2d") for layer in layers[: places[0]]):
+        _refuse(
+            f"layer {activation.name!r}", "come after a Linear layer", "none", "apply it to the inputs before hermetic"
+        )
+    first = backwards(layers[: places[0]], activation.before.size)
     return NetworkMap(
-        np.zeros((k, first.weights.shape[1])),
+        np.zeros((len(found.bias), first.weights.shape[1])),
         found.bias,
         head,
         layer=first.weights,
         shift=first.bias,
-        activation=ACTIVATIONS[_ACTIVATIONS[type(activation).__name__]],
+        activation=_activation(activation),
         readout=found.weights,
         step="module",
         precision=precision,
         passes={},
+        window=activation.before.window,
     )
 
 
-@dataclass
-class _Backwards:
-    """Weights of k scores on the values before a layer, from the last layer to the first; see LinearMap."""
-
-    weights: Reals
-    reach: Reals
-    bias: Reals
-    folded: Reals
-    roundings: int = 1
-
-    def shift(self, constant: Reals) -> None:
-        self.bias = self.bias + self.weights @ constant
-        self.folded = self.folded + self.reach @ np.abs(constant)
-
-    def linear(self, layer: Any) -> None:
-        matrix = _array(layer.weight)
-        if layer.bias is not None:
-            self.shift(_array(layer.bias))
-        self.weights, self.reach = self.weights @ matrix, self.reach @ np.abs(matrix)
-        self.roundings += matrix.shape[1] + 1
-
-    def batch_norm(self, layer: Any) -> None:
-        """weight·(x - running_mean)/sqrt(running_var + eps) + bias."""
-        scale = 1.0 / np.sqrt(_array(layer.running_var) + layer.eps)
-        if layer.affine:
-            self.shift(_array(layer.bias))
-            scale = scale * _array(layer.weight)
-        self.weights, self.reach = self.weights * scale, self.reach * np.abs(scale)
-        self.shift(-_array(layer.running_mean))
-        self.roundings += 6
-
-
-def _read(layers: list[tuple[str, Any]], k: int) -> _Backwards:
-    back = _Backwards(np.eye(k), np.eye(k), np.zeros(k), np.zeros(k))
-    for name, layer in reversed(layers):
-        size = _outputs(layer)
-        if size and size != back.weights.shape[1]:
-            given = f"{size} for one that takes {back.weights.shape[1]}"
-            _refuse(f"layer {name!r}", "give what the next one takes", given, "check the module")
-        if type(layer).__name__ == "Linear":
-            back.linear(layer)
-        elif type(layer).__name__ == "BatchNorm1d":
-            back.batch_norm(layer)
-    return back
+def _activation(layer: PlacedLayer) -> Activation:
+    if layer.kind == _POLYNOMIAL:
+        return polynomial(array(layer.layer.coefficients))
+    return ACTIVATIONS[_ACTIVATIONS[layer.kind]]
 
 
 def _layers(module: Any, name: str) -> Iterator[tuple[str, Any]]:
@@ -226,12 +201,17 @@ def _layers(module: Any, name: str) -> Iterator[tuple[str, Any]]:
 
 def _check_options(layer: Any, name: str) -> None:
     shown, kind = f"layer {name!r} ({type(layer).__name__})", type(layer).__name__
-    if kind in ("BatchNorm1d", "Dropout") and layer.training:
+    if kind in ("BatchNorm1d", "BatchNorm2d", "Dropout", "Dropout2d") and layer.training:
         _refuse(shown, "be in eval mode", "training mode", "call .eval() on the module")
-    if kind == "BatchNorm1d" and layer.running_mean is None:
+    if kind in ("BatchNorm1d", "BatchNorm2d") and layer.running_mean is None:
         _refuse(shown, "have running statistics", "track_running_stats=False", "train it with them")
     if kind == "Flatten" and (layer.start_dim, layer.end_dim) != (1, -1):
         _refuse(shown, "flatten all axes but the first", f"{layer.start_dim} to {layer.end_dim}", "use Flatten()")
+    if kind == "Conv2d" and (layer.padding_mode != "zeros" or isinstance(layer.padding, str)):
+        got = f"padding={layer.padding!r} of {layer.padding_mode!r}"
+        _refuse(shown, "have so many zeros as padding", got, "give padding as numbers, and padding_mode='zeros'")
+    if kind == "AvgPool2d" and (layer.ceil_mode or layer.divisor_override):
+        _refuse(shown, "average whole windows", "ceil_mode or divisor_override", "leave them out")
     if kind in ("Softmax", "LogSoftmax") and layer.dim not in (1, -1):
         _refuse(shown, "have dim=1", f"dim={layer.dim}", "pass dim=1")
 
@@ -249,20 +229,11 @@ def _link(layers: list[tuple[str, Any]]) -> str | None:
     return _LINKS.get(type(layers[-1][1]).__name__) if layers else None
 
 
-def _outputs(layer: Any) -> int:
-    """How many values a layer gives, 0 if as many as it takes."""
-    return int(getattr(layer, "out_features", getattr(layer, "num_features", 0)))
-
-
 def _precision(module: Any) -> float:
     kinds = {str(parameter.dtype) for parameter in module.parameters()}
     if len(kinds) != 1 or not kinds <= set(_PRECISIONS):
         _refuse("the module", "have parameters of float32 or float64", ", ".join(sorted(kinds)), "call .float() on it")
     return _PRECISIONS[kinds.pop()]
-
-
-def _array(tensor: Any) -> Reals:
-    return np.asarray(tensor.detach().cpu().numpy(), dtype=np.float64)
 
 
 def _refuse(what: str, must: str, got: str, instead: str) -> NoReturn:

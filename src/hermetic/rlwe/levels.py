@@ -140,7 +140,7 @@ class Level:
         return self.shrink(self.rotate_digits(self.digits(ciphertext[1]), ciphertext[0], key))
 
     def rotate_digits(self, digits: Lanes, c0: Lanes, key: LoadedKey) -> Lanes:
-        """The same, extended, from the digits of c1, which many rotations share."""
+        """The same, extended, from the digits of c1, which many rotations share; ``c0`` (l, N), or extended."""
         return self._switched(digits, key, c0)
 
     def digits(self, polynomial: Lanes) -> Lanes:

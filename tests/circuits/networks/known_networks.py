@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from hermetic.circuits.networks.network import Network
 from hermetic.circuits.networks.planner import choose
 from hermetic.circuits.networks.public import NetworkCircuit
 from hermetic.circuits.networks.ranges import HiddenRange
+from hermetic.circuits.networks.window import Window
 from hermetic.head import Head
 from hermetic.inputs.grid import Grid
 
@@ -20,13 +22,19 @@ TOLERANCE = 0.05
 
 @dataclass(frozen=True)
 class Shape:
-    """d inputs, H neurons, k scores; activations of a degree; whether the range is proved."""
+    """d inputs, H neurons, k scores; activations of a degree; whether the range is proved; what a convolution reads."""
 
     inputs: int = 10
     hidden: int = 12
     outputs: int = 3
     degree: int = 2
     proved: bool = True
+    window: Window | None = None
+
+
+def convolution(window: Window, maps: int, outputs: int = 3, **options: Any) -> Shape:
+    """A shape whose hidden layer is a convolution with so many maps."""
+    return Shape(window.inputs, maps * window.positions, outputs, window=window, **options)
 
 
 def network_of(shape: Shape, seed: int = 0) -> Network:
@@ -35,12 +43,23 @@ def network_of(shape: Shape, seed: int = 0) -> Network:
     polynomials = np.zeros((hidden, shape.degree + 1))
     polynomials[:, 1:] = random.normal(size=(hidden, shape.degree)) / 2
     return Network(
-        random.normal(size=(hidden, d)) / d,
+        weights_of(shape.window, random, hidden, d),
         random.normal(size=hidden) / 4,
         polynomials,
         random.normal(size=(k, hidden)) / np.sqrt(hidden),
         random.normal(size=k),
     )
+
+
+def weights_of(window: Window | None, random: np.random.Generator, hidden: int, inputs: int) -> np.ndarray:
+    """Of a dense layer, or the same at every place of a window."""
+    if window is None:
+        return random.normal(size=(hidden, inputs)) / inputs
+    out = np.zeros((hidden // window.positions, window.positions, inputs + 1))
+    out[:, np.arange(window.positions)[:, None], window.reads] = (
+        random.normal(size=(len(out), 1, window.taps)) / window.taps
+    )
+    return np.ascontiguousarray(out.reshape(hidden, -1)[:, :-1])
 
 
 def grid_of(inputs: int) -> Grid:
@@ -54,17 +73,19 @@ def near(inputs: int, rows: int = 300) -> np.ndarray:
     return np.random.default_rng(1).uniform(-0.1, 0.1, (rows, inputs))
 
 
-def compiled_from(network: Network, *, proved: bool = True, tolerance: float = TOLERANCE) -> CompiledModel:
+def compiled_from(
+    network: Network, *, proved: bool = True, tolerance: float = TOLERANCE, window: Window | None = None
+) -> CompiledModel:
     inputs = network.weights.shape[1]
     hidden = HiddenRange.proved(network) if proved else HiddenRange.calibrated(network, near(inputs), 1.1)
-    choice = choose(network, grid_of(inputs), hidden, tolerance=tolerance)
+    choice = choose(network, grid_of(inputs), hidden, tolerance=tolerance, window=window)
     head = Head("predict", squeeze=len(network.readout) == 1)
     return CompiledModel(choice.integers, Signature("known", head, choice.circuit, choice.error))
 
 
 @cache
 def compiled(shape: Shape) -> CompiledModel:
-    return compiled_from(network_of(shape), proved=shape.proved)
+    return compiled_from(network_of(shape), proved=shape.proved, window=shape.window)
 
 
 @cache

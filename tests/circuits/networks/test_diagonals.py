@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hermetic.circuits.networks.arrangement import Arrangement
-from hermetic.circuits.networks.diagonals import Steps, diagonals, steps_for_query
+from hermetic.circuits.networks.diagonals import Steps, diagonals, steps_for_query, steps_for_words
+from hermetic.circuits.networks.window import Window
 from hermetic.errors import ParameterError
 
 SLOTS = 64
@@ -19,7 +20,7 @@ def computed(plaintexts: np.ndarray, ciphertexts: np.ndarray, steps: Steps) -> n
         total = np.roll(total, -steps.giant)
         for c, ciphertext in enumerate(ciphertexts):
             for b, plaintext in enumerate(giant[c]):
-                total = total + np.roll(ciphertext, -b) * plaintext
+                total = total + np.roll(ciphertext, -b * steps.baby) * plaintext
     for step in steps.folds(SLOTS):
         total = total + np.roll(total, -step)
     return total
@@ -42,6 +43,53 @@ def test_any_matrix_on_any_arrangement(arrangement: Arrangement, outputs: int, s
     found = computed(diagonals(weights, arrangement.source, steps), arrangement.spread(x), steps)
     expected = np.append(weights @ x, np.zeros(steps.period - outputs))
     assert np.allclose(found, expected[np.arange(SLOTS) % steps.period])
+
+
+def halves_of_two(found: np.ndarray) -> np.ndarray:
+    """What a slot holds of two inputs, and its conjugate."""
+    return found + np.conj(found)
+
+
+@given(inputs=st.integers(1, 60), outputs=st.integers(1, SLOTS), data=st.data(), seed=st.integers(0, 2**32 - 1))
+def test_any_matrix_on_inputs_two_a_slot(inputs: int, outputs: int, data: st.DataObject, seed: int) -> None:
+    columns = -(-inputs // 2)
+    count = data.draw(st.integers(1, columns).filter(lambda count: (count - 1) * -(-columns // count) < columns))
+    arrangement = Arrangement(SLOTS, inputs, count, data.draw(st.integers(1, SLOTS // -(-columns // count))), True)
+    random = np.random.default_rng(seed)
+    weights, x = random.normal(size=(outputs, inputs)), random.normal(size=inputs)
+    steps = steps_for_query(outputs, arrangement.repeat, SLOTS)
+    plaintexts = diagonals(arrangement.on_columns(weights), arrangement.source, steps)
+    found = halves_of_two(computed(plaintexts, arrangement.spread(x), steps))
+    expected = np.append(weights @ x, np.zeros(steps.period - outputs))
+    assert np.allclose(found, expected[np.arange(SLOTS) % steps.period])
+
+
+@pytest.mark.parametrize(("count", "repeat", "maps"), [(1, 2, 3), (2, 4, 4), (3, 1, 1), (2, 1, 2)])
+def test_a_convolution_on_cells_of_its_places(count: int, repeat: int, maps: int) -> None:
+    window = Window((1, 4, 4), (3, 3), (1, 1), (1, 0))
+    assert window.positions == 8
+    arrangement = Arrangement(128, window.inputs, count, repeat, paired=True, window=window)
+    random, hidden = np.random.default_rng(0), maps * window.positions
+    weights, x = arrangement.scattered(random.normal(size=(hidden, window.taps))), random.normal(size=window.inputs)
+    steps = steps_for_query(hidden, repeat * arrangement.cell, 128)
+    plaintexts = diagonals(arrangement.on_columns(weights), arrangement.source, steps)
+    total = np.zeros(128, dtype=np.complex128)
+    for giant in plaintexts[::-1]:
+        total = np.roll(total, -steps.giant) + (giant[:, 0] * arrangement.spread(x)).sum(axis=0)
+    for step in steps.folds(128):
+        total = total + np.roll(total, -step)
+    assert np.allclose(halves_of_two(total)[arrangement.neurons(hidden)], weights @ x)
+
+
+@given(words=st.integers(1, SLOTS), bits=st.integers(0, 6))
+def test_turns_bring_all_hidden_values_to_a_share_that_repeats_for_every_word(words: int, bits: int) -> None:
+    period = 1 << bits
+    steps = steps_for_words(words, period, SLOTS)
+    assert SLOTS // steps.period >= words
+    turns = [giant * steps.giant + baby for giant in range(steps.giants) for baby in steps.baby_steps]
+    reached = {(slot + turn) % period for slot in range(steps.period) for turn in turns}
+    assert reached == set(range(period))
+    assert len(turns) * steps.period == period
 
 
 @pytest.mark.parametrize(("inputs", "outputs", "babies"), [(8, 8, 4), (16, 8, 4), (5, 16, 8), (32, 32, 8)])

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from known_networks import Shape, circuit_of, client_of, compiled, compiled_from, network_of
+from known_networks import Shape, circuit_of, client_of, compiled, compiled_from, convolution, network_of
 
 from hermetic import Client, CompiledModel, Query
 from hermetic.circuits.bounds import MASK_BITS, max_targets
@@ -20,22 +20,31 @@ from hermetic.circuits.masking import MaskingKey
 from hermetic.circuits.networks import embedding, simulate
 from hermetic.circuits.networks.evaluate import ClientKeys
 from hermetic.circuits.networks.public import RELEASE_LEVEL
+from hermetic.circuits.networks.window import Window
 from hermetic.keys.public import PublicKey
 from hermetic.rlwe import modular
 from hermetic.rlwe.levels import Level
 from hermetic.rlwe.public_ring import PublicRing
 from hermetic.rlwe.randomness import Stream
 
-SHAPE = Shape(inputs=6, hidden=8, outputs=2)
+SHAPES = [
+    Shape(inputs=6, hidden=8, outputs=2),
+    convolution(Window((1, 5, 5), (3, 3), (1, 1), (0, 0)), 160, outputs=4),
+]
 
 
-def model_and_client() -> tuple[CompiledModel, Client]:
-    return compiled(SHAPE), client_of(SHAPE)
+@pytest.fixture(params=SHAPES, ids=["dense", "convolution"])
+def shape(request: pytest.FixtureRequest) -> Shape:
+    return request.param
+
+
+def model_and_client(shape: Shape) -> tuple[CompiledModel, Client]:
+    return compiled(shape), client_of(shape)
 
 
 @cache
-def query() -> Query:
-    return client_of(SHAPE).encrypt(np.full(SHAPE.inputs, 0.5))
+def query(shape: Shape) -> Query:
+    return client_of(shape).encrypt(np.full(shape.inputs, 0.5))
 
 
 def no_mask(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -50,44 +59,42 @@ def no_mask(monkeypatch: pytest.MonkeyPatch) -> None:
 # c1 and its mask
 
 
-def guess_is_confirmed(model: CompiledModel, guess: CompiledModel, client: Client) -> bool:
+def guess_is_confirmed(model: CompiledModel, guess: CompiledModel, client: Client, query: Query) -> bool:
     """Whether c1 of an answer is, but for its errors, that of a model that the attacker guessed."""
     c1, theirs = (
-        modular.to_centred_integers(
-            one.evaluate(query(), client.public_key).c1[0], one.signature.parameters.kept_primes
-        )
+        modular.to_centred_integers(one.evaluate(query, client.public_key).c1[0], one.signature.parameters.kept_primes)
         for one in (model, guess)
     )
     return bool(np.abs(c1 - theirs).max() <= 2)
 
 
-def test_an_unmasked_c1_confirms_a_guess_of_the_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unmasked_c1_confirms_a_guess_of_the_weights(shape: Shape, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is a function of weights, keys and the query: whoever guesses the weights sees that they are right."""
-    model, client = model_and_client()
+    model, client = model_and_client(shape)
     private = model.integers
     moved = private.network.readout + np.eye(*private.network.readout.shape) * 0.01
     wrong = CompiledModel(replace(private, network=replace(private.network, readout=moved)), model.signature)
-    assert not guess_is_confirmed(model, model, client)
+    assert not guess_is_confirmed(model, model, client, query(shape))
     no_mask(monkeypatch)
-    assert guess_is_confirmed(model, model, client)
-    assert not guess_is_confirmed(model, wrong, client)
+    assert guess_is_confirmed(model, model, client, query(shape))
+    assert not guess_is_confirmed(model, wrong, client, query(shape))
 
 
-def test_no_two_answers_share_a_mask() -> None:
-    model, client = model_and_client()
-    first, second = (model.evaluate(query(), client.public_key) for _ in range(2))
+def test_no_two_answers_share_a_mask(shape: Shape) -> None:
+    model, client = model_and_client(shape)
+    first, second = (model.evaluate(query(shape), client.public_key) for _ in range(2))
     assert np.mean(first.c1 == second.c1) < 0.01
 
 
 # Words and their number
 
 
-def test_a_forged_public_key_reads_its_mask_at_the_released_words_alone() -> None:
+def test_a_forged_public_key_reads_its_mask_at_the_released_words_alone(shape: Shape) -> None:
     """With b constant and large, and every switching key's b 0, c0 holds b·u: a word tells the coefficient of u at its
     place, or as many of its bits as flooding leaves. All N of them, without flooding, unmask c1. An answer has a
     handful.
     """
-    model, client = model_and_client()
+    model, client = model_and_client(shape)
     circuit = circuit_of(model)
     forged = PublicKey(
         client.public_key.parameters,
@@ -145,28 +152,28 @@ def multiplied(circuit: Any, lanes: np.ndarray, u: np.ndarray) -> np.ndarray:
     return lifted(circuit, product[0])
 
 
-def test_an_answer_is_c1_and_its_words_and_nothing_else() -> None:
-    model, client = model_and_client()
+def test_an_answer_is_c1_and_its_words_and_nothing_else(shape: Shape) -> None:
+    model, client = model_and_client(shape)
     circuit = circuit_of(model)
-    result = model.evaluate(query(), client.public_key)
+    result = model.evaluate(query(shape), client.public_key)
     assert result.c1.shape == (1, 1, circuit.parameters.ring_degree)
     assert result.words.shape == (1, circuit.words)
-    assert circuit.words == SHAPE.outputs
+    assert circuit.words == shape.outputs
 
 
 # Flooding
 
 
-def test_words_without_flooding_tell_the_last_bits_of_weights(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two models that differ by a billionth: a dozen answers tell which it is, unless they are flooded."""
-    network = network_of(SHAPE)
-    one = compiled_from(network)
-    moved = replace(network, readout=network.readout * (1 + 1e-9))
+def test_words_without_flooding_tell_the_last_bits_of_weights(shape: Shape, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two models that differ by a millionth: a dozen answers tell which it is, unless they are flooded."""
+    network = network_of(shape)
+    one = compiled_from(network, window=shape.window)
+    moved = replace(network, readout=network.readout * (1 + 1e-6))
     other = CompiledModel(replace(one.integers, network=moved), one.signature)
     client = Client(one.signature)
 
     def told(model: CompiledModel) -> tuple[float, float]:
-        rows = client.encrypt(np.full((12, SHAPE.inputs), 0.9))
+        rows = client.encrypt(np.full((12, shape.inputs), 0.9))
         words = client.decrypt_integers(model.evaluate(rows, client.public_key)).astype(np.float64)[:, 0]
         return float(words.mean()), float(words.std() / np.sqrt(len(words)))
 
@@ -184,9 +191,9 @@ def test_words_without_flooding_tell_the_last_bits_of_weights(monkeypatch: pytes
 
 
 @pytest.mark.parametrize("kind", ["zeros", "random", "another secret's"])
-def test_malformed_switching_keys_are_answered_alike(kind: str) -> None:
+def test_malformed_switching_keys_are_answered_alike(shape: Shape, kind: str) -> None:
     """The service computes what it would of others; the length of the answer says nothing."""
-    model, client = model_and_client()
+    model, client = model_and_client(shape)
     random, key = np.random.default_rng(0), client.public_key
     other = Client(model.signature).public_key
 
@@ -199,18 +206,18 @@ def test_malformed_switching_keys_are_answered_alike(kind: str) -> None:
 
     keys = tuple(replace(one, b=forged(number)) for number, one in enumerate(key.switching))
     bad = replace(key, switching=keys)
-    asked = replace(query(), batch=replace(query().batch, key=bytes.fromhex(bad.id)))
-    honest, found = model.evaluate(query(), key), model.evaluate(asked, bad)
+    asked = replace(query(shape), batch=replace(query(shape).batch, key=bytes.fromhex(bad.id)))
+    honest, found = model.evaluate(query(shape), key), model.evaluate(asked, bad)
     assert len(found.to_bytes()) == len(honest.to_bytes())
     assert (found.c1.shape, found.words.shape) == (honest.c1.shape, honest.words.shape)
     as_own = replace(found, batch=honest.batch)
-    reference = model.reference(client.quantize(np.full((1, SHAPE.inputs), 0.5))[0])
+    reference = model.reference(client.quantize(np.full((1, shape.inputs), 0.5))[0])
     assert np.abs(client.decrypt(as_own) - reference).max() > model.signature.error
 
 
-def test_ciphertexts_of_zeros_are_answered() -> None:
-    model, client = model_and_client()
-    zeros = replace(query(), c0=np.zeros_like(query().c0))
+def test_ciphertexts_of_zeros_are_answered(shape: Shape) -> None:
+    model, client = model_and_client(shape)
+    zeros = replace(query(shape), c0=np.zeros_like(query(shape).c0))
     result = model.evaluate(zeros, client.public_key)
     assert len(result.to_bytes()) == circuit_of(model).result_bytes(1)
 
@@ -222,16 +229,16 @@ def zeros_told(model: CompiledModel, client: Client) -> bool:
 
 
 def query_of(client: Client) -> Query:
-    return client.encrypt(np.full(SHAPE.inputs, 0.5))
+    return client.encrypt(np.full(client.signature.features, 0.5))
 
 
-def test_plaintexts_of_zeros_are_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_plaintexts_of_zeros_are_not_told(shape: Shape, monkeypatch: pytest.MonkeyPatch) -> None:
     """Products with a last layer of zeros are zeros, which no key hides; masks do."""
-    model = compiled(SHAPE)
+    model = compiled(shape)
     network = model.integers.network
     nothing = replace(network, readout=np.zeros_like(network.readout))
     zeros = CompiledModel(replace(model.integers, network=nothing), model.signature)
-    client = client_of(SHAPE)
+    client = client_of(shape)
     result = zeros.evaluate(query_of(client), client.public_key)
     assert np.abs(client.decrypt(result) - network.offset).max() <= model.signature.error
     assert not zeros_told(zeros, client)

@@ -14,6 +14,7 @@ from known_networks import (
     client_of,
     compiled,
     compiled_from,
+    convolution,
     near,
     network_of,
 )
@@ -24,6 +25,7 @@ from hermetic.circuits.networks import simulate
 from hermetic.circuits.networks.evaluate import ClientKeys
 from hermetic.circuits.networks.network import Network
 from hermetic.circuits.networks.ranges import HiddenRange
+from hermetic.circuits.networks.window import Window
 from hermetic.errors import PrecisionError
 from hermetic.rlwe import modular
 from hermetic.rlwe.public_ring import PublicRing
@@ -35,6 +37,11 @@ SHAPES = [
     Shape(inputs=1, hidden=1, outputs=1),
     Shape(inputs=70, hidden=33, outputs=7, proved=False),
     Shape(inputs=5, hidden=20, outputs=2, degree=4, proved=False),
+    Shape(inputs=9, hidden=600, outputs=10),
+    Shape(inputs=9, hidden=300, outputs=17, degree=4, proved=False),
+    convolution(Window((1, 6, 6), (3, 3), (1, 1), (0, 0)), 3),
+    convolution(Window((2, 7, 6), (3, 2), (2, 1), (1, 0)), 5, degree=3, proved=False),
+    convolution(Window((1, 9, 9), (4, 4), (1, 1), (1, 1)), 40, outputs=9, degree=4),
 ]
 
 
@@ -169,8 +176,8 @@ def test_a_tolerance_that_cannot_be_met_says_what_would() -> None:
     network, shape = network_of(Shape(degree=4)), Shape(degree=4)
     with pytest.raises(PrecisionError, match="Ask for a larger"):
         compiled_from(network, tolerance=1e-12)
-    with pytest.raises(PrecisionError, match="may have 63 outputs"):
-        compiled_from(network_of(replace(shape, hidden=64, outputs=80)), proved=False)
+    with pytest.raises(PrecisionError, match="neurons and outputs may be 4096 each at N=8192"):
+        compiled_from(network_of(replace(shape, hidden=4097, outputs=1)))
 
 
 def test_a_model_whose_bounds_do_not_hold_is_refused() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from known_networks import Shape, circuit_of, client_of, compiled, compiled_from, network_of
+from known_networks import Shape, circuit_of, client_of, compiled, compiled_from, convolution, network_of
 from safetensors.numpy import load_file, save_file
 
 from hermetic import (
@@ -23,6 +23,7 @@ from hermetic import (
     Signature,
     WireError,
 )
+from hermetic.circuits.networks.window import Window
 from hermetic.envelope import OVERHEAD_BYTES, RESULT, seal
 from hermetic.model import FORMAT
 
@@ -78,6 +79,51 @@ def test_a_signature_that_does_not_fit_is_refused(path: tuple[str, ...], value: 
     data = json.dumps(changed, sort_keys=True, separators=(",", ":")).encode()
     with pytest.raises(WireError, match=words):
         Signature.from_json(data)
+
+
+CONVOLUTION = convolution(Window((1, 6, 6), (3, 3), (1, 1), (0, 1)), 2, outputs=2)
+
+
+def test_a_convolution_is_what_was_written(tmp_path: Path) -> None:
+    """A model file has the weights that the window reads alone."""
+    model = compiled(CONVOLUTION)
+    assert Signature.from_bytes(model.signature.to_bytes()) == model.signature
+    model.save(tmp_path / "one.hermetic")
+    assert load_file(tmp_path / "one.hermetic")["weights"].shape == (CONVOLUTION.hidden, 9)
+    loaded = CompiledModel.load(tmp_path / "one.hermetic")
+    integers = np.full((1, CONVOLUTION.inputs), 50, dtype=np.int64)
+    assert np.array_equal(loaded.simulate(integers), model.simulate(integers))
+    assert np.array_equal(loaded.reference(integers), model.reference(integers))
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [
+        ("paired", 1, "paired must be true or false"),
+        ("paired", False, "a window must have two inputs a slot"),
+        ("window", [[1, 6, 6], [3, 3], [1, 1]], "window must have an image, kernel, stride and padding"),
+        ("window", [[1, 6, 6], [3, 3], [1, 1], [0]], "window must have an image, kernel, stride and padding"),
+        ("window", [[1, 6, 6], [3, 3], [0, 1], [0, 1]], "a window must fit into its image"),
+        ("window", [[1, 6, 6], [3, 9], [1, 1], [0, 1]], "a window must fit into its image"),
+        ("window", [[1, 6, 5], [3, 3], [1, 1], [0, 1]], "the image of a window must have 36 values"),
+        ("window", [[1, 6, 6], [3, 3], [1, 1], [0, 5000]], "window must be a whole number"),
+        ("window", [[1, 6, 6], [1, 1], [1, 1], [4000, 4000]], "window must fit into the slots"),
+        ("window", 7, "not valid"),
+        ("period", 16, "outputs and cells must fit"),
+    ],
+)
+def test_a_convolution_that_does_not_fit_is_refused(field: str, value: Any, words: str) -> None:
+    changed = json.loads(compiled(CONVOLUTION).signature.json) | {field: value}
+    with pytest.raises(WireError, match=words):
+        Signature.from_json(json.dumps(changed, sort_keys=True, separators=(",", ":")).encode())
+
+
+def test_weights_that_the_window_does_not_read_are_refused() -> None:
+    model = compiled(CONVOLUTION)
+    weights = model.integers.network.weights + 1e-3
+    moved = replace(model.integers, network=replace(model.integers.network, weights=weights))
+    with pytest.raises(ModelFileError, match="weights must be 0 for what the window does not read"):
+        CompiledModel(moved, model.signature)
 
 
 @pytest.mark.parametrize("field", ["arrangement", "period", "degree", "range", "flood_bits", "query_exponent"])

@@ -154,6 +154,94 @@ def networks() -> dict[str, Any]:
     return {name: compared(one := trained(make), hermetic.compile(one, SAMPLES)) for name, make in made.items()}
 
 
+def image(*shape: int) -> nn.Module:
+    """The features as an image."""
+    return nn.Unflatten(1, shape)
+
+
+CONVOLUTIONS: dict[str, Callable[[], nn.Module]] = {
+    "square": lambda: nn.Sequential(
+        image(1, 4, 5), nn.Conv2d(1, 3, 2), train.Square(), nn.Flatten(), nn.Linear(3 * 3 * 4, 3)
+    ),
+    "polynomial": lambda: nn.Sequential(
+        image(1, 4, 5),
+        nn.Conv2d(1, 4, 3, padding=1, bias=False),
+        nn.BatchNorm2d(4),
+        train.Polynomial(),
+        nn.AvgPool2d(2),
+        nn.Flatten(),
+        nn.Linear(4 * 2 * 2, 3),
+        nn.Softmax(dim=1),
+    ),
+    "relu": lambda: nn.Sequential(
+        nn.BatchNorm1d(FEATURES),
+        image(2, 5, 2),
+        nn.Conv2d(2, 4, (3, 1), stride=(2, 1)),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Linear(4 * 2 * 2, 8),
+        nn.Dropout(),
+        nn.Linear(8, 1),
+    ),
+    "groups and steps between taps": lambda: nn.Sequential(
+        image(2, 2, 5),
+        nn.Conv2d(2, 4, (1, 2), groups=2, dilation=(1, 2), padding=(1, 0)),
+        nn.BatchNorm2d(4),
+        nn.Dropout2d(),
+        nn.AvgPool2d((2, 1), padding=(1, 0), count_include_pad=False),
+        train.Polynomial(3),
+        nn.BatchNorm2d(4),
+        nn.Flatten(),
+        nn.Linear(4 * 3 * 3, 2),
+    ),
+    "on what is no image of inputs": lambda: nn.Sequential(
+        nn.Linear(FEATURES, 12), image(3, 2, 2), nn.Conv2d(3, 2, 2), nn.Flatten(), train.Square(), nn.Linear(2, 2)
+    ),
+    "affine": lambda: nn.Sequential(image(1, 4, 5), nn.Conv2d(1, 2, 3), nn.Flatten(), nn.Linear(2 * 2 * 3, 3)),
+}
+
+NO_CONVOLUTIONS: dict[str, Callable[[], nn.Module]] = {
+    "no image": lambda: nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten(), nn.Linear(12, 3)),
+    "other size": lambda: nn.Sequential(image(1, 5, 5), nn.Conv2d(1, 2, 3), nn.Flatten(), nn.Linear(18, 3)),
+    "too small": lambda: nn.Sequential(image(1, 4, 5), nn.Conv2d(1, 2, 5), nn.Flatten(), nn.Linear(2, 3)),
+    "channels": lambda: nn.Sequential(image(2, 2, 5), nn.Conv2d(1, 2, 1), nn.Flatten(), nn.Linear(20, 3)),
+    "flattened otherwise": lambda: nn.Sequential(nn.Unflatten(1, (4, 5)), nn.Flatten(), nn.Linear(20, 3)),
+    "reflected": lambda: nn.Sequential(
+        image(1, 4, 5), nn.Conv2d(1, 2, 3, padding=1, padding_mode="reflect"), nn.Flatten(), nn.Linear(40, 3)
+    ),
+    "same": lambda: nn.Sequential(image(1, 4, 5), nn.Conv2d(1, 2, 3, padding="same"), nn.Flatten(), nn.Linear(40, 3)),
+    "ceil": lambda: nn.Sequential(
+        image(1, 4, 5), nn.Conv2d(1, 2, 1), nn.AvgPool2d(2, ceil_mode=True), nn.Flatten(), nn.Linear(12, 3)
+    ),
+    "training": lambda: nn.Sequential(
+        image(1, 4, 5), nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.Flatten(), nn.Linear(12, 3)
+    ).train(),
+    "no rows": lambda: nn.Sequential(image(1, 4, 5), nn.Conv2d(1, 2, 3)),
+}
+
+
+def convolutions() -> dict[str, Any]:
+    """Encrypted answers beside the module's own, and what is refused."""
+    compared_ones = {}
+    for name, make in CONVOLUTIONS.items():
+        module = trained(make)
+        model = hermetic.compile(module, SAMPLES)
+        compared_ones[name] = compared(module, model) | {"network": model.signature.circuit.descriptions.get("network")}
+    refused = {
+        name: refusal(lambda make=make, name=name: make() if name == "training" else make().eval())
+        for name, make in NO_CONVOLUTIONS.items()
+    }
+    return {"compared": compared_ones, "refused": refused, "degree": train_refusal()}
+
+
+def train_refusal() -> str:
+    try:
+        train.Polynomial(5)
+    except hermetic.ParameterError as error:
+        return str(error)
+    return "made"
+
+
 def distilled() -> dict[str, Any]:
     """Students of a ReLU network, of probabilities and of a regressor, on inputs that none of them saw."""
     teacher = trained(lambda: nn.Sequential(nn.Linear(FEATURES, 24), nn.ReLU(), nn.Linear(24, 3)))
@@ -268,6 +356,7 @@ def main() -> None:
             for name in ("two layers", "softmax", "sigmoid", "batch norm")
         },
         "networks": networks(),
+        "convolutions": convolutions(),
         "distilled": distilled(),
         "refused": {name: refusal(make) for name, make in REFUSED.items()},
         "backbone": on_a_backbone(sys.argv[1]),

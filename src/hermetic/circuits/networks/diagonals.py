@@ -25,9 +25,9 @@ Weights = npt.NDArray[np.complex128] | Reals
 
 @dataclass(frozen=True)
 class Steps:
-    """The rotations of one matrix: baby steps 0 … babies-1 (which need one key each), ``giants`` giant steps of
-    ``giant`` slots, and then folds of ``period``, 2·period, … slots where ``folded``. Outputs repeat every ``period``
-    slots.
+    """The rotations of one matrix: baby steps 0 … babies-1 of ``baby`` slots (which need one key each), ``giants``
+    giant steps of ``giant`` slots, and then folds of ``period``, 2·period, … slots where ``folded``. Outputs repeat
+    every ``period`` slots.
     """
 
     babies: int
@@ -35,11 +35,17 @@ class Steps:
     giants: int
     period: int
     folded: bool
+    baby: int = 1
 
     def rotations(self, slots: int) -> tuple[int, ...]:
         """The slots of every rotation."""
         giant = [self.giant] if self.giants > 1 else []
-        return tuple(dict.fromkeys([*range(1, self.babies), *giant, *self.folds(slots)]))
+        return tuple(dict.fromkeys([*self.baby_steps[1:], *giant, *self.folds(slots)]))
+
+    @property
+    def baby_steps(self) -> tuple[int, ...]:
+        """The slots of every baby step."""
+        return tuple(step * self.baby for step in range(self.babies))
 
     def folds(self, slots: int) -> tuple[int, ...]:
         """The slots of the rotations that fold."""
@@ -65,7 +71,7 @@ def diagonals(weights: Weights, source: Integers, steps: Steps) -> Slots:
     out = np.zeros((steps.giants, count, steps.babies, slots), dtype=np.complex128)
     group = slot % groups
     for g, b, c in _paths(steps, count):
-        reads = source[c][(slot + g * steps.giant + b) % slots]
+        reads = source[c][(slot + g * steps.giant + b * steps.baby) % slots]
         fresh = _first_of_each(placed, group, reads)
         put = (slot + g * steps.giant) % slots
         out[g, c, b, put[fresh]] = padded[slot[fresh] % steps.period, reads[fresh]]
@@ -91,6 +97,16 @@ def _first_of_each(placed: npt.NDArray[np.bool_], group: Integers, reads: Intege
 
 
 def steps_for_query(outputs: int, repeat: int, slots: int) -> Steps:
-    """The steps of a matrix on a query whose inputs are repeated, for so many outputs."""
+    """The steps of a matrix on a query whose columns are repeated in so many slots, for so many outputs."""
     period = max(1, 1 << (outputs - 1).bit_length())
     return Steps(1, repeat, -(-period // repeat), period, folded=period < slots)
+
+
+def steps_for_words(words: int, period: int, slots: int) -> Steps:
+    """The steps that bring all hidden values, which repeat every ``period`` slots, to the slots of a share of them that
+    repeats at least ``words`` times: as many words fit on coefficients, see :mod:`.weights`.
+    """
+    share = min(period, 1 << ((slots // words).bit_length() - 1))
+    turns = period // share
+    babies = 1 << (turns.bit_length() // 2)
+    return Steps(babies, babies * share, turns // babies, share, folded=False, baby=share)

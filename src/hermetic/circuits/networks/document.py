@@ -15,9 +15,11 @@ from ..grid_document import grid_from_json, grid_to_json
 from .arrangement import Arrangement
 from .embedding import INTEGER_BITS
 from .public import NetworkCircuit, Range
+from .window import Window
 
 MAX_DEGREE = 4
 _MAX_EXPONENT = 120
+_WINDOW = ("image", "kernel", "stride", "padding")
 
 
 def write(circuit: NetworkCircuit) -> dict[str, Any]:
@@ -30,6 +32,7 @@ def write(circuit: NetworkCircuit) -> dict[str, Any]:
         "grid": grid_to_json(circuit.grid),
         "outputs": circuit.outputs,
         "arrangement": [arrangement.ciphertexts, arrangement.repeat],
+        **_written_window(arrangement),
         "period": circuit.period,
         "degree": circuit.degree,
         "query_exponent": circuit.query_exponent,
@@ -38,6 +41,14 @@ def write(circuit: NetworkCircuit) -> dict[str, Any]:
         "lambda_bits": circuit.lambda_bits,
         "range": None if one is None else [one.exponent, one.limit],
     }
+
+
+def _written_window(arrangement: Arrangement) -> dict[str, Any]:
+    """What is there for two inputs a slot, and for a convolution, alone."""
+    found: dict[str, Any] = {"paired": True} if arrangement.paired else {}
+    if arrangement.window is not None:
+        found["window"] = [list(getattr(arrangement.window, name)) for name in _WINDOW]
+    return found
 
 
 def read(document: Mapping[str, Any], groups: npt.NDArray[np.intp] | None) -> NetworkCircuit:
@@ -52,7 +63,11 @@ def read(document: Mapping[str, Any], groups: npt.NDArray[np.intp] | None) -> Ne
     require(parameters.switches_keys, "the profile of a network must be one for networks")
     slots = parameters.ring_degree // 2
     features = integer(document["features"], 1, parameters.ring_degree, "features")
+    degree = integer(document["degree"], 2, MAX_DEGREE, "degree")
     count, repeat = (integer(one, 1, slots, "arrangement") for one in document["arrangement"])
+    paired, window = document.get("paired", False), _read_window(document.get("window"), slots)
+    require(paired is True or paired is False, "paired must be true or false")
+    require(paired or window is None, "a window must have two inputs a slot")
     period = integer(document["period"], 1, slots, "period")
     require(period & (period - 1) == 0, "period must be a power of two")
     outputs = integer(document["outputs"], 1, slots, "outputs")
@@ -60,19 +75,33 @@ def read(document: Mapping[str, Any], groups: npt.NDArray[np.intp] | None) -> Ne
         parameters=parameters,
         grid=grid_from_json(document["grid"], features, groups),
         outputs=outputs,
-        arrangement=Arrangement(slots, features, count, repeat),
+        arrangement=Arrangement(slots, features, count, repeat, paired, window),
         period=period,
-        degree=integer(document["degree"], 2, MAX_DEGREE, "degree"),
+        degree=degree,
         query_exponent=integer(document["query_exponent"], INTEGER_BITS, _MAX_EXPONENT, "query_exponent"),
         score_exponent=integer(document["score_exponent"], -_MAX_EXPONENT, _MAX_EXPONENT, "score_exponent"),
         flood_bits=integer(document["flood_bits"], 1, 128, "flood_bits"),
         lambda_bits=number(document["lambda_bits"]),
         range=_range(document["range"]),
     )
-    require(circuit.words * period <= slots, "outputs must have a period each")
+    if paired:
+        require(circuit.words <= slots and period % circuit.arrangement.cell == 0, "outputs and cells must fit")
+    else:
+        require(circuit.words * period <= slots, "outputs must have a period each")
     require(0 < circuit.lambda_bits <= circuit.flood_bits, "lambda_bits must be more than 0 and at most flood_bits")
     _check_words(circuit, circuit.release_parameters)
     return circuit
+
+
+def _read_window(value: Any, slots: int) -> Window | None:
+    if value is None:
+        return None
+    sizes = [tuple(integer(one, 0, slots, "window") for one in row) for row in value]
+    require([len(row) for row in sizes] == [3, 2, 2, 2], "window must have an image, kernel, stride and padding")
+    image, kernel, stride, padding = sizes
+    window = Window(image, kernel, stride, padding)  # type: ignore[arg-type]
+    require(window.positions <= slots and window.taps <= 2 * slots, "window must fit into the slots")
+    return window
 
 
 def _check_words(circuit: NetworkCircuit, released: Parameters) -> None:

@@ -14,6 +14,7 @@ from ...rlwe.randomness import Stream
 from ..bounds import MASK_BITS
 from ..masking import MaskingKey
 from . import embedding
+from .diagonals import Steps
 from .public import RELEASE_LEVEL, NetworkCircuit
 from .weights import Plaintext, Plaintexts, PrivateNetwork
 
@@ -32,11 +33,14 @@ class Program:
         self.circuit = circuit
         parameters, plain = circuit.parameters, Plaintexts(private, circuit)
         self._hidden = Level.of(parameters, parameters.levels)
-        self._first = [
-            _extended(self._hidden, Plaintext(rows[:, 0], plain.first.exponent)) for rows in plain.first.slots
-        ]
+        self._first = _rows(self._hidden, Plaintext(plain.first.slots[:, :, 0], plain.first.exponent))
         self._bias = _encoded(self._hidden, plain.bias)
-        if plain.pairs:
+        if circuit.arrangement.paired:
+            self._last_level = Level.of(parameters, circuit.last_level)
+            self._turn = _encoded(self._hidden, plain.turn)
+            turned = [_rows(self._last_level, plaintext) for plaintext in plain.turned]
+            self._turned = [np.concatenate(rows) for rows in zip(*turned, strict=True)]
+        elif circuit.pairs:
             self._last = {name: _encoded(self._hidden, one) for name, one in plain.quadratic.items()}
         else:
             self._low = Level.of(parameters, parameters.levels - 1)
@@ -48,23 +52,41 @@ class Program:
         """The ciphertext (2, l, N) whose first coefficients are the words, from those of a query (C, 2, L+1, N)."""
         circuit = self.circuit
         hidden = self._hidden_values(ciphertexts, keys)
-        scores = self._quadratic(hidden, keys) if circuit.degree <= 2 else self._quartic(hidden, keys)
+        scores = self._last_layer(hidden, keys)
         for level in range(circuit.last_level, RELEASE_LEVEL, -1):
             scores = Level.of(circuit.parameters, level).rescale(scores)
         return scores
 
+    def _last_layer(self, hidden: Lanes, keys: Keys) -> Lanes:
+        if self.circuit.arrangement.paired:
+            return self._turned_scores(hidden, keys)
+        return self._quadratic(hidden, keys) if self.circuit.pairs else self._quartic(hidden, keys)
+
     def _hidden_values(self, ciphertexts: Lanes, keys: Keys) -> Lanes:
-        steps, level = self.circuit.steps, self._hidden
-        hidden = level.shrink(level.dot(ciphertexts, self._first[-1]))
-        for weights in self._first[-2::-1]:
-            key = keys.of(steps.giant, level.level)
-            total = level.rotate_digits(level.digits(hidden[1]), hidden[0], key)
-            level.add(total, level.dot(ciphertexts, weights))
-            hidden = level.shrink(total)
-        for step in steps.folds(self.circuit.arrangement.slots):
+        circuit, level = self.circuit, self._hidden
+        hidden = _by_giants(level, ciphertexts, self._first, circuit.steps, keys)
+        for step in circuit.steps.folds(circuit.arrangement.slots):
             level.add(hidden, level.rotate(hidden, keys.of(step, level.level)))
+        if circuit.arrangement.paired:
+            level.add(hidden, level.rotate(hidden, keys.of(CONJUGATE, level.level)))
         level.add(hidden[:1], self._bias)
         return hidden
+
+    def _turned_scores(self, hidden: Lanes, keys: Keys) -> Lanes:
+        level, steps = self._last_level, self.circuit.last_steps
+        turned = [one for value in self._turned_values(hidden, keys) for one in _by_babies(level, value, steps, keys)]
+        return _by_giants(level, np.stack(turned), self._turned, steps, keys)
+
+    def _turned_values(self, hidden: Lanes, keys: Keys) -> list[Lanes]:
+        """h·(h + i), and its square before it where there are powers beyond the second."""
+        level, low = self._hidden, self._last_level
+        other = hidden.copy()
+        level.add(other[:1], self._turn)
+        value = level.relinearise(level.multiply(hidden, other), keys.of(RELINEARISE, level.level))
+        if self.circuit.degree <= 2:
+            return [value]
+        value = level.rescale(value)
+        return [low.relinearise(low.multiply(value, value), keys.of(RELINEARISE, low.level)), value]
 
     def _quadratic(self, hidden: Lanes, keys: Keys) -> Lanes:
         level, last = self._hidden, self._last
@@ -99,6 +121,28 @@ def _extended(level: Level, plaintext: Plaintext) -> Lanes:
     """Plaintexts (m, n) or (n,) at a level, modulo the special prime too: (m, l+1, N)."""
     integers, factor = embedding.rounded(np.atleast_2d(plaintext.slots), level.degree, plaintext.exponent)
     return level.encode(integers, factor)
+
+
+def _by_giants(level: Level, ciphertexts: Lanes, rows: list[Lanes], steps: Steps, keys: Keys) -> Lanes:
+    """The sum over giant steps of products with extended ciphertexts (m, 2, l+1, N), by Horner's rule."""
+    total = level.dot(ciphertexts, rows[-1])
+    for weights in rows[-2::-1]:
+        (c1,), key = level.shrink(total[1:]), keys.of(steps.giant, level.level)
+        total = level.rotate_digits(level.digits(c1), total[0], key)
+        level.add(total, level.dot(ciphertexts, weights))
+    return level.shrink(total)
+
+
+def _by_babies(level: Level, ciphertext: Lanes, steps: Steps, keys: Keys) -> list[Lanes]:
+    """A ciphertext rotated by every baby step, extended (2, l+1, N) each."""
+    digits = level.digits(ciphertext[1])
+    moved = (keys.of(step, level.level) for step in steps.baby_steps[1:])
+    return [level.extend(ciphertext), *(level.rotate_digits(digits, ciphertext[0], key) for key in moved)]
+
+
+def _rows(level: Level, plaintexts: Plaintext) -> list[Lanes]:
+    """Plaintexts (giants, m, n) as extended values (m, l+1, N) of each giant step."""
+    return [_extended(level, Plaintext(rows, plaintexts.exponent)) for rows in plaintexts.slots]
 
 
 def _encoded(level: Level, plaintext: Plaintext) -> Lanes:

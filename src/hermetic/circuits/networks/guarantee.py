@@ -35,11 +35,34 @@ def slopes(network: Network, hidden: Reals) -> Reals:
     return np.asarray(np.abs(network.readout) * _largest(_derivative(network.polynomials), hidden))
 
 
-def _square_slopes(network: Network, hidden: Reals) -> Reals:
-    """The same with each square, as a value of its own: that of (c4·u + c3·h + c2)·u."""
+def complex_slopes(network: Network, hidden: Reals) -> Reals:
+    """The same where activations are computed from w = h·(h + i) and what moves h is complex."""
+    return turned_slopes(network, hidden) * np.sqrt(4 * hidden**2 + 1)
+
+
+def turned_slopes(network: Network, hidden: Reals) -> Reals:
+    """How much each score moves with each value w = h·(h + i): that of (c4 - i·c3/2)·w^2 + (c4 + c2 - i·c1)·w."""
+    _, c1, c2, c3, c4 = _five(network).T
+    largest = hidden * np.sqrt(hidden**2 + 1)
+    return np.asarray(np.abs(network.readout) * (2 * np.hypot(c4, c3 / 2) * largest + np.hypot(c2 + c4, c1)))
+
+
+def _turned_squares(network: Network) -> Reals:
+    """How much each score moves with each w^2, as a value of its own."""
+    *_, c3, c4 = _five(network).T
+    return np.asarray(np.abs(network.readout) * np.hypot(c4, c3 / 2))
+
+
+def _five(network: Network) -> Reals:
+    """The polynomials (H, 5) up to the fourth power."""
     padded = np.zeros((network.hidden, 5))
     padded[:, : network.degree + 1] = network.polynomials
-    moved = np.stack([padded[:, 2], padded[:, 3], 2 * padded[:, 4]], axis=1)
+    return padded
+
+
+def _square_slopes(network: Network, hidden: Reals) -> Reals:
+    """How much each score moves with each square, as a value of its own: that of (c4·u + c3·h + c2)·u."""
+    moved = _five(network)[:, 2:] * np.array([1.0, 1.0, 2.0])
     return np.asarray(np.abs(network.readout) * _largest(moved, hidden))
 
 
@@ -49,6 +72,8 @@ def _derivative(polynomials: Reals) -> Reals:
 
 def _largest(polynomials: Reals, limits: Reals) -> Reals:
     """The largest |value| (H,) of polynomials (H, D+1) in [-limit, limit]: at its ends, or where the slope is 0."""
+    if polynomials.shape[1] <= 2:
+        return np.asarray((np.abs(polynomials) * limits[:, None] ** np.arange(polynomials.shape[1])).sum(axis=1))
     return np.array([_largest_of(one, limit) for one, limit in zip(polynomials, limits, strict=True)])
 
 
@@ -79,7 +104,7 @@ class Bounds:
         """The bounds for hidden values within the network's limits."""
         network, hidden, plain = private.network, private.limits, Plaintexts(private, circuit)
         noise = _Noise(plain, circuit, network)
-        slope = slopes(network, hidden)
+        slope = noise.slopes(network, hidden)
         seen, range_noise = noise.of_scores(network, hidden), noise.of_range(private, circuit)
         moved = plain.hidden_error() + noise.messages
         rounding = float((slope.sum(axis=1) * moved).max()) + plain.score_error()
@@ -100,26 +125,42 @@ class _Noise:
         parameters, steps, scales = circuit.parameters, circuit.steps, plain.scales
         noise, top = Noise(parameters), parameters.levels
         slots = circuit.arrangement.slots
-        weights = float(np.abs(network.weights).sum(axis=1).max()) * (math.sqrt(2) if plain.pairs else 1.0)
+        self._paired, self._degree = circuit.arrangement.paired, circuit.degree
+        weights = float(np.abs(network.weights).sum(axis=1).max()) * (math.sqrt(2) if circuit.pairs else 1.0)
         folds = slots // circuit.period if steps.folded else 1
         hidden = 2.0**scales.hidden
+        layer = noise.rounding(folds) + noise.switching(top, folds, steps.giants - 1)
+        layer += sum(noise.switching(top, slots // (2 * step)) for step in steps.folds(slots))
         total = weights * noise.fresh / 2.0**circuit.query_exponent
-        total += (noise.rounding(folds) + noise.switching(top, folds, steps.giants - 1)) / hidden
-        total += sum(noise.switching(top, slots // (2 * step)) for step in steps.folds(slots)) / hidden
-        if plain.pairs:
+        total += (2 if self._paired else 1) * layer / hidden
+        if circuit.conjugates:
             total += noise.switching(top) / hidden
         self.messages = weights * noise.message / 2.0**INTEGER_BITS
         self._hidden: float = total
-        self._last = noise.switching(circuit.last_level) / 2.0**scales.score
-        self._last += (circuit.last_level - RELEASE_LEVEL) * noise.rounding() / 2.0 ** release_scale(circuit)
-        self._square = 0.0
-        if not plain.pairs:
-            self._square = noise.switching(top) / 4.0**scales.hidden + noise.rounding() / 2.0**scales.square
+        last = circuit.last_level
+        self._last = noise.switching(last, times=circuit.last_steps.giants) / 2.0**scales.score
+        self._last += (last - RELEASE_LEVEL) * noise.rounding() / 2.0 ** release_scale(circuit)
+        self._square: float = noise.switching(top) / 4.0**scales.hidden
+        self._turned_square: float = 0.0
+        if circuit.degree > 2:
+            self._square += noise.rounding() / 2.0**scales.square
+        if self._paired and circuit.degree > 2:
+            self._square += noise.switching(last) / 2.0**scales.square
+            self._turned_square = noise.switching(last, times=2) / 4.0**scales.square
+        elif self._paired:
+            self._square += noise.switching(last) / 4.0**scales.hidden
+
+    def slopes(self, network: Network, hidden: Reals) -> Reals:
+        """How much each score moves at most with each hidden value (k, H)."""
+        return complex_slopes(network, hidden) if self._paired else slopes(network, hidden)
 
     def of_scores(self, network: Network, hidden: Reals) -> float:
         """Of the score with the most."""
-        total: float = _norm(slopes(network, hidden)) * self._hidden + self._last
-        return total + (_norm(_square_slopes(network, hidden)) * self._square if self._square else 0.0)
+        total: float = _norm(self.slopes(network, hidden)) * self._hidden + self._last
+        if self._paired:
+            squares = _norm(_turned_squares(network)) * self._turned_square
+            return total + _norm(turned_slopes(network, hidden)) * self._square + squares
+        return total + (_norm(_square_slopes(network, hidden)) * self._square if self._degree > 2 else 0.0)
 
     def of_range(self, private: PrivateNetwork, circuit: NetworkCircuit) -> float:
         """Of the range word, in units of a score's word."""

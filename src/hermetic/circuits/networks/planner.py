@@ -15,11 +15,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 
 from ...arrays import Reals
-from ...errors import PrecisionError
+from ...errors import ParameterError, PrecisionError
 from ...inputs.grid import Grid
 from ...rlwe.parameters import NETWORK, Parameters
 from ..bounds import max_targets
@@ -31,9 +32,13 @@ from .network import Network
 from .public import NetworkCircuit, Range
 from .ranges import SLACK, HiddenRange
 from .weights import Plaintexts, PrivateNetwork, score_scale
+from .window import Window
 
-_KB_PER_MS = 80
-"""What a millisecond of evaluation may cost in kB of a request, when the arrangement is chosen."""
+_KB_PER_MS = 50
+"""What a millisecond of evaluation may cost in kB of a request, when the arrangement is chosen: 400 Mbit/s."""
+
+_GIANT_STEP_MS = 0.8
+"""Of one giant step at N=8192."""
 
 _LAST_SHARE, _FIRST_SHARE = 1 / 4, 1 / 64
 _MAX_CIPHERTEXTS = 16
@@ -52,16 +57,23 @@ class NetworkChoice:
 
 
 def choose(
-    network: Network, grid: Grid, hidden: HiddenRange, *, tolerance: float, parameters: Parameters = NETWORK
+    network: Network,
+    grid: Grid,
+    hidden: HiddenRange,
+    *,
+    tolerance: float,
+    parameters: Parameters = NETWORK,
+    window: Window | None = None,
 ) -> NetworkChoice:
-    """The cheapest arrangement and the scales with the most flooding that keep the error within the tolerance.
+    """The cheapest arrangement and the scales with the most flooding that keep the error within the tolerance. Where
+    the first layer is a convolution, ``window`` is what it reads.
 
     Raises
     ------
     PrecisionError
         If the modulus holds no scales that do.
     """
-    bare = _circuit(network, grid, hidden, tolerance, parameters)
+    bare = _circuit(network, grid, hidden, tolerance, parameters, window)
     last = _last_exponent(network, bare, hidden, tolerance)
     first = _first_exponent(network, bare, hidden, tolerance, last)
     query = _query_exponent(bare, first, last)
@@ -89,19 +101,17 @@ def _flooded(circuit: NetworkCircuit, private: PrivateNetwork, tolerance: float)
 
 
 def _circuit(
-    network: Network, grid: Grid, hidden: HiddenRange, tolerance: float, parameters: Parameters
+    network: Network,
+    grid: Grid,
+    hidden: HiddenRange,
+    tolerance: float,
+    parameters: Parameters,
+    window: Window | None,
 ) -> NetworkCircuit:
     """A circuit that lacks its exponents of queries and floods."""
-    slots = parameters.ring_degree // 2
-    neurons = -(-network.hidden // 2) if network.degree <= 2 else network.hidden
-    period = max(1, 1 << (neurons - 1).bit_length())
     outputs = len(network.readout)
-    calibrated = hidden.sum_limit is not None
-    if (outputs + calibrated) * period > slots:
-        raise PrecisionError(
-            f"a network of {network.hidden} hidden neurons may have {slots // period - calibrated} outputs at "
-            f"N={parameters.ring_degree}. Got {outputs}."
-        )
+    words = outputs + (hidden.sum_limit is not None)
+    arrangement, period = _packing(network, words, parameters, window)
     (kept,) = parameters.kept_primes
     room = math.log2(kept / 2 - 1)
     range_word = None
@@ -111,7 +121,7 @@ def _circuit(
         parameters=parameters,
         grid=grid,
         outputs=outputs,
-        arrangement=_arrangement(slots, grid.features, period, parameters),
+        arrangement=arrangement,
         period=period,
         degree=network.degree,
         query_exponent=INTEGER_BITS,
@@ -122,20 +132,52 @@ def _circuit(
     )
 
 
-def _arrangement(slots: int, inputs: int, period: int, parameters: Parameters) -> Arrangement:
+def _packing(network: Network, words: int, parameters: Parameters, window: Window | None) -> tuple[Arrangement, int]:
+    """How inputs are arranged, and the period of hidden values.
+
+    Where every word has a period of its own, two neurons share a slot, or one has it to itself if powers beyond squares
+    are taken; else one has it, and inputs share one.
+    """
+    slots, hidden, squares = parameters.ring_degree // 2, network.hidden, network.degree <= 2
+    few = _power_of_two(-(-hidden // 2) if squares else hidden)
+    if window is None and words * few <= slots:
+        return _arrangement(parameters, network, few, paired=False, window=None), few
+    many = _power_of_two(hidden if window is None else hidden // window.positions * _power_of_two(window.positions))
+    if max(many, words) > slots:
+        raise PrecisionError(
+            f"neurons and outputs may be {slots} each at N={parameters.ring_degree}. Got {many} and {words}: train a "
+            "smaller network."
+        )
+    return _arrangement(parameters, network, many, paired=True, window=window), many
+
+
+def _power_of_two(count: int) -> int:
+    return 1 << max(0, count - 1).bit_length()
+
+
+def _arrangement(
+    parameters: Parameters, network: Network, period: int, *, paired: bool, window: Window | None
+) -> Arrangement:
     """The one that costs least, in time and bytes."""
+    slots, inputs = parameters.ring_degree // 2, network.weights.shape[1]
+    one = partial(Arrangement, slots, inputs, paired=paired, window=window)
+    step_ms = _GIANT_STEP_MS * parameters.ring_degree / 8192
     found = []
     for count in range(1, min(inputs, _MAX_CIPHERTEXTS) + 1):
-        each = -(-inputs // count)
-        if each > slots or (count - 1) * each >= inputs:
+        try:
+            each = one(count, 1)
+        except ParameterError:
             continue
-        repeat = min(slots // each, period)
-        giants = -(-period // repeat)
+        repeat = min(slots // (each.each * each.cell), max(1, period // each.cell))
+        giants = -(-period // (repeat * each.cell))
         kilobytes = count * parameters.ring_degree * math.prod(parameters.query_primes).bit_length() / 8e3
-        found.append((giants + kilobytes / _KB_PER_MS, Arrangement(slots, inputs, count, repeat)))
+        found.append((giants * step_ms + kilobytes / _KB_PER_MS, one(count, repeat)))
     if not found:
-        raise PrecisionError(f"a network may have {slots * _MAX_CIPHERTEXTS} inputs. Got {inputs} instead.")
-    return min(found, key=lambda one: one[0])[1]
+        cell = 1 if window is None else _power_of_two(window.positions)
+        most = slots // cell * _MAX_CIPHERTEXTS * (2 if paired else 1)
+        taps = inputs if window is None else window.taps
+        raise PrecisionError(f"a hidden value may depend on {most} inputs. It depends on {taps}.")
+    return min(found, key=lambda each: each[0])[1]
 
 
 def _hidden_scale(circuit: NetworkCircuit, last: float) -> float:

@@ -17,7 +17,7 @@ from ..cost import BYTES_PER_MS, Chunk, Cost, Offer
 from ..header import FIXED_BYTES
 from ..packing import Layout
 from .arrangement import Arrangement
-from .diagonals import Steps, steps_for_query
+from .diagonals import Steps, steps_for_query, steps_for_words
 
 RELEASE_LEVEL = 2
 """The primes that are left when an answer is masked and flooded: the others are divided away before."""
@@ -59,7 +59,8 @@ class NetworkCircuit:
     arrangement
         Where features are among the slots of a query.
     period
-        J, a power of two: how many slots hold hidden values. Each holds two neurons if the activations are quadratic.
+        J, a power of two: how many slots hold hidden values. Each holds two neurons if the activations are quadratic
+        and slots of a query hold one input.
     degree
         Of the activations: 2, or up to 4.
     query_exponent, score_exponent
@@ -94,8 +95,8 @@ class NetworkCircuit:
 
     @property
     def values(self) -> int:
-        """How many values of one sample are encrypted: d."""
-        return self.features
+        """How many values of one sample are encrypted: columns of inputs."""
+        return self.arrangement.columns
 
     @property
     def words(self) -> int:
@@ -110,7 +111,23 @@ class NetworkCircuit:
     @property
     def steps(self) -> Steps:
         """The rotations of the first layer."""
-        return steps_for_query(self.period, self.arrangement.repeat, self.arrangement.slots)
+        arrangement = self.arrangement
+        return steps_for_query(self.period, arrangement.repeat * arrangement.cell, arrangement.slots)
+
+    @property
+    def pairs(self) -> bool:
+        """Whether a slot holds two neurons."""
+        return self.degree <= 2 and not self.arrangement.paired
+
+    @property
+    def conjugates(self) -> bool:
+        """Whether hidden values are conjugated: what holds two neurons, or two inputs, a slot."""
+        return self.pairs or self.arrangement.paired
+
+    @property
+    def last_steps(self) -> Steps:
+        """The rotations of the last layer: none where every word has a period of its own."""
+        return steps_for_words(self.words, self.period, self.arrangement.slots)
 
     @property
     def last_level(self) -> int:
@@ -125,7 +142,9 @@ class NetworkCircuit:
     @cached_property
     def key_shape(self) -> KeyShape:
         """The switching keys that an answer takes, each at the highest level: they serve lower ones too."""
-        used = self.steps.rotations(self.arrangement.slots) + ((CONJUGATE,) if self.degree <= 2 else ())
+        slots = self.arrangement.slots
+        used = self.steps.rotations(slots) + self.last_steps.rotations(slots)
+        used += (CONJUGATE,) if self.conjugates else ()
         return tuple((step, self.parameters.levels) for step in dict.fromkeys((*used, RELINEARISE)))
 
     @property
@@ -177,7 +196,7 @@ class NetworkCircuit:
         (kept,) = self.parameters.kept_primes
         width = kept.bit_length()
         response = packed_bytes(n, width) + packed_bytes(self.words, width)
-        rotations = self.steps.giants + len(self.key_shape)
+        rotations = self.steps.giants + self.last_steps.giants + len(self.key_shape)
         work = n / 8192 * (up * _ENCRYPT_MS + rotations * self.parameters.levels * _ROTATION_MS)
         total = work + (request + response) / BYTES_PER_MS
         return Cost(samples * up, samples, samples * rotations, samples * request, samples * response, samples * total)
@@ -224,13 +243,21 @@ class NetworkCircuit:
         return math.log2(self.release_parameters.query_modulus) - self.flood_bits
 
     @property
+    def _first_layer(self) -> str:
+        window = self.arrangement.window
+        if window is None:
+            return "dense"
+        rows, columns = window.places
+        return f"a convolution of {window.kernel[0]}x{window.kernel[1]} at {rows}x{columns} places"
+
+    @property
     def descriptions(self) -> dict[str, str]:
         """What else is public about the circuit, for people."""
         proved = "proved: no input in range wraps around the modulus"
         if self.range is not None:
             proved = "calibrated on the owner's sample: an answer that may have wrapped is refused by its range word"
         return {
-            "network": f"one hidden layer, activations of degree {self.degree}",
+            "network": f"one hidden layer, {self._first_layer}, activations of degree {self.degree}",
             "range": proved,
             "bits an answer tells at most": f"{self.words * self.word_bits:.0f}",
             "flooding of a whole answer": f"lambda >= {self.lambda_bits - math.log2(self.words):.1f} bits",

@@ -17,6 +17,7 @@ from ...rlwe.public_ring import PublicRing
 from ...signature import Signature
 from ..masking import MaskingKey, MaskingKeys, available_cores, check_belongs, lift, workers
 from ..query import Query
+from .arrangement import Arrangement
 from .evaluate import ClientKeys, Program
 from .guarantee import check
 from .network import Network
@@ -114,6 +115,7 @@ class ServerHalf:
     def tensors(self) -> Mapping[str, npt.NDArray[Any]]:
         """What a model file holds beside the signature."""
         found = {name: np.ascontiguousarray(getattr(self.integers.network, name)) for name in _TENSORS}
+        found["weights"] = self._circuit.arrangement.gathered(found["weights"])
         found |= {name: np.ascontiguousarray(getattr(self.integers, name)) for name in ("range_weights", "limits")}
         found["weight_exponent"] = np.array([self.integers.weight_exponent])
         return found
@@ -121,12 +123,21 @@ class ServerHalf:
     @staticmethod
     def read(tensor: Callable[[str], npt.NDArray[Any]], signature: Signature) -> PrivateNetwork:
         """The network of a model file from its tensors, by name. Raises TypeError for tensors of other types."""
-        network = Network(*(_reals(tensor(name)) for name in _TENSORS))
+        layers = {name: _reals(tensor(name)) for name in _TENSORS}
+        layers["weights"] = _scattered(layers["weights"], signature.circuit_of(NetworkCircuit).arrangement)
+        network = Network(**layers)
         exponent = _reals(tensor("weight_exponent"))
         if exponent.shape != (1,):
             raise TypeError(f"weight_exponent must have shape (1,). Got {exponent.shape} instead.")
         rest = (_reals(tensor(name)) for name in ("range_weights", "limits"))
         return PrivateNetwork(network, float(exponent[0]), *rest)
+
+
+def _scattered(weights: Reals, arrangement: Arrangement) -> Reals:
+    """The weights (H, d) of a model file's (H, taps), which has those that its window reads alone."""
+    if weights.ndim != 2 or weights.shape[1] != arrangement.taps:
+        raise ModelFileError(f"weights must have shape (neurons, {arrangement.taps}). Got {weights.shape} instead.")
+    return arrangement.scattered(weights)
 
 
 def _reals(tensor: npt.NDArray[Any]) -> Reals:
@@ -150,6 +161,9 @@ def _check_shapes(private: PrivateNetwork, circuit: NetworkCircuit) -> None:
         found = getattr(network, name).shape
         if found != shape:
             raise ModelFileError(f"{name} must have shape {shape}. Got {found} instead.")
-    room = circuit.period * (2 if circuit.degree <= 2 else 1)
+    arrangement = circuit.arrangement
+    room = circuit.period // arrangement.cell * arrangement.positions * (2 if circuit.pairs else 1)
+    if np.count_nonzero(arrangement.gathered(network.weights)) < np.count_nonzero(network.weights):
+        raise ModelFileError("weights must be 0 for what the window does not read. Some are not.")
     if not 1 <= hidden <= room or not private.range_weights.shape == private.limits.shape == (hidden,):
         raise ModelFileError(f"the hidden layer must have 1 to {room} neurons. Got {hidden} instead.")

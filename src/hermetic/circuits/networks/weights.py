@@ -9,6 +9,10 @@ k as there are periods: the last layer needs no rotation.
 
 Two neurons a slot, z = h + i·h', for quadratic activations: a·h^2 + b·h'^2 is the real part of
 z·((a+b)/2·conj(z) + (a-b)/2·z), and c·h + c'·h' that of z·(c - i·c').
+
+Where there are more neurons than periods have room for, a slot holds one, h. With w = h·(h + i), c2·h^2 + c1·h is the
+real part of (c2 - i·c1)·w, and c4·h^4 + c3·h^3 that of (c4 - i·c3/2)·w^2 + c4·w. Rotations by J slots bring the others
+to the first period: word k is the sum over turns t of what slots t·J further hold, times weights of their own.
 """
 
 from __future__ import annotations
@@ -21,7 +25,7 @@ import numpy as np
 
 from ...arrays import Reals
 from . import embedding
-from .diagonals import diagonals
+from .diagonals import Steps, diagonals
 from .embedding import Slots
 from .network import Network, range_power
 from .public import NetworkCircuit
@@ -97,29 +101,24 @@ class Plaintexts:
     bias
         That of the hidden values.
     last
-        By the power of the hidden value that they go with, see :attr:`quadratic` and :attr:`quartic`.
+        With the largest value that each slot goes with, see :attr:`quadratic`, :attr:`turned` and :attr:`quartic`.
     """
 
     def __init__(self, private: PrivateNetwork, circuit: NetworkCircuit) -> None:
         self._private, self._circuit = private, circuit
         self.scales = Scales.of(circuit, private.weight_exponent)
         network, arrangement = private.network, circuit.arrangement
-        weights, bias = self._paired(network.weights), self._paired(network.bias)
+        weights = self._placed(arrangement.on_columns(network.weights))
         self.first = Plaintext(diagonals(weights, arrangement.source, circuit.steps), private.weight_exponent)
-        self.bias = Plaintext(self._repeated(bias), self.scales.hidden)
+        self.bias = Plaintext(self._repeated(self._placed(network.bias)), self.scales.hidden)
 
-    @property
-    def pairs(self) -> bool:
-        """Whether a slot holds two neurons."""
-        return self._circuit.degree <= 2
-
-    def _paired(self, rows: Reals) -> Slots | Reals:
+    def _placed(self, rows: Slots | Reals) -> Slots | Reals:
         """Rows of neurons (H, …) as those of slots (J, …)."""
-        period = self._circuit.period
-        count = 2 * period if self.pairs else period
-        padded = np.zeros((count, *rows.shape[1:]))
-        padded[: len(rows)] = rows
-        return padded[:period] + 1j * padded[period:] if self.pairs else padded
+        circuit = self._circuit
+        count = 2 * circuit.period if circuit.pairs else circuit.period
+        padded = np.zeros((count, *rows.shape[1:]), dtype=rows.dtype)
+        padded[circuit.arrangement.neurons(len(rows))] = rows
+        return padded[: circuit.period] + 1j * padded[circuit.period :] if circuit.pairs else padded
 
     def _repeated(self, values: Slots | Reals) -> Slots:
         """Values (…, J) in every period (…, n)."""
@@ -140,11 +139,12 @@ class Plaintexts:
         padded[: len(scores)] = scores
         return np.concatenate([padded, row], axis=1)
 
-    def _on_coefficients(self, columns: Slots | Reals) -> Slots:
-        """Columns (words, J) as the slots (n,) that put their sums on coefficients."""
+    def _on_coefficients(self, columns: Slots | Reals, turn: int = 0) -> Slots:
+        """Columns (words, J) as the slots (n,) that put their sums on coefficients; ``turn`` slots further."""
         roots = embedding.roots(self._circuit.parameters.ring_degree)
         powers = roots ** np.arange(len(columns))[:, None]
-        return np.asarray((self._repeated(columns) * powers).sum(axis=0) * self._circuit.period)
+        moved = np.roll(self._repeated(columns), -turn, axis=-1)
+        return np.asarray((moved * powers).sum(axis=0) * self._circuit.last_steps.period)
 
     @cached_property
     def quadratic(self) -> dict[str, Plaintext]:
@@ -166,6 +166,37 @@ class Plaintexts:
         return padded[:, :period], padded[:, period:]
 
     @cached_property
+    def turned(self) -> list[Plaintext]:
+        """What w = h·(h + i) is multiplied by, (giants, babies, n), or first w^2 and then w: for giant step g and baby
+        step b of the last layer, what is that many slots further.
+        """
+        scales, terms = self.scales, np.zeros((5, *self.terms.shape[1:]))
+        terms[: len(self.terms)] = self.terms
+        low = self._turns((terms[2] + terms[4]) - 1j * terms[1])
+        if self._circuit.degree <= 2:
+            return [Plaintext(low, scales.score - 2 * scales.hidden)]
+        high = self._turns(terms[4] - 0.5j * terms[3])
+        return [Plaintext(high, scales.score - 2 * scales.square), Plaintext(low, scales.score - scales.square)]
+
+    def _turns(self, columns: Slots) -> Slots:
+        """Columns (words, H) as slots (giants, babies, n)."""
+        steps, placed = (
+            self._circuit.last_steps,
+            np.stack([np.asarray(self._placed(row), np.complex128) for row in columns]),
+        )
+        return np.array(
+            [
+                [np.roll(self._on_coefficients(placed, giant + baby), giant) for baby in steps.baby_steps]
+                for giant in range(0, steps.giants * steps.giant, steps.giant)
+            ]
+        )
+
+    @property
+    def turn(self) -> Plaintext:
+        """The i of h·(h + i)."""
+        return Plaintext(np.full(self._circuit.arrangement.slots, 1j), self.scales.hidden)
+
+    @cached_property
     def quartic(self) -> dict[int, Plaintext]:
         """By power: (fourth·u + third·z + second)·u + first·z with u = z^2."""
         scales = self.scales
@@ -184,17 +215,27 @@ class Plaintexts:
         return out
 
     @property
-    def last(self) -> list[tuple[Plaintext, int]]:
-        """Every plaintext of the last layer, with the power of hidden values that it goes with."""
-        if self.pairs:
+    def last(self) -> list[tuple[Plaintext, Reals]]:
+        """Every plaintext of the last layer, with the largest values (…, n) that its slots are multiplied with."""
+        circuit = self._circuit
+        size = np.abs(self._repeated(self._placed(self._private.limits)))
+        if circuit.pairs:
             one = self.quadratic
-            return [(one["conjugate"], 2), (one["same"], 2), (one["constant"], 1)]
-        return [(plaintext, power) for power, plaintext in self.quartic.items()]
+            return [(one["conjugate"], size**2), (one["same"], size**2), (one["constant"], size)]
+        if circuit.arrangement.paired:
+            value = self._turned_sizes(circuit.last_steps, size * np.sqrt(size**2 + 1))
+            return [(self.turned[-1], value), *((plaintext, value**2) for plaintext in self.turned[:-1])]
+        return [(plaintext, size**power) for power, plaintext in self.quartic.items()]
+
+    @staticmethod
+    def _turned_sizes(steps: Steps, size: Reals) -> Reals:
+        """What slots hold after each baby step (babies, n)."""
+        return np.stack([np.roll(size, -step) for step in steps.baby_steps])
 
     def hidden_error(self) -> float:
         """A bound on how far rounding of the first layer moves any hidden value, for any input in range."""
         degree, circuit = self._circuit.parameters.ring_degree, self._circuit
-        used = circuit.arrangement.source >= 0
+        used = (circuit.arrangement.source >= 0) * (2 * math.sqrt(2) if circuit.arrangement.paired else 1.0)
         moved = np.zeros(circuit.arrangement.slots)
         for giant, rows in enumerate(self.first.slots):
             error = Plaintext(rows, self.first.exponent).error(degree)
@@ -205,9 +246,5 @@ class Plaintexts:
 
     def score_error(self) -> float:
         """A bound on how far rounding of the last layer moves any word, for hidden values within the limits."""
-        degree, circuit = self._circuit.parameters.ring_degree, self._circuit
-        size = np.abs(self._repeated(self._paired(self._private.limits)))
-        return float(
-            sum((plaintext.error(degree) * size**power).sum() for plaintext, power in self.last)
-            / circuit.arrangement.slots
-        )
+        degree, slots = self._circuit.parameters.ring_degree, self._circuit.arrangement.slots
+        return float(sum((plaintext.error(degree) * size).sum() for plaintext, size in self.last) / slots)

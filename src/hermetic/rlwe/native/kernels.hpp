@@ -49,11 +49,11 @@ constexpr std::size_t kFewBlocks = 8;
 
 // The digits (l, l+1, N) of a polynomial and what they are multiplied with: a switching key (l, 2, l+1, N), and the
 // special prime modulo each prime (l+1). `addend` (l, N), or null, is added to the first component, times the special
-// prime. `permutation` (N), or null, is applied to the sum: word i is the one that was at permutation[i].
+// prime; or as it is, where it is extended (l+1, N) already: `addend_rows` says which. `permutation` (N), or null, is applied to the sum: word i is the one that was at permutation[i].
 struct Switching {
     const double *digits, *key, *addend, *special;
     const std::int32_t* permutation;
-    std::size_t rows;
+    std::size_t rows, addend_rows;
 };
 
 // How many lanes products of so many blocks need as scratch.

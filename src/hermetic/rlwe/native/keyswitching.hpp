@@ -34,7 +34,7 @@ void decompose(const double* polynomial, double* digits, double* scratch, size_t
 
 constexpr size_t kUnreducedDigits = 4;  // products of 1.7p at most that are added before a reduction: 6.8p
 
-// One row of the sum over digits of digit · key, and of an addend times the special prime.
+// One row of the sum over digits of digit · key, and of an addend times a factor.
 INLINE void switched_row(const double* __restrict digits, const double* __restrict key, size_t count, size_t digit_stride,
                          size_t key_stride, const double* __restrict addend, double factor, double* __restrict out,
                          size_t n, const Modulus& m) {
@@ -61,9 +61,9 @@ void switch_key(const Switching& s, double* out, double* scratch, size_t n, cons
         for (size_t j = 0; j < extended; j++) {
             double* row = out + (c * extended + j) * n;
             double* sum = s.permutation ? scratch : row;
-            const double* addend = s.addend && c == 0 && j < s.rows ? s.addend + j * n : nullptr;
+            const double* addend = s.addend && c == 0 && j < s.addend_rows ? s.addend + j * n : nullptr;
             switched_row(s.digits + j * n, s.key + (c * extended + j) * n, s.rows, extended * n, 2 * extended * n, addend,
-                         s.special[j], sum, n, moduli[j]);
+                         s.addend_rows > s.rows ? 1.0 : s.special[j], sum, n, moduli[j]);
             if (s.permutation)
                 for (size_t i = 0; i < n; i++) row[i] = scratch[s.permutation[i]];
         }

@@ -34,12 +34,14 @@ class Level {
     void switch_key(const Input& digits, const Input& key, const std::optional<Input>& permutation,
                     const std::optional<Input>& addend, const Output& extended) const {
         const size_t n = degree();
+        const bool whole = addend && addend->ndim() == 2 && addend->shape(0) == rows_ + 1;
+        const size_t added = whole ? rows_ + 1 : rows_;
         Switching given{checked<const double>(digits, "digits", {rows_, rows_ + 1, n}),
                         checked<const double>(key, "key", {rows_, 2, rows_ + 1, n}),
-                        addend ? checked<const double>(*addend, "addend", {rows_, n}) : nullptr,
+                        addend ? checked<const double>(*addend, "addend", {added, n}) : nullptr,
                         special_.data(),
                         permutation ? checked<const std::int32_t>(*permutation, "permutation", {n}) : nullptr,
-                        rows_};
+                        rows_, added};
         double* out = checked<double>(extended, "extended", {2, rows_ + 1, n});
         must_be_apart(digits, extended);
         must_be_apart(key, extended);
