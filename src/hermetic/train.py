@@ -49,8 +49,10 @@ class Square(torch.nn.Module):  # type: ignore[misc]
 
 
 class Polynomial(torch.nn.Module):  # type: ignore[misc]
-    """c0 + c1·x + … of a degree from 2 to 4, value by value, with coefficients that are trained: it is answered as it is,
-    see :func:`hermetic.compile`. It starts as x + 0.3·x², and is meant to follow a batch normalisation.
+    """c0 + c1·x + … of a degree from 2 to 4, value by value, with coefficients that are trained.
+
+    It is answered as it is, see :func:`hermetic.compile`. It starts as x + 0.3·x², and is meant to follow a batch
+    normalisation.
 
     Raises
     ------
