@@ -47,7 +47,8 @@ class Rival:
 @dataclass(frozen=True)
 class Task:
     """Fitted estimators by what they are called, samples X (n, d) with classes y (n,), and data to fit on or to take
-    ranges from; ``rivals`` are asked for the same with the arrays of ``given``.
+    ranges from; ``rivals`` are asked for the same with the arrays of ``given``. ``sources`` are what is compiled, where
+    that is not the estimator itself.
     """
 
     title: str
@@ -58,6 +59,7 @@ class Task:
     rivals: tuple[Rival, ...]
     given: dict[str, Any]
     options: dict[str, dict[str, Any]] = field(default_factory=dict)
+    sources: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -156,7 +158,7 @@ def report_lines(task: Task, reports: list[PeerReport]) -> list[list[str]]:
 
 def _hermetic(name: str, estimator: Any, task: Task, repeat: int) -> PeerReport:
     start = time.perf_counter()
-    model = hermetic.compile(estimator, task.train, **task.options.get(name, {}))
+    model = hermetic.compile(task.sources.get(name, estimator), task.train, **task.options.get(name, {}))
     compile_ms = (time.perf_counter() - start) * 1e3
     client = hermetic.Client(model.signature, clip=True)  # as Concrete ML: what lies beyond the range seen is its edge
     predicted = client.predict(model.evaluate(client.encrypt(task.X), client.public_key))

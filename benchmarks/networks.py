@@ -1,4 +1,6 @@
-"""Private networks as they were fitted: MLPs of scikit-learn, whose activations become polynomials."""
+"""Private networks: MLPs of scikit-learn as they were fitted, one with squares beside its peers, and images in numbers
+from one to ten thousand.
+"""
 
 from __future__ import annotations
 
@@ -18,12 +20,20 @@ from sklearn.preprocessing import StandardScaler
 import hermetic
 from hermetic.demo.mnist import Mnist, features
 
+from .classifiers import IMAGES, Rival, Task
 from .linear import Row, measured_row
+from .square_network import SquareNetwork, fitted
 
 Reals = npt.NDArray[np.float64]
 
 _ASKED = 100
 _DIGITS = 12_000
+_HIDDEN = 128
+_PEER_REPEAT = 2
+_CONCRETE = ("--model", "network", "--bits", "4")
+
+OPTIONS = {"hermetic": {"labels": range(10), "input_range": (0, 1)}}
+"""What the network with squares is compiled with."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +74,29 @@ def _fitted(name: str, network: Any, X: Reals, y: npt.NDArray[Any], *, scaled: b
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         return Fitted(name, estimator.fit(train, y[: len(train)]), train, asked)
+
+
+def squares(data: Mnist) -> SquareNetwork:
+    """784-128-10 with squares, fitted to all training images."""
+    return fitted(features(data.train_images), data.train_labels.astype(np.int64), hidden=_HIDDEN)
+
+
+def squares_task(data: Mnist, network: SquareNetwork) -> Task:
+    """The same network by every library that computes squares, and Concrete ML's own with ReLUs."""
+    images, labels = features(data.test_images[:IMAGES]), data.test_labels[:IMAGES].astype(np.int64)
+    given = {name: getattr(network, name) for name in ("w1", "b1", "w2", "b2")}
+    given |= {"y": data.train_labels[:_DIGITS].astype(np.int64), "hidden": _HIDDEN}
+    return Task(
+        "A network of one hidden layer, MNIST, 784-128-10",
+        {"hermetic": network},
+        images,
+        labels,
+        features(data.train_images[:_DIGITS]),
+        (Rival("tenseal-network", most_repeats=_PEER_REPEAT), Rival("concrete-ml", _CONCRETE, _PEER_REPEAT)),
+        given,
+        OPTIONS,
+        {"hermetic": network.onnx},
+    )
 
 
 def network_rows(data: Mnist, repeat: int) -> Iterator[tuple[Row, str]]:

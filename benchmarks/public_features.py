@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from examples.mnist99.asked import CHUNK, ask, feature_seconds, reference
 from examples.mnist99.head import FULL, Recipe
 from examples.mnist99.kept import kept_head
@@ -13,6 +15,7 @@ from examples.mnist99.kept import kept_head
 import hermetic
 from hermetic.demo.classifier import cache_directory
 from hermetic.demo.mnist import Mnist, features
+from hermetic.features import FeatureMap
 from hermetic.roundtrip import LocalServer
 
 from .linear import Row, hermetic_row
@@ -24,6 +27,24 @@ _TIMED = 100
 def fitted(data: Mnist, recipe: Recipe = FULL) -> Any:
     """The example's head, fitted once and kept where the demo keeps its own: that takes minutes."""
     return kept_head(recipe, data, cache_directory())
+
+
+@dataclass(frozen=True, eq=False)
+class OnFeatures:
+    """The example's classifier in the clear: public features, and the head."""
+
+    head: Any
+    features: FeatureMap
+
+    @staticmethod
+    def of(data: Mnist, recipe: Recipe = FULL) -> OnFeatures:
+        """The one whose head :func:`fitted` gives."""
+        return OnFeatures(fitted(data, recipe), recipe.features)
+
+    def predict(self, X: npt.NDArray[np.float64]) -> npt.NDArray[np.generic]:
+        """Labels (n,) of images (n, 784), some at a time."""
+        parts = np.array_split(X, -(-len(X) // CHUNK))
+        return np.concatenate([self.head.predict(self.features.apply(part)) for part in parts])
 
 
 def feature_rows(head: Any, data: Mnist, repeat: int, recipe: Recipe = FULL) -> Iterator[Row]:

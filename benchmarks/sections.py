@@ -21,12 +21,13 @@ from .browser import measure_browser
 from .classifiers import Missing, Task, compare, images_task, report_lines, stumps_task, tumours_task
 from .legacy import answered_lines, measure_legacy
 from .linear import Row, batch_rows, hermetic_row, peer_rows, shape_rows
-from .networks import network_rows
-from .public_features import feature_rows, fitted, whole_test_set
+from .networks import OPTIONS, network_rows, squares, squares_task
+from .public_features import OnFeatures, feature_rows, fitted, whole_test_set
 from .search import search_rows
 from .service import NAME, WORKERS, Load, Memory, ServiceReport, encrypted, measure_service
 from .tables import Table, duration, size
 from .trees import ROWS, on_thresholds, tree_rows, tumour_trees
+from .workload import Batch, batches
 
 
 @dataclass(frozen=True)
@@ -149,6 +150,21 @@ def _networks(subject: Subject) -> Iterator[Table | str]:
     rows, worth = zip(*network_rows(subject.data, subject.repeat), strict=True)
     yield _table("Private networks of one hidden layer, one sample", rows)
     yield from worth
+    yield from _compared(squares_task(subject.data, squares(subject.data)), subject)
+
+
+def _workload(subject: Subject) -> Iterator[Table | str]:
+    """Linear on pixels, linear on public features, and a network: all of it encrypted, in numbers of images."""
+    X, y = subject.images, subject.data.test_labels
+    network, read = squares(subject.data), OnFeatures.of(subject.data)
+    train = features(subject.data.train_images[:1000])
+    models = {
+        "linear on pixels": (hermetic.compile(subject.classifier, train), subject.classifier),
+        "linear on public features": (hermetic.compile(read.head, train, features=read.features), read),
+        "network 784-128-10, squares": (hermetic.compile(network.onnx, train, **OPTIONS["hermetic"]), network),
+    }
+    found = [batch for name, (model, plain) in models.items() for batch in _reported(batches(name, model, plain, X, y))]
+    yield Table("MNIST, from keys to labels", _workload_lines(found))
 
 
 SECTIONS: dict[str, Section] = {
@@ -164,7 +180,24 @@ SECTIONS: dict[str, Section] = {
     "classifiers": _classifiers,
     "trees": _trees,
     "networks": _networks,
+    "workload": _workload,
 }
+
+
+def _workload_lines(batches: list[Batch]) -> list[list[str]]:
+    columns = {
+        "images": lambda b: f"{b.images:,}",
+        "make keys": lambda b: duration(b.keys_s * 1e3),
+        "encrypt": lambda b: duration(b.encrypt_s * 1e3),
+        "server": lambda b: duration(b.server_s * 1e3),
+        "decrypt": lambda b: duration(b.decrypt_s * 1e3),
+        "keys": lambda b: size(b.key_bytes),
+        "up": lambda b: size(b.request_bytes),
+        "down": lambda b: size(b.response_bytes),
+        "right": lambda b: f"{b.right:.2%}",
+        "labels as the plain model's": lambda b: f"{b.same:.2%}",
+    }
+    return [["", *columns], *([batch.name, *(show(batch) for show in columns.values())] for batch in batches)]
 
 
 def _reported(rows: Iterable[Any]) -> list[Any]:

@@ -6,8 +6,9 @@
 that it quantises. For ``linear`` it holds ``coef`` (k, d) and ``intercept`` (k,) too: the model is not fitted again but
 given to Concrete ML with ``from_sklearn_model``. For ``boosted`` and ``forest`` it holds ``y`` (m,), the classes of
 ``train``, ``estimators`` and ``depth``, how many trees and how deep: Concrete ML fits XGBoost's classifier or
-scikit-learn's forest, and the same in the clear beside it (``fit_benchmark``). One JSON object is printed. Client and
-server are ``FHEModelClient`` and ``FHEModelServer``:
+scikit-learn's forest, and the same in the clear beside it (``fit_benchmark``). For ``network`` it holds ``y`` and
+``hidden``, the number of neurons: Concrete ML trains a network of ReLUs of its own, quantised as it is run. One JSON
+object is printed. Client and server are ``FHEModelClient`` and ``FHEModelServer``:
 
 * compile_ms: to a circuit, and to the two files that client and server start from.
 * key_ms, key_bytes: new secret keys, and the serialised evaluation keys, which linear models do not need.
@@ -57,14 +58,35 @@ def trees(name: str) -> Callable[[Arrays, int], tuple[Any, Any]]:
     return fitted
 
 
-MODELS = {"linear": linear, "boosted": trees("XGBClassifier"), "forest": trees("RandomForestClassifier")}
+def network(arrays: Arrays, bits: int) -> tuple[Any, Any]:
+    """Concrete ML's classifier of one hidden layer with ReLUs, trained with its quantisation, and the plain one."""
+    train, hidden = arrays["train"].astype(np.float32), int(arrays["hidden"])
+    made: Any = importlib.import_module("concrete.ml.sklearn").NeuralNetClassifier
+    model = made(
+        module__n_layers=2,
+        module__n_w_bits=bits,
+        module__n_a_bits=bits,
+        module__n_hidden_neurons_multiplier=hidden / train.shape[1],
+        module__activation_function=importlib.import_module("torch").nn.ReLU,
+        max_epochs=10,
+        verbose=0,
+    )
+    return model.fit_benchmark(train, arrays["y"].astype(np.int64))
+
+
+MODELS = {
+    "linear": linear,
+    "boosted": trees("XGBClassifier"),
+    "forest": trees("RandomForestClassifier"),
+    "network": network,
+}
 
 
 def measure(arrays: Arrays, kind: str, bits: int, repeat: int, repeat_server: int) -> dict[str, Any]:
     """All the figures of one run."""
     model, plain = MODELS[kind](arrays, bits)
     deployment: Any = importlib.import_module("concrete.ml.deployment")
-    x = arrays["x"]
+    x = arrays["x"].astype(np.float32) if kind == "network" else arrays["x"]
     compile_ms: list[float] = []
     key_ms: list[float] = []
     encrypt_ms: list[float] = []

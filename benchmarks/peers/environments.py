@@ -66,6 +66,7 @@ PEERS: dict[str, Peer] = {
     "concrete-ml": Peer("concrete-ml", ("concrete-ml==1.9.0",), "concrete_ml.py"),
     "tenseal-matmul": Peer("tenseal", _TENSEAL, "tenseal_ckks.py", ("--method", "matmul")),
     "tenseal-dot": Peer("tenseal", _TENSEAL, "tenseal_ckks.py", ("--method", "dot")),
+    "tenseal-network": Peer("tenseal", _TENSEAL, "tenseal_network.py"),
     "tenseal-packed": Peer("tenseal", _TENSEAL, "tenseal_ckks.py", ("--method", "packed")),
 }
 
