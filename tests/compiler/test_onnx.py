@@ -339,6 +339,27 @@ BY_HAND: dict[str, ModelProto] = {
         X4,
         {"s": np.array([-1, 2, 2]), "o": np.array([-1]), "v": drawn(2, 3)},
     ),
+    "convolution": made(
+        [
+            node("Conv", "x k b", "a", group=2, pads=[1, 0, 1, 0], strides=[1, 2], dilations=[1, 2]),
+            node("Transpose", "a", "t", perm=[0, 2, 3, 1]),
+            node("Flatten", "t", "z"),
+            node("MatMul", "z v"),
+        ],
+        {"x": ["n", 2, 3, 5]},
+        {"k": drawn(4, 1, 2, 2) / 4, "b": drawn(4), "v": drawn(32, 3) / 4},
+    ),
+    "averages": made(
+        [
+            node("AveragePool", "x", "a", kernel_shape=[2, 3], pads=[1, 1, 1, 1], strides=[2, 1]),
+            node("AveragePool", "a", "b", kernel_shape=[2, 2], pads=[1, 1, 1, 1], count_include_pad=1),
+            node("GlobalAveragePool", "b", "c"),
+            node("Flatten", "c", "z"),
+            node("MatMul", "z v"),
+        ],
+        {"x": ["n", 2, 4, 5]},
+        {"v": drawn(2, 3)},
+    ),
     "means": made([node("MatMul", "x w", "z"), node("ReduceMean", "z o")], X4, {"o": np.array([1]), **W}),
     "expanded": made([node("Expand", "x s", "z"), LAST], {"x": ["n", 1]}, {"s": np.array([1, 4]), **W}),
     "double": made([node("MatMul", "x w")], X4, {"w": drawn(4, 2).astype(np.float64)}, kind=TensorProto.DOUBLE),

@@ -11,6 +11,7 @@ import numpy as np
 from ..arrays import Reals
 from ..circuits.networks.window import Pair, Window
 from ..errors import ParameterError, UnsupportedModelError
+from .windows import average, composed, convolution, whole, window_over
 
 Shape = tuple[int, ...]
 
@@ -106,15 +107,15 @@ def _unflattened(layer: PlacedLayer) -> Values:
     if layer.layer.dim != 1 or len(sizes) != 3 or prod(sizes) != layer.before.size or min(sizes) < 1:
         must = f"make channels, rows and columns of {layer.before.size} values"
         layer.refuse(must, f"dim={layer.layer.dim}, {sizes}", "use Unflatten(1, (channels, rows, columns))")
-    window = Window((sizes[0], sizes[1], sizes[2]), (1, 1), (1, 1), (0, 0)) if layer.before.raw else None
-    return Values(sizes, window)
+    return Values(sizes, whole((sizes[0], sizes[1], sizes[2])) if layer.before.raw else None)
 
 
 def _moved(layer: PlacedLayer) -> Values:
     """What a window that moves over an image gives, and what it reads of the module's inputs."""
     window = _window(layer)
     channels = layer.layer.out_channels if layer.kind == "Conv2d" else layer.before.shape[0]
-    return Values((int(channels), *window.places), _composed(layer.before.window, window))
+    first = layer.before.window
+    return Values((int(channels), *window.places), None if first is None else composed(first, window))
 
 
 def _window(layer: PlacedLayer) -> Window:
@@ -128,10 +129,9 @@ def _window(layer: PlacedLayer) -> Window:
     kernel, stride, padding, dilation = (
         _pair(getattr(layer.layer, name, 1)) for name in ("kernel_size", "stride", "padding", "dilation")
     )
-    wide = (dilation[0] * (kernel[0] - 1) + 1, dilation[1] * (kernel[1] - 1) + 1)
     channels, rows, columns = layer.before.shape
     try:
-        return Window((channels, rows, columns), wide, stride, padding)
+        return window_over((channels, rows, columns), kernel, stride, padding, dilation)
     except ParameterError as error:
         raise UnsupportedModelError(f"layer {layer.name!r} ({layer.kind}): {error}") from error
 
@@ -139,26 +139,6 @@ def _window(layer: PlacedLayer) -> Window:
 def _pair(size: Any) -> Pair:
     rows, columns = (size, size) if isinstance(size, int) else size
     return int(rows), int(columns)
-
-
-def _composed(first: Window | None, then: Window) -> Window | None:
-    """What a window reads of the inputs of one before it; None where all places read everything alike."""
-    if first is None:
-        return None
-    kernel, stride, padding = (
-        tuple(each) for each in zip(*(_along(first, then, axis) for axis in (0, 1)), strict=True)
-    )
-    return Window(first.image, kernel, stride, padding)
-
-
-def _along(first: Window, then: Window, axis: int) -> tuple[int, int, int]:
-    """Kernel, stride and padding along rows (0) or columns (1)."""
-    step = first.stride[axis]
-    return (
-        (then.kernel[axis] - 1) * step + first.kernel[axis],
-        then.stride[axis] * step,
-        then.padding[axis] * step + first.padding[axis],
-    )
 
 
 @dataclass
@@ -201,45 +181,15 @@ def backwards(layers: list[PlacedLayer], outputs: int) -> Backwards:
             back.shift(np.repeat(array(placed.layer.bias), placed.after.size // len(placed.layer.bias)))
         if placed.kind == "Linear":
             back.times(array(placed.layer.weight), placed.before.size)
-        elif placed.kind in ("Conv2d", "AvgPool2d"):
+        elif placed.kind == "Conv2d":
+            window, layer = _window(placed), placed.layer
+            back.times(convolution(array(layer.weight), window, _pair(layer.dilation), layer.groups), window.taps)
+        elif placed.kind == "AvgPool2d":
             window = _window(placed)
-            kernel = _kernel(placed, window) if placed.kind == "Conv2d" else _mean(placed, window)
-            back.times(_matrix(kernel, window), window.taps)
+            back.times(average(window, count_padding=placed.layer.count_include_pad), window.taps)
         elif placed.kind in ("BatchNorm1d", "BatchNorm2d"):
             back.batch_norm(placed.layer, placed.after.size // placed.layer.num_features)
     return back
-
-
-def _kernel(placed: PlacedLayer, window: Window) -> Reals:
-    """The weights (maps, 1, channels, rows, columns) of a convolution, with zeros for other groups and between taps."""
-    layer = placed.layer
-    given, (rows, columns) = array(layer.weight), _pair(layer.dilation)
-    maps, each = len(given), given.shape[1]
-    out = np.zeros((maps, 1, window.image[0], *window.kernel))
-    group = np.arange(maps) // (maps // layer.groups)
-    for channel in range(each):
-        out[np.arange(maps), 0, group * each + channel, ::rows, ::columns] = given[:, channel]
-    return out
-
-
-def _mean(placed: PlacedLayer, window: Window) -> Reals:
-    """The weights (channels, places or 1, channels, rows, columns) of averages."""
-    channels = window.image[0]
-    share = np.full(1, 1.0 / prod(window.kernel))
-    if not placed.layer.count_include_pad:
-        inside = (window.reads >= 0).sum(axis=1) // channels
-        share = 1.0 / np.maximum(inside, 1)
-    own = np.eye(channels)[:, None, :, None, None]
-    return np.asarray(own * share[None, :, None, None, None] * np.ones(window.kernel))
-
-
-def _matrix(kernel: Reals, window: Window) -> Reals:
-    """A window's weights (maps, places or 1, channels, rows, columns) as a matrix (maps·places, inputs)."""
-    maps = len(kernel)
-    out = np.zeros((maps, window.positions, window.inputs + 1))
-    values = np.broadcast_to(kernel.reshape(maps, -1, window.taps), (maps, window.positions, window.taps))
-    np.put_along_axis(out, np.broadcast_to(window.reads, values.shape), values, axis=2)
-    return out.reshape(maps * window.positions, -1)[:, :-1]
 
 
 def array(tensor: Any) -> Reals:

@@ -11,6 +11,7 @@ from onnx import GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto,
 from onnx.reference import ReferenceEvaluator
 
 from ...arrays import Reals
+from ...circuits.networks.window import Window
 from ...errors import UnsupportedModelError
 from ..activations import ACTIVATIONS
 from ..linear import LinearMap
@@ -21,9 +22,12 @@ from .graph import Array, read_inputs
 NAMES = {"Relu": "relu", "Tanh": "tanh", "Sigmoid": "logistic"}
 """Operators that are activations of a hidden layer, and what compilers call them."""
 
-_PRODUCTS = ("Gemm", "MatMul")
+_PRODUCTS = ("Conv", "Gemm", "MatMul")
 
 ReadModel = Callable[[ModelProto, Any], tuple[LinearMap, OnnxModel]]
+
+LayerOf = Callable[[ModelProto, str], tuple[tuple[int, ...], Window | None]]
+"""The shape of a tensor for one sample, and what each of its places reads if it is a convolution."""
 
 
 def hidden_activations(graph: GraphProto) -> list[NodeProto]:
@@ -69,9 +73,13 @@ def _is_multiplied(graph: GraphProto, activation: NodeProto) -> bool:
 
 
 def read_network(
-    model: ModelProto, activations: list[NodeProto], labels: Any, read_model: ReadModel
+    model: ModelProto,
+    activations: list[NodeProto],
+    labels: Any,
+    read_model: ReadModel,
+    layer_of: LayerOf,
 ) -> tuple[NetworkMap, OnnxNetwork]:
-    """Read a model of one hidden layer; ``read_model`` reads each half of it.
+    """Read a model of one hidden layer; ``read_model`` reads each half of it, and ``layer_of`` what is between.
 
     Raises
     ------
@@ -87,9 +95,8 @@ def read_network(
     (activation,) = activations
     before = _cut(model, model.graph.input, [activation.input[0]])
     first, _ = read_model(before, None)
-    hidden = helper.make_tensor_value_info(
-        activation.output[0], _element_type(model, activation), [None, len(first.bias)]
-    )
+    shape, window = layer_of(before, activation.input[0])
+    hidden = helper.make_tensor_value_info(activation.output[0], _element_type(model, activation), [None, *shape])
     after = _cut(model, [hidden], [one.name for one in model.graph.output])
     last, own = read_model(after, labels)
     if last.weights.shape[1] != len(first.bias):
@@ -111,6 +118,7 @@ def read_network(
         activation=ACTIVATIONS[_name(model.graph, activation)],
         readout=last.weights,
         step="model",
+        window=window,
     )
     return network, OnnxNetwork(model, activation, own)
 
@@ -148,7 +156,7 @@ class OnnxNetwork:
         rows = np.asarray(X)
         feeds = {one.name: one.taken(rows) for one in self._inputs}
         found: Any = self._evaluator.run([self._hidden], feeds)
-        return np.asarray(found[0])
+        return np.asarray(found[0]).reshape(len(rows), -1)
 
 
 def _element_type(model: ModelProto, activation: NodeProto) -> int:

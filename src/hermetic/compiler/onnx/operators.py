@@ -11,10 +11,12 @@ from onnx import NodeProto, TensorProto
 
 from ...arrays import Reals
 from ...errors import UnsupportedModelError
+from ..windows import average, convolution
 from .files import attributes
 from .graph import ROWS, Array, Kind, Step
 from .public import is_public
 from .weights import Backwards, Weights, constant, mixes, origins
+from .windows import dilation_of, window_of
 
 Apply = Callable[[Step, Weights, Backwards], int]
 """apply(step, weights, back): hand the weights on what a step gives on to what it takes; how often it rounds."""
@@ -102,7 +104,10 @@ def _enter(names: str, fits: Fits, *, moves: bool = False) -> Callable[[Apply], 
     return enter
 
 
-@_enter("ArrayFeatureExtractor Expand Flatten Gather Identity Reshape Slice Squeeze Unsqueeze", _only(0), moves=True)
+_MOVES = "ArrayFeatureExtractor Expand Flatten Gather Identity Reshape Slice Squeeze Transpose Unsqueeze"
+
+
+@_enter(_MOVES, _only(0), moves=True)
 def _moved(step: Step, weights: Weights, back: Backwards) -> int:
     """Values move around: the node is run on the numbers of its input's values, which tells where."""
     return _moved_from(step, weights, back, [0])
@@ -234,6 +239,24 @@ def _affine(step: Step, weights: Weights, back: Backwards) -> int:
     if len(step.arrays) > 2 and step.arrays[2] is not None:
         _give_broadcast(step, 2, weights.scaled(step.attribute("beta", 1.0)), back)
     return len(matrix) + 3
+
+
+@_enter("Conv", _only(0))
+def _convolution(step: Step, weights: Weights, back: Backwards) -> int:
+    window, kernel = window_of(step), step.array(1).astype(np.float64)
+    if len(step.arrays) > 2 and step.arrays[2] is not None:
+        back.shift(weights, np.repeat(step.array(2).astype(np.float64), window.positions))
+    matrix = convolution(kernel, window, dilation_of(step), step.attribute("group", 1))
+    back.give(step, 0, weights.through(matrix.T))
+    return window.taps + 1
+
+
+@_enter("AveragePool GlobalAveragePool", _only(0))
+def _average(step: Step, weights: Weights, back: Backwards) -> int:
+    window = window_of(step)
+    counted = bool(step.attribute("count_include_pad", 0))
+    back.give(step, 0, weights.through(average(window, count_padding=counted).T))
+    return window.taps + 1
 
 
 @_enter("LinearRegressor", _any)

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from onnx import ModelProto
 
 from ...arrays import Reals
+from ...circuits.networks.window import Window
 from ...errors import CompileError, UnsupportedModelError
 from ...features import Block, Columns, FeatureMap, Identity
 from ...head import Head
@@ -24,6 +25,7 @@ from .networks import OnnxNetwork, hidden_activations, read_network
 from .operators import is_trees, kind_of, read_back
 from .public import PublicFeatures, read_public, shape_of, width
 from .weights import Backwards, Weights
+from .windows import window_at
 
 if TYPE_CHECKING:
     from .tree_reading import OnnxTrees
@@ -48,7 +50,9 @@ def read_onnx(
         if any(map(is_trees, plain.graph.node)):
             return _read_trees(plain, labels)
         activations = hidden_activations(plain.graph)
-        return read_network(plain, activations, labels, _read_model) if activations else _read_model(plain, labels)
+        if activations:
+            return read_network(plain, activations, labels, _read_model, _layer_of)
+        return _read_model(plain, labels)
     except CompileError:
         raise
     except Exception as error:  # whatever the libraries that read a model make of a broken one
@@ -63,6 +67,12 @@ def _read_trees(model: ModelProto, labels: Any) -> tuple[LinearMap, OnnxTrees]:
             "reading ONNX models of trees needs scikit-learn. Install it with: pip install 'hermetic[sklearn]'"
         ) from error
     return read_trees(model, labels, _read_model)
+
+
+def _layer_of(model: ModelProto, name: str) -> tuple[tuple[int, ...], Window | None]:
+    """The shape of a tensor for one sample, and what each of its places reads: :func:`.windows.window_at`."""
+    graph = Graph(model, kind_of, shape_of)
+    return graph.values[name].shape[1:], window_at(graph, name)
 
 
 def _read_model(model: ModelProto, labels: Any) -> tuple[LinearMap, OnnxModel]:
