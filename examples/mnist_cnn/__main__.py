@@ -74,7 +74,7 @@ def _tell(model: hermetic.CompiledModel) -> None:
 
 def _scores(network: torch.nn.Module, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
     with torch.no_grad():
-        found = [network(torch.tensor(rows(some), dtype=torch.float32)) for some in np.array_split(images, 20)]
+        found = [network(some) for some in torch.tensor(rows(images), dtype=torch.float32).split(500)]
     return torch.cat(found).double().numpy()
 
 

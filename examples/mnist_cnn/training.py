@@ -76,7 +76,7 @@ def student(maps: int) -> nn.Module:
         nn.Unflatten(1, (1, 28, 28)),
         nn.Conv2d(1, maps, 8, stride=2, bias=False),
         nn.BatchNorm2d(maps),
-        train.Polynomial(4),
+        train.Polynomial(4, maps),
         nn.Flatten(),
         nn.Dropout(0.1),
         nn.Linear(maps * 11 * 11, 10),

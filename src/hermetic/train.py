@@ -54,25 +54,35 @@ class Polynomial(torch.nn.Module):  # type: ignore[misc]
     It is answered as it is, see :func:`hermetic.compile`. It starts as x + 0.3·x², and is meant to follow a batch
     normalisation.
 
+    Parameters
+    ----------
+    degree
+        2, 3 or 4.
+    maps
+        How many maps, or neurons, have coefficients of their own: as many as the second axis of what it is applied to.
+        1 for the same everywhere.
+
     Raises
     ------
     ParameterError
-        If ``degree`` is none of 2, 3 and 4.
+        If ``degree`` is none of 2, 3 and 4, or ``maps`` no positive whole number.
     """
 
-    def __init__(self, degree: int = 4) -> None:
+    def __init__(self, degree: int = 4, maps: int = 1) -> None:
         super().__init__()
         whole_number(degree, 2, 4, "degree")
-        first = torch.zeros(degree + 1)
-        first[1], first[2] = 1.0, 0.3
+        whole_number(maps, 1, _MOST, "maps")
+        first = torch.zeros(maps, degree + 1)
+        first[:, 1], first[:, 2] = 1.0, 0.3
         self.coefficients = torch.nn.Parameter(first)
 
     def forward(self, x: Any) -> Any:
         """The polynomial of each value of a tensor, of its own shape."""
-        found = self.coefficients[-1] * x
-        for coefficient in self.coefficients[1:-1].flip(0):
+        rows = self.coefficients.T.reshape(-1, 1, len(self.coefficients), *[1] * (x.ndim - 2))
+        found = rows[-1] * x
+        for coefficient in rows[1:-1].flip(0):
             found = (found + coefficient) * x
-        return found + self.coefficients[0]
+        return found + rows[0]
 
 
 def network(inputs: int, hidden: int, outputs: int) -> Any:

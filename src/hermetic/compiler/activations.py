@@ -15,7 +15,7 @@ _UNIFORM_SHARE = 0.01
 _POINTS = 4096
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Activation:
     """A function of hidden values.
 
@@ -26,27 +26,31 @@ class Activation:
     slope
         The largest |derivative| anywhere; for polynomials see :meth:`slopes`.
     coefficients
-        Those of a polynomial, lowest first; None for what is fitted.
+        Those of a polynomial, lowest first, (D+1,) or one row a neuron (H, D+1); None for what is fitted.
     """
 
     apply: Callable[[Reals], Reals]
     slope: float = 1.0
-    coefficients: tuple[float, ...] | None = None
+    coefficients: Reals | None = None
 
     def slopes(self, limits: Reals) -> Reals:
         """The largest |derivative| (H,) in [-limit, limit]."""
         if self.coefficients is None:
             return np.full(len(limits), self.slope)
-        powers = np.arange(1, len(self.coefficients))
-        return np.asarray(limits[:, None] ** (powers - 1) @ (powers * np.abs(self.coefficients[1:])))
+        powers = np.arange(1, self.coefficients.shape[-1])
+        return np.asarray((limits[:, None] ** (powers - 1) * (powers * np.abs(self.coefficients[..., 1:]))).sum(axis=1))
 
 
 def polynomial(coefficients: Reals) -> Activation:
-    """A polynomial as an activation, from its coefficients, lowest first."""
-    return Activation(
-        lambda values: np.asarray(np.polynomial.polynomial.polyval(values, coefficients)),
-        coefficients=tuple(coefficients.tolist()),
-    )
+    """A polynomial as an activation, from its coefficients, lowest first: (D+1,), or one row a neuron (H, D+1)."""
+
+    def apply(values: Reals) -> Reals:
+        total: Reals = np.zeros(1)
+        for coefficient in np.moveaxis(coefficients, -1, 0)[::-1]:
+            total = total * values + coefficient
+        return total
+
+    return Activation(apply, coefficients=coefficients)
 
 
 def _logistic(values: Reals) -> Reals:
@@ -57,7 +61,7 @@ ACTIVATIONS = {
     "relu": Activation(lambda values: np.maximum(values, 0.0)),
     "tanh": Activation(np.tanh),
     "logistic": Activation(_logistic, slope=0.25),
-    "square": Activation(np.square, coefficients=(0.0, 0.0, 1.0)),
+    "square": Activation(np.square, coefficients=np.array([0.0, 0.0, 1.0])),
 }
 """By name."""
 
@@ -67,7 +71,7 @@ def polynomials(activation: Activation, hidden: Reals, limits: Reals, degree: in
     activation of h for |h| <= limit (H,), nearest where the sample's hidden values (n, H) are.
     """
     if activation.coefficients is not None:
-        return np.asarray(activation.coefficients * limits[:, None] ** np.arange(len(activation.coefficients)))
+        return np.asarray(activation.coefficients * limits[:, None] ** np.arange(activation.coefficients.shape[-1]))
     return np.stack([_fitted(activation, hidden[:, j], limits[j], degree) for j in range(len(limits))])
 
 

@@ -175,8 +175,18 @@ def _map(layers: list[PlacedLayer], head: Head, precision: float) -> LinearMap:
 
 def _activation(layer: PlacedLayer) -> Activation:
     if layer.kind == _POLYNOMIAL:
-        return polynomial(array(layer.layer.coefficients))
+        return polynomial(_coefficients(layer))
     return ACTIVATIONS[_ACTIVATIONS[layer.kind]]
+
+
+def _coefficients(layer: PlacedLayer) -> Reals:
+    """One row a neuron, or one for all (D+1,)."""
+    rows, shape = array(layer.layer.coefficients), layer.before.shape
+    if len(rows) == 1:
+        return np.asarray(rows[0])
+    if len(rows) != shape[0]:
+        layer.refuse("have a polynomial for each map", f"{len(rows)} for {shape[0]}", "pass maps= to Polynomial")
+    return np.repeat(rows, layer.before.size // shape[0], axis=0)
 
 
 def _layers(module: Any, name: str) -> Iterator[tuple[str, Any]]:

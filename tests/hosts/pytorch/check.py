@@ -189,7 +189,7 @@ CONVOLUTIONS: dict[str, Callable[[], nn.Module]] = {
         nn.BatchNorm2d(4),
         nn.Dropout2d(),
         nn.AvgPool2d((2, 1), padding=(1, 0), count_include_pad=False),
-        train.Polynomial(3),
+        train.Polynomial(3, maps=4),
         nn.BatchNorm2d(4),
         nn.Flatten(),
         nn.Linear(4 * 3 * 3, 2),
@@ -208,6 +208,9 @@ NO_CONVOLUTIONS: dict[str, Callable[[], nn.Module]] = {
     "flattened otherwise": lambda: nn.Sequential(nn.Unflatten(1, (4, 5)), nn.Flatten(), nn.Linear(20, 3)),
     "reflected": lambda: nn.Sequential(
         image(1, 4, 5), nn.Conv2d(1, 2, 3, padding=1, padding_mode="reflect"), nn.Flatten(), nn.Linear(40, 3)
+    ),
+    "polynomials": lambda: nn.Sequential(
+        image(1, 4, 5), nn.Conv2d(1, 2, 3), train.Polynomial(4, maps=12), nn.Flatten(), nn.Linear(12, 3)
     ),
     "same": lambda: nn.Sequential(image(1, 4, 5), nn.Conv2d(1, 2, 3, padding="same"), nn.Flatten(), nn.Linear(40, 3)),
     "ceil": lambda: nn.Sequential(
