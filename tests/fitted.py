@@ -122,3 +122,38 @@ def neurons() -> Fitted:
         warnings.simplefilter("ignore")  # few iterations suffice here
         estimator = MLPRegressor(hidden_layer_sizes=(2048,), activation="tanh", max_iter=30, random_state=0)
         return _fitted(estimator, X[:, 2:], X[:, 0], name="neurons")
+
+
+@cache
+def windows() -> Fitted:
+    """A convolution of 64 maps at 64 places, with squares, and one output: its keys are few, for nothing is folded."""
+    from onnx import TensorProto, helper, numpy_helper
+    from scipy.signal import correlate2d
+
+    X, y = load_digits(return_X_y=True)
+    X = X / 16
+    kernels = np.random.default_rng(0).normal(size=(64, 1, 3, 3)) / 3
+    images = X[:400].reshape(-1, 8, 8)
+    convolved = np.array([[correlate2d(image, kernel[0], "same") for kernel in kernels] for image in images])
+    head = Ridge(alpha=10.0).fit(convolved.reshape(400, -1) ** 2, y[:400])
+    weights = {
+        "k": kernels,
+        "w": head.coef_[:, None],
+        "b": np.atleast_1d(head.intercept_),
+        "s": np.array([-1, 1, 8, 8]),
+    }
+    nodes = [
+        helper.make_node("Reshape", ["x", "s"], ["image"]),
+        helper.make_node("Conv", ["image", "k"], ["maps"], pads=[1, 1, 1, 1]),
+        helper.make_node("Mul", ["maps", "maps"], ["squares"]),
+        helper.make_node("Flatten", ["squares"], ["row"]),
+        helper.make_node("Gemm", ["row", "w", "b"], ["y"]),
+    ]
+    ends = (
+        helper.make_tensor_value_info(name, TensorProto.DOUBLE, ["n", width]) for name, width in (("x", 64), ("y", 1))
+    )
+    x, out = ends
+    tensors = [numpy_helper.from_array(value, name) for name, value in weights.items()]
+    graph = helper.make_graph(nodes, "windows", [x], [out], tensors)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    return Fitted(model, X, y, hermetic.compile(model, X, input_range=(0, 1), name="windows"))

@@ -55,6 +55,7 @@ def test_no_vector_is_lost() -> None:
         "version-1/precise",
         *(f"version-2/{one}" for one in sorted([*trees, "fast", "precise"])),
         "version-3/neurons",
+        "version-3/windows",
     ]
     assert [path.relative_to(VECTORS).as_posix() for path in MODELS] == names
     assert [path.parent.name for path in PRIMITIVES] == ["version-1", "version-2", "version-3"]
@@ -63,7 +64,9 @@ def test_no_vector_is_lost() -> None:
 @each_model
 def test_the_signature_is_read(home: Path) -> None:
     signature = signature_of(home)
-    assert signature.parameters.profile == {"precise": "precise", "neurons": "network"}.get(home.name, "fast")
+    assert signature.parameters.profile == {"precise": "precise", "neurons": "network", "windows": "network"}.get(
+        home.name, "fast"
+    )
     assert signature.digest.hex() == expected(home)["signature"]
     assert signature.to_bytes() == (home / "signature.bin").read_bytes()
 
