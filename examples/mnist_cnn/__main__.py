@@ -1,7 +1,7 @@
 """``python -m examples.mnist_cnn``: a convolutional network reads encrypted digits, and keeps its weights.
 
-It is trained first: a quarter of an hour, once; it is kept in a folder. Then test images are asked about one by one. With
---quick everything is smaller, and less accurate. Needs PyTorch.
+It is trained first, for some twenty minutes, once; it is kept in a folder. Then test images are asked about one by one.
+With --quick everything is smaller, and less accurate. Needs PyTorch.
 """
 
 from __future__ import annotations
