@@ -6,6 +6,7 @@ import asyncio
 import json
 import signal
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -40,10 +41,20 @@ class Clock:
         return self.now * NANOSECONDS
 
 
+@dataclass
+class RealClock:
+    """A machine's clock, which is so many nanoseconds ahead."""
+
+    ahead: int = 0
+
+    def __call__(self) -> int:
+        return time.time_ns() + self.ahead
+
+
 class Replica:
     """The limits of one service."""
 
-    def __init__(self, ledger: Ledger | None, clock: Clock) -> None:
+    def __init__(self, ledger: Ledger | None, clock: Callable[[], int]) -> None:
         self.meter = Meter(clock)
         self.usage = Usage(self.meter, ledger, clock)
 
@@ -93,6 +104,32 @@ def test_services_with_one_store_allow_what_one_would(store: Store) -> None:
     for one in replicas:
         one.exchange()
     assert [one.ask(100) for one in replicas] == [False] * 3
+
+
+@pytest.mark.parametrize("minutes", [-3, 3])
+def test_services_whose_clocks_differ_allow_what_one_would(
+    empty_store: Callable[[str], Store], minutes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the store's clock. By their own, what one used would seem to the other to have come back, or never to come."""
+    store = empty_store("s3")
+    right = RealClock()
+    wrong = RealClock(minutes * 60 * NANOSECONDS)
+
+    def both() -> tuple[Replica, Replica]:
+        obstore.delete(store, "usage.json")
+        return Replica(ObjectLedger(store, right), right), Replica(ObjectLedger(store, wrong), wrong)
+
+    def seen_by_the_other() -> list[bool]:
+        """After one used half of a day's limit: whether the other may use nearly the other half, and then two more."""
+        one, other = both()
+        assert one.ask(500)
+        one.exchange()
+        other.exchange()
+        return [other.ask(cost) for cost in (499, 2)]
+
+    assert seen_by_the_other() == [True, False]
+    monkeypatch.setattr(ObjectLedger, "_ahead", lambda _: 0)
+    assert seen_by_the_other() == ([True, True] if minutes > 0 else [False, True])
 
 
 @pytest.mark.parametrize("begun", [False, True])

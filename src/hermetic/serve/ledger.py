@@ -6,7 +6,7 @@ nanoseconds times the limit's amount, as :data:`.limits.Moment` says:
     {"clinic": {"20000/day": 35344512010000000000000}}
 
 Services change it one after the other: in a directory under a lock, in a cloud by a write that only succeeds if nobody
-wrote since.
+wrote since. Times in a cloud are by the store's clock, so that services whose clocks differ count alike.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import json
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Protocol
@@ -25,7 +26,7 @@ from obstore.store import LocalStore, MemoryStore
 from ..files import write_private
 from ..object_stores import Store, StoreError, answering
 from .keystore import root_of
-from .limits import Limit, Moment, Rate
+from .limits import NANOSECONDS, Limit, Moment, Rate
 from .logs import log
 
 Levels = dict[Limit, Moment]
@@ -33,8 +34,11 @@ Levels = dict[Limit, Moment]
 
 Change = Callable[[Levels], Levels]
 
-_FILE, _LOCK = "usage.json", "usage.lock"
+_FILE, _LOCK, _CLOCK = "usage.json", "usage.lock", "usage.clock"
 _TRIES = 20
+
+_TOLERATED = 5 * NANOSECONDS
+"""Clocks that differ by less are taken for the same: stores tell their time in whole seconds."""
 
 
 class Ledger(Protocol):
@@ -75,18 +79,33 @@ class DirectoryLedger:
 
 
 class ObjectLedger:
-    """An object of a cloud's store, replaced only in the version that was read."""
+    """An object of a cloud's store, replaced only in the version that was read; ``clock`` is this machine's."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, clock: Callable[[], int] = time.time_ns) -> None:
         self._store = store
+        self._clock = clock
+        self._learned: int | None = None
 
     def update(self, change: Change) -> Levels:
+        ahead = self._ahead()
         for _ in range(_TRIES):
             before, version = self._read()
-            after = change(dict(before))
+            own = change(_moved(before, -ahead))
+            after = _moved(own, ahead)
             if after == before or self._write(after, version):
-                return after
+                return own
         raise StoreError(f"{_FILE} must be free now and then. Other services wrote it {_TRIES} times in a row.")
+
+    def _ahead(self) -> int:
+        """By how much the store's clock is ahead of this machine's; asked once."""
+        if self._learned is None:
+            begun = self._clock()
+            with answering():
+                obstore.put(self._store, _CLOCK, b"", use_multipart=False)
+                written = obstore.head(self._store, _CLOCK)["last_modified"]
+            found = round(written.timestamp()) * NANOSECONDS - (begun + self._clock()) // 2
+            self._learned = found if abs(found) > _TOLERATED else 0
+        return self._learned
 
     def _read(self) -> tuple[Levels, str | None]:
         try:
@@ -105,6 +124,11 @@ class ObjectLedger:
             except (AlreadyExistsError, PreconditionError):
                 return False
         return True
+
+
+def _moved(levels: Levels, by: int) -> Levels:
+    """The levels by a clock that is so many nanoseconds ahead."""
+    return {limit: until + limit[1].at(by) for limit, until in levels.items()}
 
 
 def _encode(levels: Levels) -> bytes:
