@@ -66,26 +66,29 @@ def test_digits_are_balanced_residues_modulo_every_prime(level: int, degree: int
     kind=kinds,
     key_kind=kinds,
     permuted=st.booleans(),
-    added=st.booleans(),
+    added=st.sampled_from(["nothing", "a polynomial", "an extended one"]),
     seed=numpy_seeds,
 )
 def test_switching_is_a_sum_of_digits_times_keys(
-    level: int, degree: int, kind: str, key_kind: str, permuted: bool, added: bool, seed: int
+    level: int, degree: int, kind: str, key_kind: str, permuted: bool, added: str, seed: int
 ) -> None:
-    """Also for digits as large as a transform leaves them, which no reduction follows."""
+    """Also for digits as large as a transform leaves them, which no reduction follows. A polynomial is added times the
+    special prime, an extended one as it is.
+    """
     primes, random = with_special(level), np.random.default_rng(seed)
     shape = (level, level + 1, degree)
     wide = random.choice([-6.0, 0.0, 5.0], shape) * np.array(primes, dtype=np.float64)[:, None]
     digits = lanes_of(random_words(seed, primes, (level, degree), kind), primes) + wide
     key = random_words(seed + 1, primes, (level, 2, degree), key_kind)
-    addend = random_words(seed + 2, primes[:-1], (degree,), kind)
+    own = primes if added == "an extended one" else primes[:-1]
+    addend = random_words(seed + 2, own, (degree,), kind)
     order = random.permutation(degree).astype(np.int32) if permuted else None
     out = np.full((2, level + 1, degree), np.nan)
-    given_addend = lanes_of(addend, primes[:-1]) if added else None
+    given_addend = None if added == "nothing" else lanes_of(addend, own)
     native.Level(degree, primes[:-1], SPECIAL).switch_key(digits, lanes_of(key, primes), order, given_addend, out)
     expected = np.einsum("djn,dcjn->cjn", digits.astype(np.int64).astype(object), key.astype(object))
-    if added:
-        expected[0, :level] += addend.astype(object) * SPECIAL
+    if added != "nothing":
+        expected[0, : len(own)] += addend.astype(object) * (1 if own == primes else SPECIAL)
     expected = (expected % moduli(primes)).astype(np.int64)
     assert np.array_equal(words_of(out, primes), expected if order is None else expected[..., order])
 
