@@ -22,7 +22,7 @@ from hermetic.demo.mnist import load_mnist
 
 from .asked import Answers, ask, rows
 from .kept import kept_network
-from .training import FULL, QUICK
+from .training import CHOOSING, FULL, QUICK
 
 CALIBRATION = 10_000
 """Training images that the range of hidden values is calibrated on."""
@@ -31,8 +31,10 @@ CALIBRATION = 10_000
 def main(arguments: list[str] | None = None) -> None:
     """Train the network or load it, compile it, ask about test images; print what came, and draw it."""
     options = _options(arguments)
-    recipe, data = QUICK if options.quick else FULL, load_mnist(options.data)
+    recipe = QUICK if options.quick else CHOOSING if options.held_out else FULL
+    data = load_mnist(options.data)
     file, network = kept_network(recipe, data, options.folder)
+    network.double()
     everything = _scores(network, data.test_images).argmax(axis=1)
     print(f"read right of all test images, in the clear: {_share(everything == data.test_labels)}")
     sample = rows(data.train_images[:CALIBRATION])
@@ -56,6 +58,7 @@ def main(arguments: list[str] | None = None) -> None:
 def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m examples.mnist_cnn", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="8 maps, 5,000 training images and 4 epochs")
+    parser.add_argument("--held-out", action="store_true", help="leave 5,000 training images out, and read those too")
     parser.add_argument("--images", type=int, default=1_000, help="how many test images are encrypted (default 1,000)")
     parser.add_argument("--data", type=Path, help="a directory with MNIST's IDX files; default the installed package")
     parser.add_argument("--folder", type=Path, default=cache_directory(), help="where the network and model are kept")
@@ -74,8 +77,8 @@ def _tell(model: hermetic.CompiledModel) -> None:
 
 def _scores(network: torch.nn.Module, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
     with torch.no_grad():
-        found = [network(some) for some in torch.tensor(rows(images), dtype=torch.float32).split(500)]
-    return torch.cat(found).double().numpy()
+        found = [network(some) for some in torch.tensor(rows(images)).split(500)]
+    return torch.cat(found).numpy()
 
 
 def _costs(answers: Answers) -> str:

@@ -147,7 +147,8 @@ def _rounding(network: NetworkMap, limits: Reals, sums: Reals) -> Reals:
     """What the estimator's own sums round at most (k,), to first order: of hidden values within ``limits`` (H,) whose
     terms add up to ``sums`` (H,) at most; the rest of float64's is far below.
     """
-    hidden = (network.layer.shape[1] + _FURTHER) * sums * network.activation.slopes(limits)
+    added = network.layer.shape[1] if network.window is None else network.window.taps
+    hidden = (added + _FURTHER) * sums * network.activation.slopes(limits)
     values = (len(limits) + _FURTHER) * (np.abs(network.activation.apply(limits)) + 1.0)
     terms = np.abs(network.readout) @ (hidden + values) + (len(limits) + _FURTHER) * np.abs(network.bias)
     return np.asarray(network.precision * terms)
