@@ -108,6 +108,7 @@ def test_a_convolution_is_what_was_written(tmp_path: Path) -> None:
         ("window", [[1, 6, 5], [3, 3], [1, 1], [0, 1]], "the image of a window must have 36 values"),
         ("window", [[1, 6, 6], [3, 3], [1, 1], [0, 5000]], "window must be a whole number"),
         ("window", [[1, 6, 6], [1, 1], [1, 1], [4000, 4000]], "window must fit into the slots"),
+        ("window", [[1, 6, 6], [40, 40], [1, 1], [40, 40]], "window must fit into the slots"),
         ("window", 7, "not valid"),
         ("period", 16, "outputs and cells must fit"),
     ],

@@ -29,6 +29,9 @@ from ..packing import Layout
 from .embedding import Slots
 from .window import Window
 
+MAX_CIPHERTEXTS = 16
+"""Of one sample, where this library chooses their number."""
+
 
 @dataclass(frozen=True)
 class Arrangement:

@@ -12,7 +12,7 @@ from ...json_values import integer, number, require, string
 from ...rlwe.parameters import Parameters, parameters_for
 from ..bounds import max_targets
 from ..grid_document import grid_from_json, grid_to_json
-from .arrangement import Arrangement
+from .arrangement import MAX_CIPHERTEXTS, Arrangement
 from .embedding import INTEGER_BITS
 from .public import NetworkCircuit, Range
 from .window import Window
@@ -100,7 +100,8 @@ def _read_window(value: Any, slots: int) -> Window | None:
     require([len(row) for row in sizes] == [3, 2, 2, 2], "window must have an image, kernel, stride and padding")
     image, kernel, stride, padding = sizes
     window = Window(image, kernel, stride, padding)  # type: ignore[arg-type]
-    require(window.positions <= slots and window.taps <= 2 * slots, "window must fit into the slots")
+    fits = window.positions <= slots and window.positions * window.taps <= 2 * MAX_CIPHERTEXTS * slots
+    require(fits, "window must fit into the slots")
     return window
 
 

@@ -25,7 +25,7 @@ from ...inputs.grid import Grid
 from ...rlwe.parameters import NETWORK, Parameters
 from ..bounds import max_targets
 from ..decimals import round_up
-from .arrangement import Arrangement
+from .arrangement import MAX_CIPHERTEXTS, Arrangement
 from .embedding import INTEGER_BITS
 from .guarantee import Bounds, release_scale, slopes
 from .network import Network
@@ -41,7 +41,6 @@ _GIANT_STEP_MS = 0.8
 """Of one giant step at N=8192."""
 
 _LAST_SHARE, _FIRST_SHARE = 1 / 4, 1 / 64
-_MAX_CIPHERTEXTS = 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,7 +162,7 @@ def _arrangement(
     one = partial(Arrangement, slots, inputs, paired=paired, window=window)
     step_ms = _GIANT_STEP_MS * parameters.ring_degree / 8192
     found = []
-    for count in range(1, min(inputs, _MAX_CIPHERTEXTS) + 1):
+    for count in range(1, min(inputs, MAX_CIPHERTEXTS) + 1):
         try:
             each = one(count, 1)
         except ParameterError:
@@ -174,7 +173,7 @@ def _arrangement(
         found.append((giants * step_ms + kilobytes / _KB_PER_MS, one(count, repeat)))
     if not found:
         cell = 1 if window is None else _power_of_two(window.positions)
-        most = slots // cell * _MAX_CIPHERTEXTS * (2 if paired else 1)
+        most = slots // cell * MAX_CIPHERTEXTS * (2 if paired else 1)
         taps = inputs if window is None else window.taps
         raise PrecisionError(f"a hidden value may depend on {most} inputs. It depends on {taps}.")
     return min(found, key=lambda each: each[0])[1]
