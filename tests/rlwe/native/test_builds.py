@@ -11,6 +11,7 @@ from hermetic.rlwe import native
 
 HERE = Path(__file__).parent
 SOURCES = Path(native.__file__).parent
+EVERY_TARGET = ("x86_64_v4", "x86_64_v3", "x86_64", "generic")
 TESTS = [str(path) for path in sorted(HERE.glob("test_*.py")) if path.name != Path(__file__).name]
 
 RUN = """
@@ -79,8 +80,9 @@ def test_the_best_target_is_taken_and_others_on_request() -> None:
     assert loaded_for("").stdout.strip() == native.targets()[0]
 
 
-def test_a_target_that_is_not_there_is_named() -> None:
-    found = loaded_for("z80")
+@pytest.mark.parametrize("target", sorted({"z80", "x86_64_v", *EVERY_TARGET} - set(native.targets())))
+def test_a_target_that_is_not_there_is_named(target: str) -> None:
+    found = loaded_for(target)
     assert found.returncode != 0
-    assert f"HERMETIC_NATIVE_TARGET must be one of {', '.join(native.targets())}" in found.stderr
-    assert "Got z80 instead" in found.stderr
+    assert f"HERMETIC_NATIVE_TARGET must be one that this CPU has: {', '.join(native.targets())}. " in found.stderr
+    assert f"Got {target} instead" in found.stderr

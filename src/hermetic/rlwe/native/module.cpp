@@ -13,31 +13,30 @@ namespace {
 
 constexpr size_t kUniformBytes = 4, kBinomialBytes = 6, kFloodBytes = 16;
 
-const Kernels& choose() {
+std::vector<const Kernels*> supported() {
     size_t count;
     const Kernels* const* all = all_kernels(count);
+    std::vector<const Kernels*> out;
+    for (size_t i = 0; i < count; i++)
+        if (all[i]->supported()) out.push_back(all[i]);
+    return out;
+}
+
+const Kernels& choose() {
     const char* wanted = std::getenv("HERMETIC_NATIVE_TARGET");
+    const bool any = !wanted || !*wanted;
     std::string known;
-    for (size_t i = 0; i < count; i++) {
-        if (wanted && *wanted && std::string(wanted) != all[i]->target) {
-            known += std::string(known.empty() ? "" : ", ") + all[i]->target;
-            continue;
-        }
-        if (all[i]->supported()) return *all[i];
-        if (wanted && *wanted)
-            throw nb::import_error(("HERMETIC_NATIVE_TARGET must name a target that this CPU has. It has no " + std::string(wanted)).c_str());
+    for (const Kernels* one : supported()) {
+        if (any || std::string(wanted) == one->target) return *one;
+        known += std::string(known.empty() ? "" : ", ") + one->target;
     }
-    if (wanted && *wanted)
-        throw nb::import_error(("HERMETIC_NATIVE_TARGET must be one of " + known + ". Got " + wanted + " instead").c_str());
-    throw nb::import_error("this build of Hermetic is for another kind of CPU: install it from source on this machine");
+    if (known.empty()) throw nb::import_error("this build of Hermetic is for another kind of CPU: install it from source on this machine");
+    throw nb::import_error(("HERMETIC_NATIVE_TARGET must be one that this CPU has: " + known + ". Got " + wanted + " instead").c_str());
 }
 
 std::vector<std::string> targets() {
-    size_t count;
-    const Kernels* const* all = all_kernels(count);
     std::vector<std::string> out;
-    for (size_t i = 0; i < count; i++)
-        if (all[i]->supported()) out.emplace_back(all[i]->target);
+    for (const Kernels* one : supported()) out.emplace_back(one->target);
     return out;
 }
 
