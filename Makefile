@@ -13,6 +13,7 @@ DEMO      := .venv-demo
 BROWSER   := browser/node_modules/.installed
 SITE      := .venv-docs
 AZURITE   := tests/azurite/node_modules/.installed
+BASE      := build/base-image/files.tar
 NATIVE    := $(wildcard src/hermetic/rlwe/native/*pp) src/hermetic/rlwe/native/CMakeLists.txt
 HOSTS     := $(patsubst %/requirements.lock,%/.venv/.installed,$(wildcard tests/hosts/*/requirements.lock))
 AZUREML   := tests/hosts/azureml/.venv
@@ -31,10 +32,10 @@ PIP        = $(@D)/bin/python -m pip --disable-pip-version-check
 INSTALL    = $(PIP) install --quiet --no-index --no-deps --no-build-isolation
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test quick oldest newest browser azurite nginx hosts page bench docs lint types lock clean
+.PHONY: help venv demo test quick oldest newest browser azurite nginx base-image hosts page bench docs lint types lock clean
 
 help:  ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 venv: $(VENV)/.installed  ## Build .venv from requirements.lock; does nothing when it is up to date
 
@@ -88,7 +89,7 @@ demo: $(DEMO)/.installed  ## Run the demo, in a small environment of its own; op
 	@$(DEMO)/bin/hermetic demo $(ARGS)
 
 # One process more than the cores of a small machine: many tests wait, for a service or a browser.
-test: venv browser azurite nginx hosts $(SITE)/.installed  ## Run the whole test suite; ARGS go to pytest
+test: venv browser azurite nginx base-image hosts $(SITE)/.installed  ## Run the whole test suite; ARGS go to pytest
 	HERMETIC_BROWSER=required OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadfile $(ARGS)
 
 quick: venv lint types  ## Check style, types and the tests that only compute, in under 2 minutes; ARGS go to pytest
@@ -129,6 +130,14 @@ $(AZURITE): tests/azurite/package-lock.json
 
 nginx:  ## Install nginx, the load balancer that the tests of replicas use
 	@command -v nginx >/dev/null || test -x /usr/sbin/nginx || $(APT) nginx
+
+base-image: $(BASE)  ## Build a Debian with Python: the base of the images that the tests build
+
+$(BASE):
+	@command -v mmdebstrap >/dev/null && command -v buildah >/dev/null || $(APT) mmdebstrap buildah
+	@mkdir -p $(@D)
+	$(SUDO) mmdebstrap --quiet --variant=minbase --format=tar --include=python3,python3-venv,ca-certificates bookworm $@.part
+	@mv $@.part $@
 
 hosts: $(HOSTS) $(AZUREML)/.hermetic $(TORCH)/.hermetic  ## Install the programs of others that the tests run, each in its own environment
 
@@ -180,6 +189,8 @@ lock:  ## Pin every dependency again in requirements.lock (needs uv; newer versi
 	$(LOCK) pyproject.toml --extra serve --constraint requirements.lock --no-annotate \
 	  --output-file src/hermetic/deploy/serve.lock $(ARGS)
 	$(LOCK) pyproject.toml src/hermetic/deploy/score.in --no-annotate --output-file src/hermetic/deploy/score.lock $(ARGS)
+	$(LOCK) pyproject.toml --extra ray src/hermetic/deploy/ray.in --constraint requirements.lock --no-annotate \
+	  --output-file src/hermetic/deploy/ray.lock $(ARGS)
 	for host in docs/site/ tests/hosts/*/; do (cd $$host && $(LOCK) requirements.in --output-file requirements.lock $(ARGS)) || exit 1; done
 
 clean:  ## Remove the environments of this folder, caches and builds

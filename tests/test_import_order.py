@@ -142,7 +142,8 @@ HOUSE = """
     batch.worker               SHARED batch.evaluator
     batch.local_engine         SHARED batch.evaluator
     batch.ray_engine           SHARED batch.evaluator
-    batch.scoring              SHARED circuits.masking model batch.evaluator batch.local_engine batch.ray_engine
+    batch.metrics              errors
+    batch.scoring              SHARED circuits.masking model batch.evaluator batch.local_engine batch.ray_engine batch.metrics
 
     # Doors: they may use both sides.
     batch.planning             ANYTHING

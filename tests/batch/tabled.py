@@ -54,8 +54,8 @@ class Case:
         self.table.to_parquet(path := self.folder / "table.parquet", row_group_size=300)
         return path
 
-    def encrypted(self, job: str | None = None) -> Manifest:
-        return encrypt(self.parquet, self.client, job or self.job, self.rows, row_key="patient", rows_per_query=EACH)
+    def encrypted(self, job: str | None = None, each: int = EACH) -> Manifest:
+        return encrypt(self.parquet, self.client, job or self.job, self.rows, row_key="patient", rows_per_query=each)
 
     def scored(self, job: str | None = None, **options: Any) -> Summary:
         return score(job or self.job, self.model_file, **{"workers": 2, **options})

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import json
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import psutil
 import pytest
 from tabled import EACH, ROWS, SHARDS, Case
 
@@ -160,27 +155,6 @@ def test_a_job_is_encrypted_once(case: Case) -> None:
         case.encrypted()
 
 
-def test_workers_are_killed(case: Case) -> None:
-    """Two of them, in the middle: every row is answered all the same, once. No shard is tried more than three times."""
-    case.encrypted()
-    killed = itertools.count()
-
-    def kill(done: int, total: int) -> None:
-        workers = [one for one in psutil.Process().children() if is_worker(one)]
-        if workers and next(killed) < 2:
-            workers[-1].kill()
-
-    summary = case.scored(progress=kill)
-    assert (summary.answered, summary.failures) == (ROWS, ())
-    case.check(case.decrypted())
-
-
-def is_worker(process: psutil.Process) -> bool:
-    with contextlib.suppress(psutil.Error):
-        return "hermetic.batch.worker" in process.cmdline()
-    return False
-
-
 def test_a_shard_that_kills_every_worker_is_given_up(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     case.encrypted()
     real = local_engine._Process.answer
@@ -196,23 +170,6 @@ def test_a_shard_that_kills_every_worker_is_given_up(case: Case, monkeypatch: py
     assert summary.answered == ROWS - EACH
     found = case.decrypted(partial=True)
     case.check(found, np.setdiff1d(np.arange(ROWS), np.arange(4 * EACH, 5 * EACH)))
-
-
-def test_the_driver_is_killed(case: Case) -> None:
-    """What it leaves is whole, and the next run does the rest. Its workers end with it."""
-    case.encrypted()
-    code = "import sys; from hermetic.batch import score; score(*sys.argv[1:], progress=lambda *_: print(flush=True))"
-    driver = subprocess.Popen([sys.executable, "-c", code, case.job, str(case.model_file)], stdout=subprocess.PIPE)
-    assert driver.stdout
-    driver.stdout.readline()
-    workers = psutil.Process(driver.pid).children()
-    driver.send_signal(signal.SIGKILL)
-    driver.wait()
-    assert not psutil.wait_procs(workers, timeout=60)[1]
-    answered = len(list(Path(case.job, "answers").iterdir()))
-    assert answered >= 1
-    assert case.scored().answered_before >= EACH * (answered - 1)
-    case.check(case.decrypted())
 
 
 def test_damaged_and_foreign_shards_are_named_and_the_others_done(case: Case) -> None:
@@ -411,3 +368,33 @@ def test_networks_too(tmp_path: Path) -> None:
     decrypt(str(tmp_path / "job"), client, tmp_path / "t.rows", tmp_path / "out.csv")
     found = pd.read_csv(tmp_path / "out.csv")
     assert np.abs(found["prediction"] - one.estimator.predict(one.X[::20])).max() <= one.signature.error
+
+
+def test_metrics_are_kept_for_prometheus(case: Case, tmp_path: Path) -> None:
+    from prometheus_client.parser import text_string_to_metric_families
+
+    file, seen = tmp_path / "march.prom", []
+
+    def read() -> dict[str, float]:
+        found = {}
+        for family in text_string_to_metric_families(file.read_text()):
+            (sample,) = family.samples
+            assert sample.labels == {"model": "tumours"}
+            found[sample.name.removeprefix("hermetic_batch_")] = sample.value
+        return found
+
+    case.encrypted()
+    (Path(case.job) / "queries" / "00000003").unlink()
+    summary = case.scored(metrics=file, progress=lambda *_: seen.append(read() if file.exists() else {}))
+    first, last = seen[1], read()
+    assert (first["rows"], first["end_time_seconds"]) == (ROWS, 0)
+    assert 0 < first["rows_answered"] < ROWS
+    assert (last["rows_answered"], last["shards_failed"]) == (ROWS - EACH, 1)
+    assert last["worker_seconds"] == pytest.approx(summary.busy_seconds)
+    assert last["begin_time_seconds"] <= last["end_time_seconds"]
+
+
+def test_metrics_that_cannot_be_written_are_named(case: Case) -> None:
+    case.encrypted()
+    with pytest.raises(SettingsError, match=r"metrics must name a file that can be written: .*: No such file"):
+        case.scored(metrics=case.folder / "nowhere" / "march.prom")

@@ -20,17 +20,17 @@ def in_a_network_of_its_own(*command: str) -> subprocess.CompletedProcess[str]:
     modules = os.pathsep.join([str(HERE), str(HERE.parent), *sys.path])
     return subprocess.run(
         ["unshare", "--map-root-user", "--net", *command],
-        capture_output=True, text=True, check=False, timeout=280, stdin=subprocess.DEVNULL,
+        capture_output=True, text=True, check=False, timeout=560, stdin=subprocess.DEVNULL,
         env={**os.environ, "PYTHONPATH": modules},
     )  # fmt: skip
 
 
-def test_a_job_is_scored_on_two_nodes_and_survives_the_loss_of_one(tmp_path: Path) -> None:
+def test_a_job_is_scored_on_two_nodes_and_survives_four_losses_of_one(tmp_path: Path) -> None:
     done = in_a_network_of_its_own(sys.executable, str(HERE / "ray_cluster.py"), str(tmp_path))
     assert done.returncode == 0, done.stderr[-3000:]
     (line,) = [one for one in done.stdout.splitlines() if one.startswith('{"said"')]  # Ray prints remarks of its own
     found = json.loads(line)
-    assert found["lost"]
+    assert len(found["lost"]) == 4
     for said in found["said"]:
         assert (said["rows"], said["answered"], said["failures"]) == (ROWS, ROWS, [])
 

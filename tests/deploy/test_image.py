@@ -9,14 +9,16 @@ import subprocess
 import time
 import zipfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from importlib.metadata import requires
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import trustme
-from built_image import Built, built
+from built_image import Builder, Image, builder
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from rendering import ROOT, document, rendered
@@ -25,6 +27,7 @@ import hermetic
 from fitted import digits
 from hermetic import RemoteModel
 from hermetic.deploy import Description
+from hermetic.deploy.image import USER
 from hermetic.errors import AuthenticationError, SettingsError
 from serve.stores import free_port
 
@@ -32,50 +35,94 @@ LONGEST_START = 240
 PIN = re.compile(r"^([a-z0-9-]+)==\S+.*?(?=^\S|\Z)", re.MULTILINE | re.DOTALL)
 
 
+MOST_ADDED_BYTES = 250_000_000
+SECRETS, STATE = "/run/secrets", "/var/lib/hermetic"
+
+
 @pytest.fixture(scope="module")
-def image(material: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
-    """Built once: what differs between the tests is mounted, as Docker does it."""
+def images() -> Iterator[Builder]:
+    with builder() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def context(material: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("image")
     (wheel,) = material.glob("*.whl")
     models = (material / "digits.hermetic",)
     rendered("docker", folder, Description("digits", models, wheel, tokens=material / "tokens"))
-    with built(folder / "image") as found:
-        yield found
+    return folder
+
+
+@pytest.fixture(scope="module")
+def image(images: Builder, context: Path) -> Image:
+    """Built once: what differs between the tests is mounted, as Docker does it."""
+    return images.build(context / "image", "digits:1")
+
+
+@dataclass(frozen=True)
+class Running:
+    """A service of a rendered compose file, in its image."""
+
+    image: Image
+    service: dict[str, Any]
+    mounts: dict[str, Path]
+    port: int
+    process: subprocess.Popen[str]
+
+    def is_healthy(self) -> bool:
+        check = self.image.start(self.image.healthcheck, self.service, self.mounts)
+        return check.wait(timeout=LONGEST_START) == 0
+
+    def status(self) -> dict[str, str]:
+        """What the kernel says of the process."""
+        lines = Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
+        return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
 
 
 @contextlib.contextmanager
-def running(image: Built, folder: Path) -> Iterator[int]:
-    """The service of a rendered compose file, healthy; gives its port. It must end well when it is told to."""
-    secrets = image.root / "run/secrets"
-    shutil.copytree(folder / "secrets", secrets, dirs_exist_ok=True)
-    secrets.chmod(0o755)  # Docker mounts the files, not their directory
+def running(image: Image, folder: Path) -> Iterator[Running]:
+    """The service of a rendered compose file, healthy. It must end well when it is told to."""
+    (folder / "secrets").chmod(0o755)  # Docker mounts the files, not their directory
+    (state := folder / "state").mkdir()
+    state.chmod(0o777)
     port = free_port()
     service = document(folder / "compose.yaml")["services"]["digits"]
-    environment = {**service["environment"], "HERMETIC_PORT": str(port)}
-    assert not is_healthy(image, environment)
-    process = image.start(image.entrypoint, environment, stderr=subprocess.PIPE)
+    service["environment"] |= {"HERMETIC_PORT": str(port)}
+    mounts = {SECRETS: folder / "secrets", STATE: state}
+    process = image.start(image.command, service, mounts, stderr=subprocess.PIPE)
+    found = Running(image, service, mounts, port, process)
     try:
-        wait_until_healthy(image, environment, process)
-        yield port
+        wait_until_healthy(found)
+        yield found
     finally:
         process.terminate()
         _, log = process.communicate(timeout=LONGEST_START)
     assert process.returncode == 0, log
     assert any(json.loads(line).get("event") == "listening" for line in log.splitlines())
+    assert not found.is_healthy()
 
 
-def test_the_service_in_the_image_answers(image: Built, description: Description, tmp_path: Path, token: str) -> None:
+def test_the_service_in_the_image_answers(image: Image, description: Description, tmp_path: Path, token: str) -> None:
     rendered("docker", tmp_path, description)
-    with running(image, tmp_path) as port:
-        with hermetic.connect(f"http://127.0.0.1:{port}", model="digits", token=token) as remote:
+    with running(image, tmp_path) as service:
+        url = f"http://127.0.0.1:{service.port}"
+        with hermetic.connect(url, model="digits", token=token) as remote:
             assert_right(remote)
-        assert len(list((image.root / "var/lib/hermetic/keys").rglob("*/clinic/*"))) == 1
+        assert len(list((tmp_path / "state/keys").rglob("*/clinic/*"))) == 1
         with pytest.raises(AuthenticationError):
-            hermetic.connect(f"http://127.0.0.1:{port}", model="digits", token="wrong")
+            hermetic.connect(url, model="digits", token="wrong")
+        assert_confined(service.status())
+
+
+def assert_confined(status: dict[str, str]) -> None:
+    assert {status["Uid"], status["Gid"]} == {"\t".join([str(USER)] * 4)}
+    assert int(status["CapEff"], 16) == int(status["CapBnd"], 16) == 0
+    assert status["NoNewPrivs"] == "1"
 
 
 def test_the_service_in_the_image_speaks_tls(
-    image: Built, description: Description, tmp_path: Path, token: str
+    image: Image, description: Description, tmp_path: Path, token: str
 ) -> None:
     authority = trustme.CA()
     issued = authority.issue_cert("127.0.0.1")
@@ -86,8 +133,8 @@ def test_the_service_in_the_image_speaks_tls(
     trust = ssl.create_default_context()
     authority.configure_trust(trust)
     with (
-        running(image, tmp_path / "out") as port,
-        hermetic.connect(f"https://127.0.0.1:{port}", model="digits", token=token, verify=trust) as remote,
+        running(image, tmp_path / "out") as service,
+        hermetic.connect(f"https://127.0.0.1:{service.port}", model="digits", token=token, verify=trust) as remote,
     ):
         assert_right(remote)
 
@@ -97,17 +144,39 @@ def assert_right(remote: RemoteModel) -> None:
     assert np.array_equal(remote.predict(X), digits().estimator.predict(X))
 
 
-def is_healthy(image: Built, environment: dict[str, str]) -> bool:
-    check = image.start(image.healthcheck, environment)
-    return check.wait(timeout=LONGEST_START) == 0
-
-
-def wait_until_healthy(image: Built, environment: dict[str, str], process: subprocess.Popen[str]) -> None:
+def wait_until_healthy(service: Running) -> None:
     deadline = time.monotonic() + LONGEST_START
-    while not is_healthy(image, environment):
-        assert process.poll() is None, process.communicate()[1]
+    while not service.is_healthy():
+        assert service.process.poll() is None, service.process.communicate()[1]
         assert time.monotonic() < deadline
         time.sleep(0.2)
+
+
+def test_nothing_in_the_image_can_be_written(image: Image, context: Path) -> None:
+    service = document(context / "compose.yaml")["services"]["digits"]
+    for place in ("/srv/hermetic/models/x", "/opt/hermetic/x", STATE + "/x", "/x"):
+        assert "Read-only file system" in image.said(["touch", place], service)
+    assert image.said(["sh", "-c", "touch /tmp/x && echo written"], service) == "written\n"
+    assert "Permission denied" in image.said(["sh", "-c", "cp /bin/true /tmp/x && /tmp/x"], service)
+
+
+def test_the_image_is_small(image: Image) -> None:
+    assert 50_000_000 < image.added_bytes <= MOST_ADDED_BYTES
+
+
+def test_the_bill_of_materials_is_what_the_image_holds(image: Image, context: Path) -> None:
+    code = "import importlib.metadata as m, json; print(json.dumps([(d.name, d.version) for d in m.distributions()]))"
+    service = document(context / "compose.yaml")["services"]["digits"]
+    held = json.loads(image.said(["/opt/hermetic/bin/python", "-c", code], service))
+    bill = json.loads((context / "sbom.cdx.json").read_text())
+    assert sorted((canonicalize_name(name), version) for name, version in held) == sorted(
+        (one["name"], one["version"]) for one in bill["components"]
+    )
+
+
+def test_the_same_files_give_the_same_image(images: Builder, image: Image, context: Path, tmp_path: Path) -> None:
+    shutil.copytree(context / "image", tmp_path / "elsewhere")
+    assert images.build(tmp_path / "elsewhere", "digits:2").layers == image.layers
 
 
 def test_only_what_the_image_needs_is_sent_to_the_builder(description: Description, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import functools
 import logging
 import os
 import tempfile
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from ..object_stores import StoreError
 from .evaluator import TRIES, Evaluator, Outcome
 from .manifest import Shard
 
-_RESTARTS = 3
+_RETRIES = 3
 
 Run = Callable[[str, str, Sequence[Shard], int], Iterator[Outcome]]
 
@@ -36,7 +37,10 @@ def at(address: str) -> Run:
 
 
 def _run(address: str, job: str, model: str, shards: Sequence[Shard], workers: int) -> Iterator[Outcome]:
-    """Answer shards; outcomes as they come. Actors get the model through Ray's own store, so its file is read here."""
+    """Answer shards; outcomes as they come. Actors get the model through Ray's own store, so its file is read here.
+
+    A long job may lose any number of nodes: it is given up only after three passes in which nothing was answered.
+    """
     import ray
 
     if not ray.is_initialized():
@@ -47,19 +51,23 @@ def _run(address: str, job: str, model: str, shards: Sequence[Shard], workers: i
             raise SettingsError(f"the cluster {address} must answer. It does not ({type(error).__name__}).") from None
     data = ray.put(Path(model).read_bytes())
     waiting = {one.number: one for one in shards}
-    for tries in range(1, TRIES + 1):
-        lost = ""
+    tries, lost = 0, ""
+    again: dict[int, Outcome] = {}
+    while waiting and tries < TRIES:
+        before = len(waiting)
+        again.clear()
         try:
             for outcome in _pass(job, data, list(waiting.values()), workers):
-                if not outcome.again or tries == TRIES:
+                if outcome.again:
+                    again[outcome.shard] = outcome
+                else:
                     del waiting[outcome.shard]
                     yield outcome
         except ray.exceptions.RayError as error:  # a node went, with what it was about to say
             lost = type(error).__name__
-        if not waiting:
-            return
+        tries = tries + 1 if len(waiting) == before else 0
     for number in waiting:
-        yield Outcome(number, error=f"the cluster lost it {TRIES} times ({lost})", again=True)
+        yield again.get(number) or Outcome(number, error=f"the cluster lost it {TRIES} times ({lost})", again=True)
 
 
 def _pass(job: str, model: Any, shards: Sequence[Shard], workers: int) -> Iterator[Outcome]:
@@ -69,14 +77,17 @@ def _pass(job: str, model: Any, shards: Sequence[Shard], workers: int) -> Iterat
     logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # what fails is tried again, and told in the end
     asked = ray.data.from_items([one.__dict__ for one in shards], override_num_blocks=len(shards))
     actor: Any = _Actor
-    answered = asked.map(
-        actor,
-        fn_constructor_args=(job, model),
-        compute=ray.data.ActorPoolStrategy(size=min(workers, len(shards))),
-        num_cpus=1,
-        max_restarts=_RESTARTS,
-        max_task_retries=_RESTARTS,
-    )
+    with warnings.catch_warnings():
+        # The last two have no names of their own yet: Ray calls them deprecated, and takes no others.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        answered = asked.map(
+            actor,
+            fn_constructor_args=(job, model),
+            compute=ray.data.ActorPoolStrategy(size=min(workers, len(shards))),
+            num_cpus=1,
+            max_restarts=-1,  # nodes may go and come as often as they like
+            max_task_retries=_RETRIES,
+        )
     for row in answered.iter_rows():
         if row["refused"]:
             raise SettingsError(row["refused"])

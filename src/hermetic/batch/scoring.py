@@ -15,6 +15,7 @@ from . import local_engine
 from .evaluator import Outcome, check_model
 from .job import Job
 from .manifest import Manifest, Shard
+from .metrics import MetricsFile
 
 LOCAL = "local"
 _RAY = "ray"
@@ -84,6 +85,7 @@ def score(
     engine: str = LOCAL,
     workers: int | None = None,
     progress: Progress | None = None,
+    metrics: str | Path | None = None,
 ) -> Summary:
     """Answer the shards of a job that have no answer yet. Exported as ``hermetic.batch.score``.
 
@@ -103,6 +105,8 @@ def score(
         How many, each with one thread; by default one a core.
     progress
         Called with (rows done, rows in all).
+    metrics
+        A file, ``….prom``, that Prometheus' node exporter reads: rows done, failures, seconds. By default none.
 
     Returns
     -------
@@ -126,6 +130,10 @@ def score(
     opened = Job.open(job)
     manifest = opened.manifest()
     check_model(manifest, CompiledModel.load(Path(model)), opened.name)
+    told = [] if progress is None else [progress]
+    kept = None if metrics is None else MetricsFile(Path(metrics), manifest.model)
+    if kept is not None:
+        told.append(kept.advance)
     answered = opened.answered()
     todo = [one for one in manifest.shards if one.name not in answered]
     before = manifest.rows - sum(one.rows for one in todo)
@@ -133,9 +141,9 @@ def score(
     for outcome in run(job, str(model), todo, workers) if todo else ():
         outcomes.append(outcome)
         done += 0 if outcome.error else manifest.shards[outcome.shard].rows
-        if progress is not None:
-            progress(done, manifest.rows)
-    return Summary(
+        for tell in told:
+            tell(done, manifest.rows)
+    summary = Summary(
         rows=manifest.rows,
         shards=len(manifest.shards),
         answered_before=before,
@@ -146,6 +154,9 @@ def score(
         answer_bytes=sum(one.bytes for one in outcomes),
         workers=min(workers, len(todo)),
     )
+    if kept is not None:
+        kept.finish(summary)
+    return summary
 
 
 def _engine(name: str) -> Callable[[str, str, Sequence[Shard], int], Iterator[Outcome]]:

@@ -97,6 +97,9 @@ def score(
     model: ModelOption,
     engine: Annotated[str, typer.Option(help="local, ray, or a cluster's address: ray://HOST:PORT.")] = "local",
     workers: Annotated[int | None, typer.Option(min=1, help="By default one a core.", show_default=False)] = None,
+    metrics: Annotated[
+        Path | None, typer.Option(help="Keep metrics for Prometheus in this .prom file.", show_default=False)
+    ] = None,
     as_document: JsonOption = False,
 ) -> None:
     """Answer what has no answer yet in a job. Exit code 3 says that some shards could not be answered."""
@@ -104,7 +107,7 @@ def score(
         from ..batch.scoring import score as run
 
         with rows_bar("score") as shown:
-            summary = run(job, model, engine=engine, workers=workers, progress=shown.advance)
+            summary = run(job, model, engine=engine, workers=workers, progress=shown.advance, metrics=metrics)
     for one in summary.failures:
         warn(f"{one.shard} has no answer: {one.error}")
     if as_document:

@@ -24,11 +24,14 @@ class Target(StrEnum):
     ACI = "aci"
     KUBERNETES = "kubernetes"
     AZUREML = "azureml"
+    RAY = "ray"
 
 
 def deploy(  # noqa: PLR0913, PLR0917
     models: Annotated[list[Path], typer.Argument(metavar="MODEL...", help="Compiled models.", show_default=False)],
-    target: Annotated[Target, typer.Option("--target", "-t", help="What runs the service.", show_default=False)],
+    target: Annotated[
+        Target, typer.Option("--target", "-t", help="What runs the service, or the batch job.", show_default=False)
+    ],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="The directory to write.")],
     wheel: Annotated[
         Path, typer.Option(help="Hermetic's wheel, from: pip wheel --no-deps SOURCE.", show_default=False)
@@ -43,6 +46,7 @@ def deploy(  # noqa: PLR0913, PLR0917
     replicas: Annotated[int, typer.Option(help="Replicas.")] = 1,
     max_replicas: Annotated[int | None, typer.Option(help="Replicas under load (kubernetes).")] = None,
     store: Annotated[str | None, typer.Option(help="Where public keys live, as in hermetic serve.")] = None,
+    job: Annotated[str | None, typer.Option(help="The batch job to score, s3://, az:// or gs:// (ray).")] = None,
     host: Annotated[str | None, typer.Option(help="The name clients use, such as predict.example.com.")] = None,
     tls_certificate: Annotated[Path | None, typer.Option(help="Certificate chain, PEM.")] = None,
     tls_key: Annotated[Path | None, typer.Option(help="Private key of the certificate, PEM.")] = None,
@@ -79,6 +83,7 @@ def deploy(  # noqa: PLR0913, PLR0917
         replicas=replicas,
         max_replicas=max_replicas,
         store=store,
+        job=job,
         host=host,
         tls_certificate=tls_certificate,
         tls_key=tls_key,

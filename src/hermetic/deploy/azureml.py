@@ -12,7 +12,7 @@ from typing import Any
 
 from ..errors import SettingsError
 from .description import Description
-from .image import locked_wheel, resource
+from .image import locked_wheel, materials, resource
 from .tree import File, Manifest, Tree, read
 
 BASE_IMAGE = "mcr.microsoft.com/azureml/minimal-ubuntu22.04-py39-cpu-inference:latest"
@@ -47,17 +47,15 @@ def tree(description: Description) -> Tree:
     (model,) = description.models
     wheel = description.wheel.name
     dockerfile = _DOCKERFILE.format(base=description.base_image or BASE_IMAGE, wheel=wheel)
-    environment = {
-        "Dockerfile": File.text(dockerfile),
-        "conda.yaml": File.yaml(_conda()),
-        **locked_wheel(description, "score.lock", PYTHON),
-    }
+    locked = locked_wheel(description, "score.lock", PYTHON)
+    environment = {"Dockerfile": File.text(dockerfile), "conda.yaml": File.yaml(_conda()), **locked}
     return {
         "endpoint.yaml": File.yaml(_endpoint(description)),
         "deployment.yaml": File.yaml(_deployment(description)),
         "code/score.py": File.text(resource("score.py.txt")),
         f"model/{model.name}": File(read(model, "the model"), mode=0o600),
         **{f"environment/{name}": file for name, file in environment.items()},
+        **materials(description, locked, PYTHON),
     }
 
 

@@ -54,6 +54,9 @@ class Description:
         Evaluation processes of a replica; ``None``: one a core.
     replicas, max_replicas
         How many replicas run, and how many at most under load (``kubernetes``); ``None``: as many as ``replicas``.
+        For ``ray``, nodes with evaluators.
+    job
+        ``ray``: the batch job to score, ``s3://…``, ``az://…`` or ``gs://…``.
     store
         Where public keys live, as ``hermetic serve --store`` takes it; ``None``: a directory kept with the service.
     host
@@ -90,6 +93,7 @@ class Description:
     workers: int | None = None
     replicas: int = 1
     max_replicas: int | None = None
+    job: str | None = None
     store: str | None = None
     host: str | None = None
     tls_certificate: Path | None = None
@@ -164,10 +168,9 @@ class Description:
             raise SettingsError(
                 f"replicas must be at least 1 and at most max_replicas. Got {self.replicas} and {self.most_replicas}."
             )
-        if self.most_replicas > 1 and not self.store_is_shared:
+        if self.job is not None and urlsplit(self.job).scheme not in _SHARED_STORES:
             raise SettingsError(
-                f"several replicas need one key store that all of them read: store must be az://, s3:// or gs://. Got "
-                f"{self.store or 'a directory'} for up to {self.most_replicas} replicas: name a store, or run one."
+                f"job must be at s3://, az:// or gs://, which every node reads. Got {self.job} instead."
             )
 
     def _check_files(self) -> None:

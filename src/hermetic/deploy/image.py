@@ -1,10 +1,12 @@
-"""The image of the service: a build context whose every input is pinned, and which holds no secret."""
+"""The images of the service and of a batch job: build contexts with every input pinned and no secret in them."""
 
 from __future__ import annotations
 
 import hashlib
+import platform
 from importlib.resources import files
 
+from .bill_of_materials import bill_of_materials
 from .description import BASE_IMAGE, Description
 from .tree import File, Tree, read
 from .wheel import check_wheel, python_of
@@ -18,6 +20,9 @@ PYTHON = "/opt/hermetic/bin/python"
 _DOCKERFILE = """\
 FROM {base}
 
+# The same files give the same image: what would hold the time of the build holds this one.
+ARG SOURCE_DATE_EPOCH=0
+
 RUN groupadd --gid {user} hermetic \\
  && useradd --uid {user} --gid {user} --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin hermetic \\
  && install -d -o {user} -g {user} -m 0700 {state}
@@ -25,11 +30,14 @@ RUN groupadd --gid {user} hermetic \\
 WORKDIR /srv/hermetic
 COPY requirements.lock {wheel} ./
 RUN python -m venv /opt/hermetic \\
- && {python} -m pip install --no-cache-dir --disable-pip-version-check --require-hashes -r requirements.lock
-COPY health.py ./
+ && {python} -m pip install --no-cache-dir --disable-pip-version-check --require-hashes -r requirements.lock \\
+ && {python} -m pip uninstall --yes pip setuptools
 COPY --chown={user}:{user} models models
-
 USER {user}:{user}
+"""
+
+_SERVICE = """
+COPY health.py ./
 EXPOSE {port}
 HEALTHCHECK --interval=30s --timeout=5s --start-period=30s --retries=3 \\
   CMD ["{python}", "/srv/hermetic/health.py"]
@@ -37,21 +45,45 @@ ENTRYPOINT ["/opt/hermetic/bin/hermetic"]
 CMD ["serve", "{models}"]
 """
 
+# Ray's operator starts a shell that runs `ray`, and looks for a home that can be written.
+_JOB = """
+ENV PATH=/opt/hermetic/bin:$PATH HOME=/tmp
+"""
+
 
 def image_tree(description: Description) -> Tree:
-    """The build context: Dockerfile, .dockerignore, wheel, lock and models, below ``image/``."""
+    """The service's build context, below ``image/``, and ``sbom.cdx.json``."""
+    service = _SERVICE.format(python=PYTHON, port=PORT, models=MODELS)
+    return _tree(description, "serve.lock", service, {"health.py": File.text(resource("health.py"))})
+
+
+def job_image_tree(description: Description) -> Tree:
+    """The same for the nodes of a Ray cluster."""
+    return _tree(description, "ray.lock", _JOB, {})
+
+
+def _tree(description: Description, lock: str, rest: str, files: Tree) -> Tree:
+    """Dockerfile, which ends with ``rest``, .dockerignore, wheel, lock, models and ``files``; and their materials."""
     wheel, base = description.wheel.name, description.base_image or BASE_IMAGE
-    dockerfile = _DOCKERFILE.format(
-        base=base, user=USER, state=STATE, wheel=wheel, python=PYTHON, port=PORT, models=MODELS
-    )
+    dockerfile = _DOCKERFILE.format(base=base, user=USER, state=STATE, wheel=wheel, python=PYTHON)
+    locked = locked_wheel(description, lock, python_of(base))
+    sent = (*locked, *files, "models")
     context = {
-        "Dockerfile": File.text(dockerfile),
-        ".dockerignore": File.text(f"*\n!requirements.lock\n!{wheel}\n!health.py\n!models\n"),
-        "health.py": File.text(resource("health.py")),
-        **locked_wheel(description, "serve.lock", python_of(base)),
+        "Dockerfile": File.text(dockerfile + rest),
+        ".dockerignore": File.text("*\n" + "".join(f"!{name}\n" for name in sent)),
+        **files,
+        **locked,
         **{f"models/{name}": file for name, file in model_files(description).items()},
     }
-    return {f"image/{name}": file for name, file in context.items()}
+    bill = materials(description, locked, python_of(base))
+    return {**{f"image/{name}": file for name, file in context.items()}, **bill}
+
+
+def materials(description: Description, locked: Tree, python: str | None) -> Tree:
+    """``sbom.cdx.json``, of what :func:`locked_wheel` gave. A base image that does not say its Python has this one."""
+    lock = locked["requirements.lock"].content.decode()
+    python = python or ".".join(platform.python_version_tuple()[:2])
+    return {"sbom.cdx.json": File.text(bill_of_materials(description.name, lock, description.wheel.name, python))}
 
 
 def model_files(description: Description) -> Tree:

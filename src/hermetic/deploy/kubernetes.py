@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from shlex import quote
 
+from ..errors import SettingsError
 from .description import Description
 from .image import PORT, STATE, USER, image_tree
 from .kubernetes_access import network_policy, secrets, service_account, service_monitor
@@ -22,9 +23,15 @@ def tree(description: Description) -> Tree:
     Raises
     ------
     SettingsError
-        If the image names no registry, or there is no tokens file.
+        If the image names no registry, there is no tokens file, or several replicas share no store.
     """
     need_registry(description)
+    if description.most_replicas > 1 and not description.store_is_shared:
+        raise SettingsError(
+            f"several replicas need one key store that all of them read: store must be az://, s3:// or gs://. Got "
+            f"{description.store or 'a directory'} for up to {description.most_replicas} replicas: name a store, or "
+            "run one."
+        )
     manifests = {
         "deployment": File.yaml(_deployment(description)),
         "service": File.yaml(_service(description)),

@@ -15,6 +15,23 @@ from .tree import Manifest
 _METADATA_SERVICE = "169.254.169.254/32"
 
 
+def _namespace(name: str) -> Manifest:
+    return {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": name}}}
+
+
+DNS: Manifest = {
+    "to": [_namespace("kube-system")],
+    "ports": [{"protocol": one, "port": 53} for one in ("UDP", "TCP")],
+}
+"""Looking up names."""
+
+INTERNET: Manifest = {
+    "to": [{"ipBlock": {"cidr": "0.0.0.0/0", "except": [_METADATA_SERVICE]}}, {"ipBlock": {"cidr": "::/0"}}],
+    "ports": [{"protocol": "TCP", "port": 443}],
+}
+"""TLS to anywhere but the machine's metadata service, which hands out credentials."""
+
+
 def secrets(description: Description) -> list[Manifest]:
     """Tokens with certificate and key; the variables; and a fresh token that reads metrics alone."""
     files = secret_files(description)
@@ -26,13 +43,16 @@ def secrets(description: Description) -> list[Manifest]:
         _secret(description, "-metrics", {"token": token.encode()}),
     ]
     if description.secrets:
-        found.append(
-            _secret(description, "-environment", {name: value.encode() for name, value in description.secrets.items()})
-        )
+        found.append(environment_secret(description))
     if description.has_tls:
         pair = {"tls.crt": files["certificate.pem"], "tls.key": files["key.pem"]}
         found.append(_secret(description, "-tls", pair, kind="kubernetes.io/tls"))
     return found
+
+
+def environment_secret(description: Description) -> Manifest:
+    """The secret variables, as ``NAME-environment``."""
+    return _secret(description, "-environment", {name: value.encode() for name, value in description.secrets.items()})
 
 
 def _secret(description: Description, suffix: str, data: dict[str, bytes], kind: str = "Opaque") -> Manifest:
@@ -61,12 +81,7 @@ def network_policy(description: Description) -> Manifest:
     """In: the ingress controller and Prometheus. Out: names, and with a shared store TLS to anywhere but the machine's
     metadata service, which hands out credentials."""
     callers = [_namespace(description.ingress_namespace), _namespace(description.monitoring_namespace)]
-    names = {"to": [_namespace("kube-system")], "ports": [{"protocol": one, "port": 53} for one in ("UDP", "TCP")]}
-    anywhere = [
-        {"ipBlock": {"cidr": "0.0.0.0/0", "except": [_METADATA_SERVICE]}},
-        {"ipBlock": {"cidr": "::/0"}},
-    ]
-    store = [{"to": anywhere, "ports": [{"protocol": "TCP", "port": 443}]}] if description.store_is_shared else []
+    store = [INTERNET] if description.store_is_shared else []
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",
@@ -75,13 +90,9 @@ def network_policy(description: Description) -> Manifest:
             "podSelector": {"matchLabels": selector(description)},
             "policyTypes": ["Ingress", "Egress"],
             "ingress": [{"from": callers, "ports": [{"protocol": "TCP", "port": PORT}]}],
-            "egress": [names, *store],
+            "egress": [DNS, *store],
         },
     }
-
-
-def _namespace(name: str) -> Manifest:
-    return {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": name}}}
 
 
 def service_monitor(description: Description) -> Manifest:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import SettingsError
-from . import aci, azureml, docker, kubernetes
+from . import aci, azureml, docker, kubernetes, ray_cluster
 from .description import Description
 from .tree import Tree, write
 
@@ -19,6 +19,7 @@ TARGETS: dict[str, tuple[Make, Commands]] = {
     "aci": (aci.tree, aci.commands),
     "kubernetes": (kubernetes.tree, kubernetes.commands),
     "azureml": (azureml.tree, azureml.commands),
+    "ray": (ray_cluster.tree, ray_cluster.commands),
 }
 """What makes each target's files, and what applies them."""
 

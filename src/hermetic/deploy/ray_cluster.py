@@ -1,0 +1,194 @@
+"""A batch job on Kubernetes: Ray's operator (KubeRay) starts a cluster, scores the job on it, and ends it.
+
+Whoever reaches a Ray cluster runs code on it, so the policy lets in nobody but the cluster's own pods and the operator,
+and the operator only where jobs are submitted.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from shlex import join, quote
+from typing import Any
+
+from ..errors import SettingsError
+from .description import Description
+from .image import MODELS, PYTHON, USER, job_image_tree
+from .kubernetes_access import DNS, INTERNET, environment_secret, service_account
+from .kubernetes_names import labels, metadata, selector
+from .registry import build_command, need_registry
+from .tree import File, Manifest, Tree
+
+LEAST_MEMORY_GB = 2
+_SUBMIT_PORT = 8265
+_OPERATOR = {"app.kubernetes.io/name": "kuberay-operator"}
+_HEALTH = "import urllib.request as r; r.urlopen('http://127.0.0.1:52365/api/local_raylet_healthz', timeout=4).read()"
+# Answers and queries do not pass through Ray's store of objects, only the model.
+_OBJECT_STORE_BYTES = 128 << 20
+
+
+def tree(description: Description) -> Tree:
+    """The image, and below ``manifests/`` what a cluster needs; ``ray-job.yaml`` scores, ``ray-cluster.yaml`` stays.
+
+    Raises
+    ------
+    SettingsError
+        If the image names no registry, no job is named, or nodes are too small.
+    """
+    need_registry(description)
+    _check(description)
+    manifests = {
+        "network-policy": File.yaml(_network_policy(description)),
+        "service-account": File.yaml(service_account(description)),
+    }
+    if description.secrets:
+        manifests["secrets"] = File.yaml(environment_secret(description), mode=0o600)
+    return {
+        **job_image_tree(description),
+        **{f"manifests/{name}.yaml": file for name, file in manifests.items()},
+        "ray-job.yaml": File.yaml(_job(description)),
+        "ray-cluster.yaml": File.yaml(_cluster(description)),
+    }
+
+
+def commands(description: Description, directory: Path) -> tuple[str, ...]:
+    """Builds and pushes the image, applies the manifests, and starts the job."""
+    apply = (f"kubectl apply --filename {quote(str(directory / one))}" for one in ("manifests", "ray-job.yaml"))
+    return (build_command(description, directory), *apply)
+
+
+def score_command(description: Description) -> str:
+    """What the cluster runs: one evaluator a core."""
+    (model,) = description.models
+    workers = description.replicas * description.processes
+    file = f"{MODELS}/{model.stem}/1/model.hermetic"
+    command = ("hermetic", "batch", "score", str(description.job), "--model", file, "--engine", "ray")
+    return join((*command, "--workers", str(workers), "--json"))
+
+
+def _check(description: Description) -> None:
+    if len(description.models) != 1:
+        raise SettingsError(f"a job is for one model. Got {len(description.models)}: render each alone.")
+    if description.job is None:
+        raise SettingsError("job must be the URL that hermetic batch encrypt wrote to, such as s3://bucket/march.")
+    if description.most_replicas > description.replicas:
+        raise SettingsError(
+            "a job has as many workers from begin to end: replicas says how many, without max_replicas."
+        )
+    if description.memory_gb < LEAST_MEMORY_GB:
+        raise SettingsError(
+            f"memory_gb must be {LEAST_MEMORY_GB} or more: Ray itself takes most of one. Got {description.memory_gb:g}."
+        )
+
+
+def _job(description: Description) -> Manifest:
+    spec = {
+        "entrypoint": score_command(description),
+        "shutdownAfterJobFinishes": True,
+        # Failed jobs can be looked at for so long. What they answered is kept, and the next run does the rest.
+        "ttlSecondsAfterFinished": 600,
+        "backoffLimit": 1,
+        "rayClusterSpec": _cluster_spec(description),
+        "submitterPodTemplate": _pod(description, "ray-job-submitter", cores=0.5, memory_gb=0.5, node=False),
+    }
+    return {"apiVersion": "ray.io/v1", "kind": "RayJob", "metadata": metadata(description), "spec": spec}
+
+
+def _cluster(description: Description) -> Manifest:
+    head = {"apiVersion": "ray.io/v1", "kind": "RayCluster", "metadata": metadata(description)}
+    return {**head, "spec": _cluster_spec(description)}
+
+
+def _cluster_spec(description: Description) -> Manifest:
+    store = {"object-store-memory": str(_OBJECT_STORE_BYTES)}
+    return {
+        "rayVersion": _ray_version(job_image_tree(description)),
+        "headGroupSpec": {
+            # The head only leads: evaluators run on the others.
+            "rayStartParams": {"num-cpus": "0", **store},
+            "template": _pod(description, "ray-head", cores=1, memory_gb=LEAST_MEMORY_GB),
+        },
+        "workerGroupSpecs": [
+            {
+                "groupName": "evaluators",
+                "replicas": description.replicas,
+                "minReplicas": description.replicas,
+                "maxReplicas": description.replicas,
+                "rayStartParams": {"num-cpus": str(max(1, math.floor(description.cores))), **store},
+                "template": _pod(description, "ray-worker", cores=description.cores, memory_gb=description.memory_gb),
+            }
+        ],
+    }
+
+
+def _ray_version(image: Tree) -> str:
+    lock = image["image/requirements.lock"].content.decode()
+    return next(line.partition("==")[2].split()[0] for line in lock.splitlines() if line.startswith("ray=="))
+
+
+def _pod(description: Description, name: str, *, cores: float, memory_gb: float, node: bool = True) -> Manifest:
+    size = {"cpu": f"{round(cores * 1000)}m", "memory": f"{round(memory_gb * 1024)}Mi"}
+    identity = {"azure.workload.identity/use": "true"} if description.identity else {}
+    hidden = [{"secretRef": {"name": f"{description.name}-environment"}}] if description.secrets else []
+    probe = {"exec": {"command": [PYTHON, "-c", _HEALTH]}, "periodSeconds": 10, "timeoutSeconds": 5}
+    probes = {
+        "startupProbe": {**probe, "failureThreshold": 30},
+        "livenessProbe": {**probe, "failureThreshold": 6},
+        "readinessProbe": {**probe, "failureThreshold": 3},
+    }
+    container: dict[str, Any] = {
+        "name": name,
+        "image": description.image_name,
+        # $(NAME) would be replaced; a second dollar keeps it.
+        "env": [
+            {"name": key, "value": value.replace("$(", "$$(")}
+            for key, value in {"RAY_USAGE_STATS_ENABLED": "0", **description.variables}.items()
+        ],
+        "envFrom": hidden,
+        "resources": {"requests": size, "limits": size},
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+        "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}, {"name": "shared", "mountPath": "/dev/shm"}],
+    }
+    spec = {
+        "serviceAccountName": description.name,
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": USER,
+            "runAsGroup": USER,
+            "fsGroup": USER,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "containers": [{**container, **(probes if node else {})}],
+        "volumes": [
+            {"name": "tmp", "emptyDir": {"sizeLimit": "4Gi"}},
+            {"name": "shared", "emptyDir": {"medium": "Memory", "sizeLimit": "256Mi"}},
+        ],
+        **({} if node else {"restartPolicy": "Never"}),
+    }
+    return {"metadata": {"labels": {**labels(description), **identity}}, "spec": spec}
+
+
+def _network_policy(description: Description) -> Manifest:
+    """In and out: each other. In: the operator, which asks how the job is. Out: names, and TLS to the job's store."""
+    own = {"podSelector": {"matchLabels": selector(description)}}
+    operator = {"namespaceSelector": {}, "podSelector": {"matchLabels": _OPERATOR}}
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": metadata(description),
+        "spec": {
+            "podSelector": {"matchLabels": selector(description)},
+            "policyTypes": ["Ingress", "Egress"],
+            "ingress": [
+                {"from": [own]},
+                {"from": [operator], "ports": [{"protocol": "TCP", "port": _SUBMIT_PORT}]},
+            ],
+            "egress": [{"to": [own]}, DNS, INTERNET],
+        },
+    }
