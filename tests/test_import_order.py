@@ -142,8 +142,9 @@ HOUSE = """
     batch.worker               SHARED batch.evaluator
     batch.local_engine         SHARED batch.evaluator
     batch.ray_engine           SHARED batch.evaluator
-    batch.metrics              errors
-    batch.scoring              SHARED circuits.masking model batch.evaluator batch.local_engine batch.ray_engine batch.metrics
+    batch.summary              -
+    batch.metrics              errors batch.summary
+    batch.scoring              SHARED circuits.masking model batch.evaluator batch.local_engine batch.ray_engine
 
     # Doors: they may use both sides.
     batch.planning             ANYTHING

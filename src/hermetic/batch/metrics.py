@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ..errors import SettingsError
-
-if TYPE_CHECKING:
-    from .scoring import Summary
+from .summary import Summary
 
 SECONDS_BETWEEN = 5.0
 
