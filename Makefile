@@ -134,7 +134,7 @@ nginx:  ## Install nginx, the load balancer that the tests of replicas use
 base-image: $(BASE)  ## Build a Debian with Python: the base of the images that the tests build
 
 $(BASE):
-	@command -v mmdebstrap >/dev/null && command -v buildah >/dev/null || $(APT) mmdebstrap buildah
+	@command -v mmdebstrap >/dev/null && command -v buildah >/dev/null || $(APT) mmdebstrap buildah debian-archive-keyring
 	@mkdir -p $(@D)
 	$(SUDO) mmdebstrap --quiet --variant=minbase --format=tar --include=python3,python3-venv,ca-certificates bookworm $@.part
 	@mv $@.part $@

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import subprocess
 import sys
 from dataclasses import replace
@@ -22,9 +23,14 @@ REGISTRY = "example.azurecr.io"
 
 
 def build_wheel(folder: Path) -> Path:
-    """Hermetic's wheel, as a user builds it. The build backend is this environment's: nothing is downloaded."""
+    """Hermetic's wheel, as a user builds it. The build backend is this environment's: nothing is downloaded.
+
+    Processes that test at the same time build in the same folder, so they wait for each other.
+    """
     command = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(folder)]
-    subprocess.run([*command, str(ROOT)], check=True, capture_output=True, timeout=480)
+    with (ROOT / "build" / "wheel.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        subprocess.run([*command, str(ROOT)], check=True, capture_output=True, timeout=960)
     (wheel,) = folder.glob("hermetic-*.whl")
     return wheel
 

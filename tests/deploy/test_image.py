@@ -11,7 +11,6 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import requires
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +20,13 @@ import trustme
 from built_image import Builder, Image, builder
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
-from rendering import ROOT, document, rendered
+from rendering import HOSTS, ROOT, document, rendered
 
 import hermetic
 from fitted import digits
 from hermetic import RemoteModel
 from hermetic.deploy import Description
-from hermetic.deploy.image import USER
+from hermetic.deploy.image import USER, resource
 from hermetic.errors import AuthenticationError, SettingsError
 from serve.stores import free_port
 
@@ -210,13 +209,29 @@ def closure(name: str, extras: frozenset[str]) -> set[str]:
     return set(found) - {name}
 
 
+def pins(lock: str) -> dict[str, tuple[str, frozenset[str]]]:
+    return {pin[1]: hashes(pin[0]) for pin in PIN.finditer(lock)}
+
+
 def test_the_lock_of_the_service_is_part_of_the_projects_own() -> None:
     """Written by make lock. It holds what `hermetic[serve]` needs, at the versions everything is tested with."""
-    lock = files("hermetic.deploy").joinpath("serve.lock").read_text(encoding="utf-8")
-    whole = {pin[1]: hashes(pin[0]) for pin in PIN.finditer((ROOT / "requirements.lock").read_text(encoding="utf-8"))}
-    pinned = {pin[1]: hashes(pin[0]) for pin in PIN.finditer(lock)}
+    pinned = pins(resource("serve.lock"))
+    whole = pins((ROOT / "requirements.lock").read_text(encoding="utf-8"))
     assert closure("hermetic", frozenset({"serve"})) <= set(pinned)
     assert {name: whole[name] for name in pinned} == pinned
+
+
+def test_the_lock_of_the_scoring_script_is_part_of_where_it_is_tested() -> None:
+    """What an Azure environment installs is what the inference server of the tests runs with."""
+    pinned = pins(resource("score.lock"))
+    tested = pins((HOSTS / "azureml" / "requirements.lock").read_text(encoding="utf-8"))
+    assert closure("hermetic", frozenset()) <= set(pinned)
+    assert {name: tested[name] for name in pinned} == pinned
+
+
+def test_the_lock_of_a_batch_job_has_what_it_needs() -> None:
+    pinned = pins(resource("ray.lock"))
+    assert closure("hermetic", frozenset({"ray"})) <= set(pinned)
 
 
 def hashes(pin: str) -> tuple[str, frozenset[str]]:

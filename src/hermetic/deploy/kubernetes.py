@@ -7,9 +7,10 @@ from shlex import quote
 
 from ..errors import SettingsError
 from .description import Description
-from .image import PORT, STATE, USER, image_tree
+from .image import PORT, STATE, image_tree
 from .kubernetes_access import network_policy, secrets, service_account, service_monitor
-from .kubernetes_names import labels, metadata, selector
+from .kubernetes_names import metadata, selector
+from .kubernetes_pods import confined_container, template
 from .registry import build_command, need_registry
 from .service import GRACE_SECONDS, LIVE, READY, environment, scheme
 from .tree import File, Manifest, Tree
@@ -69,13 +70,9 @@ def _deployment(description: Description) -> Manifest:
         "spec": {
             "selector": {"matchLabels": selector(description)},
             "strategy": strategy if description.store_is_shared else {"type": "Recreate"},
-            "template": {"metadata": {"labels": _pod_labels(description)}, "spec": _pod(description)},
+            "template": _pod(description),
         },
     }
-
-
-def _pod_labels(description: Description) -> dict[str, str]:
-    return labels(description) | ({"azure.workload.identity/use": "true"} if description.identity else {})
 
 
 def _pod(description: Description) -> Manifest:
@@ -85,52 +82,29 @@ def _pod(description: Description) -> Manifest:
         "whenUnsatisfiable": "ScheduleAnyway",
         "labelSelector": {"matchLabels": selector(description)},
     }
-    return {
-        "serviceAccountName": description.name,
-        "automountServiceAccountToken": False,
-        "enableServiceLinks": False,
-        "terminationGracePeriodSeconds": GRACE_SECONDS,
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": USER,
-            "runAsGroup": USER,
-            "fsGroup": USER,
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
-        "topologySpreadConstraints": [spread],
-        "containers": [_container(description)],
-        "volumes": _volumes(description),
-    }
+    return template(
+        description,
+        _container(description),
+        _volumes(description),
+        terminationGracePeriodSeconds=GRACE_SECONDS,
+        topologySpreadConstraints=[spread],
+    )
 
 
 def _container(description: Description) -> Manifest:
-    size = {"cpu": f"{round(description.cores * 1000)}m", "memory": f"{round(description.memory_gb * 1024)}Mi"}
     mounts = [
         {"name": "secrets", "mountPath": _SECRETS, "readOnly": True},
         {"name": "tmp", "mountPath": "/tmp"},
     ]
     if not description.store_is_shared:
         mounts.append({"name": "state", "mountPath": STATE})
-    hidden = [{"secretRef": {"name": f"{description.name}-environment"}}] if description.secrets else []
+    variables = environment(description, _SECRETS)
     return {
-        "name": "hermetic",
-        "image": description.image_name,
+        **confined_container(description, "hermetic", variables, description.cores, description.memory_gb),
         "ports": [{"name": "http", "containerPort": PORT}],
-        # $(NAME) would be replaced; a second dollar keeps it.
-        "env": [
-            {"name": name, "value": value.replace("$(", "$$(")}
-            for name, value in environment(description, _SECRETS).items()
-        ],
-        "envFrom": hidden,
-        "resources": {"requests": size, "limits": size},
         "startupProbe": _probe(description, LIVE, seconds=2, failures=30),
         "livenessProbe": _probe(description, LIVE, seconds=10, failures=3),
         "readinessProbe": _probe(description, READY, seconds=5, failures=2),
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"]},
-        },
         "volumeMounts": mounts,
     }
 

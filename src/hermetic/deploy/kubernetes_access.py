@@ -82,17 +82,23 @@ def network_policy(description: Description) -> Manifest:
     metadata service, which hands out credentials."""
     callers = [_namespace(description.ingress_namespace), _namespace(description.monitoring_namespace)]
     store = [INTERNET] if description.store_is_shared else []
-    return {
-        "apiVersion": "networking.k8s.io/v1",
-        "kind": "NetworkPolicy",
-        "metadata": metadata(description),
-        "spec": {
-            "podSelector": {"matchLabels": selector(description)},
-            "policyTypes": ["Ingress", "Egress"],
-            "ingress": [{"from": callers, "ports": [{"protocol": "TCP", "port": PORT}]}],
-            "egress": [DNS, *store],
-        },
+    return policy(
+        description,
+        ingress=[{"from": callers, "ports": [{"protocol": "TCP", "port": PORT}]}],
+        egress=[DNS, *store],
+    )
+
+
+def policy(description: Description, ingress: list[Manifest], egress: list[Manifest]) -> Manifest:
+    """The description's pods talk to those, and to nobody else."""
+    spec = {
+        "podSelector": {"matchLabels": selector(description)},
+        "policyTypes": ["Ingress", "Egress"],
+        "ingress": ingress,
+        "egress": egress,
     }
+    kind = {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy"}
+    return {**kind, "metadata": metadata(description), "spec": spec}
 
 
 def service_monitor(description: Description) -> Manifest:

@@ -9,13 +9,13 @@ from __future__ import annotations
 import math
 from pathlib import Path
 from shlex import join, quote
-from typing import Any
 
 from ..errors import SettingsError
 from .description import Description
-from .image import MODELS, PYTHON, USER, job_image_tree
-from .kubernetes_access import DNS, INTERNET, environment_secret, service_account
-from .kubernetes_names import labels, metadata, selector
+from .image import MODELS, PYTHON, job_image_tree
+from .kubernetes_access import DNS, INTERNET, environment_secret, policy, service_account
+from .kubernetes_names import metadata, selector
+from .kubernetes_pods import confined_container, template
 from .registry import build_command, need_registry
 from .tree import File, Manifest, Tree
 
@@ -127,68 +127,35 @@ def _ray_version(image: Tree) -> str:
 
 
 def _pod(description: Description, name: str, *, cores: float, memory_gb: float, node: bool = True) -> Manifest:
-    size = {"cpu": f"{round(cores * 1000)}m", "memory": f"{round(memory_gb * 1024)}Mi"}
-    identity = {"azure.workload.identity/use": "true"} if description.identity else {}
-    hidden = [{"secretRef": {"name": f"{description.name}-environment"}}] if description.secrets else []
-    probe = {"exec": {"command": [PYTHON, "-c", _HEALTH]}, "periodSeconds": 10, "timeoutSeconds": 5}
-    probes = {
-        "startupProbe": {**probe, "failureThreshold": 30},
-        "livenessProbe": {**probe, "failureThreshold": 6},
-        "readinessProbe": {**probe, "failureThreshold": 3},
-    }
-    container: dict[str, Any] = {
-        "name": name,
-        "image": description.image_name,
-        # $(NAME) would be replaced; a second dollar keeps it.
-        "env": [
-            {"name": key, "value": value.replace("$(", "$$(")}
-            for key, value in {"RAY_USAGE_STATS_ENABLED": "0", **description.variables}.items()
-        ],
-        "envFrom": hidden,
-        "resources": {"requests": size, "limits": size},
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"]},
-        },
+    variables = {"RAY_USAGE_STATS_ENABLED": "0", **description.variables}
+    container = {
+        **confined_container(description, name, variables, cores, memory_gb),
+        **(_probes() if node else {}),
         "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}, {"name": "shared", "mountPath": "/dev/shm"}],
     }
-    spec = {
-        "serviceAccountName": description.name,
-        "automountServiceAccountToken": False,
-        "enableServiceLinks": False,
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": USER,
-            "runAsGroup": USER,
-            "fsGroup": USER,
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
-        "containers": [{**container, **(probes if node else {})}],
-        "volumes": [
-            {"name": "tmp", "emptyDir": {"sizeLimit": "4Gi"}},
-            {"name": "shared", "emptyDir": {"medium": "Memory", "sizeLimit": "256Mi"}},
-        ],
-        **({} if node else {"restartPolicy": "Never"}),
+    volumes: list[Manifest] = [
+        {"name": "tmp", "emptyDir": {"sizeLimit": "4Gi"}},
+        {"name": "shared", "emptyDir": {"medium": "Memory", "sizeLimit": "256Mi"}},
+    ]
+    return template(description, container, volumes, **({} if node else {"restartPolicy": "Never"}))
+
+
+def _probes() -> Manifest:
+    """The operator's own need programs that the image does not have."""
+    return {
+        f"{name}Probe": {
+            "exec": {"command": [PYTHON, "-c", _HEALTH]},
+            "periodSeconds": 10,
+            "timeoutSeconds": 5,
+            "failureThreshold": failures,
+        }
+        for name, failures in (("startup", 30), ("liveness", 6), ("readiness", 3))
     }
-    return {"metadata": {"labels": {**labels(description), **identity}}, "spec": spec}
 
 
 def _network_policy(description: Description) -> Manifest:
     """In and out: each other. In: the operator, which asks how the job is. Out: names, and TLS to the job's store."""
     own = {"podSelector": {"matchLabels": selector(description)}}
     operator = {"namespaceSelector": {}, "podSelector": {"matchLabels": _OPERATOR}}
-    return {
-        "apiVersion": "networking.k8s.io/v1",
-        "kind": "NetworkPolicy",
-        "metadata": metadata(description),
-        "spec": {
-            "podSelector": {"matchLabels": selector(description)},
-            "policyTypes": ["Ingress", "Egress"],
-            "ingress": [
-                {"from": [own]},
-                {"from": [operator], "ports": [{"protocol": "TCP", "port": _SUBMIT_PORT}]},
-            ],
-            "egress": [{"to": [own]}, DNS, INTERNET],
-        },
-    }
+    asked = {"from": [operator], "ports": [{"protocol": "TCP", "port": _SUBMIT_PORT}]}
+    return policy(description, ingress=[{"from": [own]}, asked], egress=[{"to": [own]}, DNS, INTERNET])
