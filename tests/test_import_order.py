@@ -134,8 +134,8 @@ HOUSE = """
     # Tables over an object store: what both owners see, then a half of each.
     batch.manifest             errors
     batch.job                  errors object_stores batch.manifest
-    batch.tables               errors
-    batch.row_file             errors batch.manifest
+    batch.tables               errors files
+    batch.row_file             errors files batch.manifest
     batch.encrypting           SHARED client batch.job batch.manifest batch.row_file batch.tables
     batch.decrypting           SHARED client batch.job batch.manifest batch.row_file batch.tables
     batch.evaluator            SHARED circuits.masking model

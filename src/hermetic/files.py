@@ -3,15 +3,31 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from .errors import SettingsError
 
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+"""What the system says of a disk, or a share of it, that is full."""
+
 _OWNER, _GROUP_READS = 0o600, 0o040
 _VARIABLE = re.compile(r"\$\w|\$\{|%\w+%")
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """What the system says against writing a file becomes :class:`SettingsError`, with the file's name."""
+    try:
+        yield
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        advice = "Make room there, and run it again." if error.errno in NO_ROOM else "Name another file."
+        raise SettingsError(f"{path} cannot be written: {reason}. {advice}") from None
 
 
 def write_private(target: Path, data: bytes, *, keep_group: bool = False) -> None:

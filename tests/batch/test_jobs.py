@@ -298,27 +298,6 @@ def test_an_object_larger_than_it_says_is_not_read(case: Case) -> None:
         Job.open(case.job).query(shard)
 
 
-def test_a_full_disk_leaves_no_half_table(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
-    from hermetic.batch.tables import Target
-
-    case.encrypted()
-    case.scored()
-    case.decrypted()
-    before = (case.folder / "out.parquet").read_bytes()
-    real, calls = Target.write, itertools.count()
-
-    def full(target: Target, table: Any) -> None:
-        if next(calls) == 2:
-            raise OSError(28, "No space left on device")
-        real(target, table)
-
-    monkeypatch.setattr(Target, "write", full)
-    with pytest.raises(OSError, match="No space left"):
-        case.decrypted()
-    assert (case.folder / "out.parquet").read_bytes() == before
-    assert not list(case.folder.glob(".*"))
-
-
 def test_what_cannot_be_asked_for_is_refused(case: Case, tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"rows_per_query must be 1 to 65536. Got 100000 instead"):
         encrypt(case.parquet, case.client, case.job, case.rows, rows_per_query=100_000)

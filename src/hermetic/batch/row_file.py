@@ -8,6 +8,7 @@ on where it was ended.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from ..errors import InputError, SettingsError
+from ..files import writing
 from .manifest import Shard
 
 _METADATA = b"hermetic"
@@ -86,7 +88,7 @@ class Journal:
         self._append(asdict(written))
 
     def _append(self, line: dict[str, Any]) -> None:
-        with self._path.open("a", encoding="utf-8") as file:
+        with writing(self._path), self._path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
             file.flush()
             os.fsync(file.fileno())
@@ -157,12 +159,17 @@ class RowFileWriter:
     def add(self, keys: pa.ChunkedArray) -> None:
         """The row keys of the next shard."""
         table = pa.table({self._column: keys})
-        if self._writer is None:
-            self._writer = pa.ipc.new_file(str(self._waiting), table.schema)
-        self._writer.write_table(table)
+        with writing(self._path):
+            if self._writer is None:
+                self._writer = pa.ipc.new_file(str(self._waiting), table.schema)
+            self._writer.write_table(table)
 
     def finish(self, signature: str, key_id: str, written: list[Written]) -> None:
-        """Say which shard holds how many of them."""
+        """Say which shard holds how many of them. Raises :class:`SettingsError` where there is no room."""
+        with writing(self._path):
+            self._finish(signature, key_id, written)
+
+    def _finish(self, signature: str, key_id: str, written: list[Written]) -> None:
         self._writer.close()
         document = {
             "signature": signature,
@@ -184,6 +191,7 @@ class RowFileWriter:
     def abandon(self) -> None:
         """Leave no partial file."""
         if self._writer is not None:
-            self._writer.close()
+            with contextlib.suppress(OSError):  # it may be why the run is abandoned
+                self._writer.close()
         for path in (self._waiting, self._partial):
             path.unlink(missing_ok=True)

@@ -13,6 +13,7 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from ..errors import InputError, SettingsError
+from ..files import writing
 
 PARQUET, ARROW, CSV, NUMPY = (".parquet", ".pq"), (".arrow", ".feather", ".ipc"), (".csv", ".tsv"), (".npy",)
 
@@ -184,10 +185,11 @@ class Target:
         self._writer: Any = None
 
     def write(self, table: pa.Table) -> None:
-        """Add rows. All tables have the schema of the first. Raises OSError where there is no room."""
-        if self._writer is None:
-            self._writer = self._opened(table.schema)
-        self._writer.write_table(table)
+        """Add rows. All tables have the schema of the first. Raises :class:`SettingsError` where there is no room."""
+        with writing(self.path):
+            if self._writer is None:
+                self._writer = self._opened(table.schema)
+            self._writer.write_table(table)
 
     def _opened(self, schema: pa.Schema) -> Any:
         suffix = self.path.suffix.lower()
@@ -202,9 +204,10 @@ class Target:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if self._writer is not None:
-            self._writer.close()
-            if kind is None:
-                self._partial.replace(self.path)
-        if kind is not None:
+        try:
+            if kind is None and self._writer is not None:
+                with writing(self.path):
+                    self._writer.close()
+                    self._partial.replace(self.path)
+        finally:
             self._partial.unlink(missing_ok=True)

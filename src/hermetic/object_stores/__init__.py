@@ -16,11 +16,12 @@ from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import AzureStore, GCSStore, LocalStore, MemoryStore, S3Store
 
 from ..errors import SettingsError
-from ..files import expanded, followed, make_private_directory
+from ..files import NO_ROOM, expanded, followed, make_private_directory
 from . import clouds
 
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
 
+_SYSTEM = re.compile(r"\(os error (\d+)\)")
 _PANIC = "PanicException"  # a BaseException of obstore's, for an environment that makes no URL
 
 Store = LocalStore | MemoryStore | AzureStore | S3Store | GCSStore
@@ -49,10 +50,17 @@ def answering(what: str = "key store") -> Iterator[None]:
     except BaseException as error:
         if not isinstance(error, BaseError | OSError) and type(error).__name__ != _PANIC:
             raise
-        raise StoreError(
-            f"the {what} must answer. It does not ({type(error).__name__}): check its URL, the container or bucket, "
-            "and the credentials in the environment."
-        ) from None
+        raise StoreError(_refusal(what, error)) from None
+
+
+def _refusal(what: str, error: BaseException) -> str:
+    """In words; of the error's own text only what the system said, which is a number."""
+    said = _SYSTEM.search(str(error))
+    if said and int(said[1]) in NO_ROOM:
+        return f"the {what} must have room for what is written. It has none: {os.strerror(int(said[1]))}."
+    reason = os.strerror(int(said[1])) if said else type(error).__name__
+    advice = "check its URL, the container or bucket, and the credentials in the environment"
+    return f"the {what} must answer. It does not ({reason}): {advice}."
 
 
 def open_store(url: str, *, create: bool = True, what: str = "key store") -> Store:
