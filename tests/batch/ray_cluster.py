@@ -17,6 +17,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import psutil
 import ray
 from ray.cluster_utils import Cluster
 from tabled import case_in
@@ -37,8 +38,12 @@ def loopback_up() -> None:
 def add(cluster: Cluster, **options: Any) -> Any:
     """A node. Ray itself waits only half a minute for one to start, which a busy machine may need more than."""
     for _ in range(_STARTS - 1):
+        running = psutil.Process().children(recursive=True)
         with contextlib.suppress(Exception):
             return cluster.add_node(**options)
+        for one in set(psutil.Process().children(recursive=True)) - set(running):
+            with contextlib.suppress(psutil.Error):
+                one.kill()
     return cluster.add_node(**options)
 
 
