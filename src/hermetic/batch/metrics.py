@@ -8,7 +8,7 @@ from pathlib import Path
 from ..errors import SettingsError
 from .summary import Summary
 
-SECONDS_BETWEEN = 5.0
+_SECONDS_BETWEEN = 5.0
 
 
 class MetricsFile:
@@ -20,8 +20,6 @@ class MetricsFile:
         The file; the collector reads those that end with ``.prom``.
     model
         Name of the model.
-    seconds
-        How long a file stands at least before it is written again.
 
     Raises
     ------
@@ -29,14 +27,14 @@ class MetricsFile:
         If the library ``prometheus-client`` is not installed, or the file cannot be written.
     """
 
-    def __init__(self, path: Path, model: str, *, seconds: float = SECONDS_BETWEEN) -> None:
+    def __init__(self, path: Path, model: str) -> None:
         try:
             from prometheus_client import CollectorRegistry, Gauge
         except ModuleNotFoundError:
             raise SettingsError(
                 "metrics need prometheus-client. Install it with: pip install 'hermetic[batch]'"
             ) from None
-        self._path, self._seconds, self._due = path, seconds, 0.0
+        self._path, self._due = path, 0.0
         self._registry = CollectorRegistry()
 
         def gauge(name: str, text: str) -> Gauge:
@@ -79,4 +77,4 @@ class MetricsFile:
             raise SettingsError(
                 f"metrics must name a file that can be written: {self._path}: {error.strerror}."
             ) from None
-        self._due = time.monotonic() + self._seconds
+        self._due = time.monotonic() + _SECONDS_BETWEEN

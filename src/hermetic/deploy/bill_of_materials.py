@@ -50,9 +50,7 @@ def bill_of_materials(name: str, lock: str, wheel: str, python: str) -> str:
         kind, place = model.ExternalReferenceType.DISTRIBUTION, model.XsUri(_PLACE.format(name=name, version=version))
         url = package_url(type="pypi", name=name, version=version)
         source = model.ExternalReference(type=kind, url=place, hashes=hashed(hashes))
-        return component.Component(
-            name=name, version=version, purl=url, bom_ref=str(url), external_references=[source]
-        )  # fmt: skip
+        return component.Component(name=name, version=version, purl=url, bom_ref=str(url), external_references=[source])
 
     own = component.Component(
         name="hermetic", version=VERSION, bom_ref="hermetic", purl=package_url("pypi", None, "hermetic", VERSION),

@@ -11,6 +11,7 @@ from .description import BASE_IMAGE, Description
 from .tree import File, Tree, read
 from .wheel import check_wheel, python_of
 
+JOB_LOCK = "ray.lock"
 PORT = 8000
 USER = 10001
 MODELS = "/srv/hermetic/models"
@@ -59,7 +60,7 @@ def image_tree(description: Description) -> Tree:
 
 def job_image_tree(description: Description) -> Tree:
     """The same for the nodes of a Ray cluster."""
-    return _tree(description, "ray.lock", _JOB, {})
+    return _tree(description, JOB_LOCK, _JOB, {})
 
 
 def _tree(description: Description, lock: str, rest: str, files: Tree) -> Tree:

@@ -12,7 +12,7 @@ from shlex import join, quote
 
 from ..errors import SettingsError
 from .description import Description
-from .image import MODELS, PYTHON, job_image_tree
+from .image import JOB_LOCK, MODELS, PYTHON, job_image_tree, resource
 from .kubernetes_access import DNS, INTERNET, environment_secret, policy, service_account
 from .kubernetes_names import metadata, selector
 from .kubernetes_pods import confined_container, template
@@ -43,11 +43,12 @@ def tree(description: Description) -> Tree:
     }
     if description.secrets:
         manifests["secrets"] = File.yaml(environment_secret(description), mode=0o600)
+    cluster = _cluster_spec(description)
     return {
         **job_image_tree(description),
         **{f"manifests/{name}.yaml": file for name, file in manifests.items()},
-        "ray-job.yaml": File.yaml(_job(description)),
-        "ray-cluster.yaml": File.yaml(_cluster(description)),
+        "ray-job.yaml": File.yaml(_job(description, cluster)),
+        "ray-cluster.yaml": File.yaml({**_head(description, "RayCluster"), "spec": cluster}),
     }
 
 
@@ -81,28 +82,27 @@ def _check(description: Description) -> None:
         )
 
 
-def _job(description: Description) -> Manifest:
+def _job(description: Description, cluster: Manifest) -> Manifest:
     spec = {
         "entrypoint": score_command(description),
         "shutdownAfterJobFinishes": True,
         # Failed jobs can be looked at for so long. What they answered is kept, and the next run does the rest.
         "ttlSecondsAfterFinished": 600,
         "backoffLimit": 1,
-        "rayClusterSpec": _cluster_spec(description),
+        "rayClusterSpec": cluster,
         "submitterPodTemplate": _pod(description, "ray-job-submitter", cores=0.5, memory_gb=0.5, node=False),
     }
-    return {"apiVersion": "ray.io/v1", "kind": "RayJob", "metadata": metadata(description), "spec": spec}
+    return {**_head(description, "RayJob"), "spec": spec}
 
 
-def _cluster(description: Description) -> Manifest:
-    head = {"apiVersion": "ray.io/v1", "kind": "RayCluster", "metadata": metadata(description)}
-    return {**head, "spec": _cluster_spec(description)}
+def _head(description: Description, kind: str) -> Manifest:
+    return {"apiVersion": "ray.io/v1", "kind": kind, "metadata": metadata(description)}
 
 
 def _cluster_spec(description: Description) -> Manifest:
     store = {"object-store-memory": str(_OBJECT_STORE_BYTES)}
     return {
-        "rayVersion": _ray_version(job_image_tree(description)),
+        "rayVersion": _ray_version(),
         "headGroupSpec": {
             # The head only leads: evaluators run on the others.
             "rayStartParams": {"num-cpus": "0", **store},
@@ -121,9 +121,10 @@ def _cluster_spec(description: Description) -> Manifest:
     }
 
 
-def _ray_version(image: Tree) -> str:
-    lock = image["image/requirements.lock"].content.decode()
-    return next(line.partition("==")[2].split()[0] for line in lock.splitlines() if line.startswith("ray=="))
+def _ray_version() -> str:
+    """The image's."""
+    lines = resource(JOB_LOCK).splitlines()
+    return next(line.partition("==")[2].split()[0] for line in lines if line.startswith("ray=="))
 
 
 def _pod(description: Description, name: str, *, cores: float, memory_gb: float, node: bool = True) -> Manifest:
