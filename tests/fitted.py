@@ -125,6 +125,18 @@ def neurons() -> Fitted:
 
 
 @cache
+def layers() -> Fitted:
+    """Two hidden layers, on inputs that are written into a query many times."""
+    X, y = load_iris(return_X_y=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        estimator = MLPRegressor(
+            hidden_layer_sizes=(4, 2), activation="logistic", alpha=0.1, max_iter=200, solver="lbfgs", random_state=0
+        )
+        return _fitted(estimator, X[:, 2:], y.astype(float), name="layers")
+
+
+@cache
 def windows() -> Fitted:
     """A convolution of 64 maps at 64 places, with squares, and one output: its keys are few, for nothing is folded."""
     from onnx import TensorProto, helper, numpy_helper

@@ -256,8 +256,8 @@ def test_another_form_of_a_good_signature_is_refused(data: bytes) -> None:
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
-        (("format",), 4, "format must be 1 to 3. Got 4 instead: update Hermetic"),
-        (("format",), 0, "format must be 1 to 3. Got 0 instead: fetch the signature again"),
+        (("format",), 5, "format must be 1 to 4. Got 5 instead: update Hermetic"),
+        (("format",), 0, "format must be 1 to 4. Got 0 instead: fetch the signature again"),
         (("parameters",), "00" * 16, "made by another version"),
         (("parameters",), "xyz", "not valid"),
         (("features",), MAX_FEATURES + 1, f"features must be a whole number from 1 to {MAX_FEATURES}"),

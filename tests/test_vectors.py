@@ -56,17 +56,17 @@ def test_no_vector_is_lost() -> None:
         *(f"version-2/{one}" for one in sorted([*trees, "fast", "precise"])),
         "version-3/neurons",
         "version-3/windows",
+        "version-4/layers",
     ]
     assert [path.relative_to(VECTORS).as_posix() for path in MODELS] == names
-    assert [path.parent.name for path in PRIMITIVES] == ["version-1", "version-2", "version-3"]
+    assert [path.parent.name for path in PRIMITIVES] == ["version-1", "version-2", "version-3", "version-4"]
 
 
 @each_model
 def test_the_signature_is_read(home: Path) -> None:
     signature = signature_of(home)
-    assert signature.parameters.profile == {"precise": "precise", "neurons": "network", "windows": "network"}.get(
-        home.name, "fast"
-    )
+    profiles = {"precise": "precise", "neurons": "network", "windows": "network", "layers": "deep"}
+    assert signature.parameters.profile == profiles.get(home.name, "fast")
     assert signature.digest.hex() == expected(home)["signature"]
     assert signature.to_bytes() == (home / "signature.bin").read_bytes()
 

@@ -52,7 +52,11 @@ export const PRECISE = parameters(
 export const PROFILES: readonly Parameters[] = [FAST, PRECISE];
 
 /** Digests of the sets of private networks. */
-const NETWORKS: readonly string[] = ["26c5320936287830b3bdb64d6208a5e1", "43aa4e6cfe88775e7834851489f00ac8"];
+const NETWORKS: readonly string[] = [
+  "26c5320936287830b3bdb64d6208a5e1",
+  "43aa4e6cfe88775e7834851489f00ac8",
+  "d70206aeb981d1a587cd72d0e359240d",
+];
 
 /** The profile with this digest. Throws UnsupportedError for those of networks, WireError if this version knows none. */
 export function parametersFor(digest: Uint8Array): Parameters {

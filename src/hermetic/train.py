@@ -9,8 +9,9 @@ PyTorch.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -85,22 +86,34 @@ class Polynomial(torch.nn.Module):  # type: ignore[misc]
         return found + rows[0]
 
 
-def network(inputs: int, hidden: int, outputs: int) -> Any:
-    """A ``torch.nn.Sequential`` of Linear, :class:`Square` and Linear, with small weights, to be trained.
+def network(inputs: int, hidden: int | Sequence[int], outputs: int) -> Any:
+    """A ``torch.nn.Sequential`` of Linear and :class:`Square` for every hidden layer, and Linear, with small weights,
+    to be trained. ``hidden`` is the neurons of one hidden layer, or of several.
 
     Squares grow fast: with PyTorch's own initial weights the first steps diverge.
     """
-    layers = torch.nn.Sequential(torch.nn.Linear(inputs, hidden), Square(), torch.nn.Linear(hidden, outputs))
-    torch.nn.init.normal_(layers[0].weight, 0.0, 0.5 / math.sqrt(inputs))
-    torch.nn.init.normal_(layers[2].weight, 0.0, 1.0 / math.sqrt(hidden))
-    return layers
+    sizes, layers = [inputs, *_widths_of(hidden)], []
+    for number, (before, after) in enumerate(pairwise(sizes)):
+        layers += [torch.nn.Linear(before, after), Square()]
+        torch.nn.init.normal_(layers[-2].weight, 0.0, (1.0 if number else 0.5) / math.sqrt(before))
+    last = torch.nn.Linear(sizes[-1], outputs)
+    torch.nn.init.normal_(last.weight, 0.0, 1.0 / math.sqrt(sizes[-1]))
+    return torch.nn.Sequential(*layers, last)
+
+
+def _widths_of(hidden: int | Sequence[int]) -> tuple[int, ...]:
+    """The neurons of each hidden layer."""
+    widths = tuple(hidden) if isinstance(hidden, Sequence) else (hidden,)
+    for width in widths or (0,):
+        whole_number(width, 1, _MOST, "hidden")
+    return widths
 
 
 def distil(
     teacher: Any,
     X: Any,
     *,
-    hidden: int = 128,
+    hidden: int | Sequence[int] = 128,
     epochs: int = 20,
     range_penalty: float = 0.1,
     seed: int = 0,
@@ -117,7 +130,8 @@ def distil(
         Inputs (n, d): an array, a DataFrame, a sparse matrix or a list. More are better, and no labels are needed:
         inputs that were not used to fit the teacher do as well.
     hidden
-        Neurons of the hidden layer.
+        Neurons of the hidden layer, or of each of several: ``(64, 32)``. A second one takes a larger ring, larger keys
+        and some ten times longer.
     epochs
         How often every input is seen.
     range_penalty
@@ -132,8 +146,9 @@ def distil(
     Returns
     -------
     torch.nn.Sequential
-        Linear, Square, Linear, of float64, in eval mode, on the inputs as they are; and Softmax at the end where the
-        teacher gives probabilities. :func:`hermetic.compile` takes it, with ``labels=teacher.classes_``.
+        Linear and Square for every hidden layer, and Linear, of float64, in eval mode, on the inputs as they are; and
+        Softmax at the end where the teacher gives probabilities. :func:`hermetic.compile` takes it, with
+        ``labels=teacher.classes_``.
 
     Raises
     ------
@@ -141,9 +156,9 @@ def distil(
         If X holds anything but finite numbers, has fewer than two rows, or the teacher does not take it, is in training
         mode or gives answers that are not finite.
     ParameterError
-        If ``hidden`` or ``epochs`` is no positive whole number, or ``range_penalty`` is negative.
+        If ``epochs`` or a number of ``hidden`` is no positive whole number, or ``range_penalty`` is negative.
     """
-    whole_number(hidden, 1, _MOST, "hidden")
+    _widths_of(hidden)
     whole_number(epochs, 1, _MOST, "epochs")
     real_number(range_penalty, 0.0, _MOST, "range_penalty")
     rows = _rows(X)
@@ -210,7 +225,7 @@ def _rows(X: Any) -> npt.NDArray[np.float64]:
 def _trained(
     rows: npt.NDArray[np.float64],
     targets: _Targets,
-    hidden: int,
+    hidden: int | Sequence[int],
     epochs: int,
     penalty: float,
     progress: Progress | None,
@@ -266,7 +281,7 @@ def _widths(rows: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 def _unstandardised(student: Any, middle: Any, width: Any, shift: Any, scale: Any) -> Any:
     """The network with what inputs and targets were standardised by in its layers."""
-    first, last = student[0], student[2]
+    first, last = student[0], student[-1]
     with torch.no_grad():
         first.weight.div_(torch.tensor(width))
         first.bias.sub_(first.weight @ torch.tensor(middle))

@@ -1,4 +1,4 @@
-"""Networks of one hidden layer, each fitted once."""
+"""Networks, each fitted once."""
 
 from __future__ import annotations
 
@@ -57,6 +57,7 @@ NETWORKS = [
     Network("two classes", scaled(MLPClassifier((8,), activation="logistic", **FEW)), "cancer"),
     Network("three classes", scaled(MLPClassifier((6,), activation="relu", **FEW)), "iris"),
     Network("in its own units", MLPClassifier((6,), activation="tanh", alpha=0.1, **FEW), "iris"),
+    Network("two hidden layers", scaled(MLPClassifier((6, 5), activation="logistic", alpha=1e-3, **FEW)), "cancer"),
     Network("regression", scaled(MLPRegressor(hidden_layer_sizes=(8,), activation="tanh", **FEW)), "diabetes"),
     Network("two targets", scaled(MLPRegressor(hidden_layer_sizes=(5,), **FEW)), "two targets"),
     Network(

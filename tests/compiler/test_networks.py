@@ -1,4 +1,4 @@
-"""Networks of one hidden layer: what comes out of encryption is what the estimator computes, within its error."""
+"""Networks: what comes out of encryption is what the estimator computes, within its error."""
 
 from __future__ import annotations
 
@@ -146,7 +146,11 @@ def fitted(**options: Any) -> Any:
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"profile": "fast"}, CompileError, r"profile must be one of network, deep for this model\. Got 'fast'"),
+        (
+            {"profile": "fast"},
+            CompileError,
+            r"profile must be one of network, deep, deeper for this model\. Got 'fast'",
+        ),
         ({"hidden_range": "guessed"}, CompileError, "hidden_range must be proved or calibrated. Got 'guessed'"),
         ({"hidden_range": "proved"}, CompileError, "must be calibrated where activations are fitted"),
         ({"tolerance": 1e-6}, PrecisionError, r"A tolerance of 1e-06 is less: ask for a larger one"),
@@ -172,9 +176,12 @@ def test_a_range_to_calibrate_needs_a_sample() -> None:
         hermetic.compile(fitted(), input_range=(0, 10))
 
 
-def test_deeper_networks_are_refused_in_words() -> None:
-    with pytest.raises(UnsupportedModelError, match=r"must have one hidden layer\. Got hidden_layer_sizes=\(6, 5\)"):
-        hermetic.compile(fitted(hidden_layer_sizes=(6, 5)), data("iris")[0])
+def test_networks_that_are_too_deep_or_wide_are_refused_in_words() -> None:
+    X = data("iris")[0]
+    with pytest.raises(PrecisionError, match=r"'deeper' has primes for 5 hidden layers of degree 2\. Got 6"):
+        hermetic.compile(fitted(hidden_layer_sizes=(3,) * 6), X)
+    with pytest.raises(PrecisionError, match=r"hidden layers after the first may have 512 neurons\. Got 513"):
+        hermetic.compile(fitted(hidden_layer_sizes=(4, 513)), X, profile="deep")
 
 
 def test_several_labels_are_refused_in_words() -> None:

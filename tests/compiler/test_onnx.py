@@ -446,17 +446,6 @@ REFUSED: dict[str, tuple[ModelProto, str]] = {
         made([node("Gemm", "x w", "z"), node("Elu", "z", "r"), node("Gemm", "r v")], X4, {"v": drawn(3, 2), **W}),
         r"'elu_r' \(Elu\), before node 'gemm_y' \(Gemm\).*features=",
     ),
-    "two hidden layers": (
-        made(
-            [
-                *(node("Gemm", "x w", "z"), node("Sigmoid", "z", "r"), node("Gemm", "r v", "s")),
-                *(node("Tanh", "s", "t"), node("Gemm", "t u")),
-            ],
-            X4,
-            {"v": drawn(3, 5), "u": drawn(5, 2), **W},
-        ),
-        r"must have one hidden layer\. Got activation 'tanh_t' \(Tanh\) as another",
-    ),
     "skipped layer": (
         made(
             [

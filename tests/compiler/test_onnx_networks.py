@@ -1,4 +1,4 @@
-"""ONNX models of one hidden layer."""
+"""ONNX models of hidden layers."""
 
 from __future__ import annotations
 
@@ -71,6 +71,19 @@ def test_a_graph_is_the_network_that_it_says(activation: list[Any]) -> None:
     _, scores = answers(model, X[:5])
     assert np.abs(scores - expected).max() <= model.signature.error
     assert (model.signature.circuit.degree == 2) == (activation[0].op_type in ("Mul", "Pow"))
+
+
+def test_a_graph_of_two_hidden_layers_is_read_layer_by_layer() -> None:
+    layers = {**LAYERS, "v": drawn(6, 4), "c": drawn(4), "u": drawn(4, 2)}
+    first = [node("Gemm", "x w b", "z"), node("Mul", "z z", "r"), node("Gemm", "r v c", "s")]
+    model = hermetic.compile(
+        made([*first, node("Mul", "s s", "t"), node("MatMul", "t u")], X4, layers), input_range=(-1, 1)
+    )
+    assert model.signature.circuit.further == (4,)
+    X = drawn(5, 4).clip(-1, 1)
+    expected = (((X @ layers["w"] + layers["b"]) ** 2) @ layers["v"] + layers["c"]) ** 2 @ layers["u"]
+    _, scores = answers(model, X)
+    assert np.abs(scores - expected).max() <= model.signature.error < 0.1 * np.abs(expected).max()
 
 
 def test_squares_need_no_sample() -> None:

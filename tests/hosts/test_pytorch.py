@@ -65,7 +65,7 @@ def test_models_are_named_by_class_or_file(answers: dict[str, Any]) -> None:
     ("name", "words"),
     [
         ("activation", "layer '1' must be one of torch.nn's Linear, "),
-        ("two activations", "the module must have one activation. Got '3' (Tanh) as another"),
+        ("two activations", "layer '2' must come after a Linear layer. Got none"),
         ("activation first", "layer '0' must come after a Linear layer"),
         ("own class", "the module must be one of torch.nn's"),
         ("training", "layer '0' (Dropout) must be in eval mode"),
@@ -82,8 +82,8 @@ def test_what_is_not_affine_is_refused_with_words(answers: dict[str, Any], name:
     assert words in answers["refused"][name]
 
 
-def test_networks_of_one_hidden_layer_are_answered_within_their_error(answers: dict[str, Any]) -> None:
-    assert sorted(answers["networks"]) == ["relu", "sigmoid", "square", "tanh"]
+def test_networks_are_answered_within_their_error(answers: dict[str, Any]) -> None:
+    assert sorted(answers["networks"]) == ["relu", "sigmoid", "square", "tanh", "two hidden layers"]
     for name, one in answers["networks"].items():
         assert one["same shape"], name
         assert one["apart"] <= one["error"], name
@@ -143,6 +143,7 @@ def test_a_student_is_answered_as_it_is(answers: dict[str, Any]) -> None:
     assert found["degree"] == 2
     assert len(found["encrypted as the student"]) == 20
     assert all(found["encrypted as the student"])
+    assert found["hidden layers"] == ["Linear", "Square", "Linear", "Square", "Linear"]
 
 
 @pytest.mark.parametrize(
@@ -155,6 +156,8 @@ def test_a_student_is_answered_as_it_is(answers: dict[str, Any]) -> None:
         ("width", "the teacher must answer X. It does not: mat1 and mat2 shapes cannot be multiplied"),
         ("training", "the teacher must be in eval mode. It is in training mode: call .eval() on it."),
         ("no neurons", "hidden must be a whole number from 1 to"),
+        ("no layers", "hidden must be a whole number from 1 to"),
+        ("two hidden layers", "trained"),
         ("no epochs", "epochs must be a whole number from 1 to"),
         ("penalty", "range_penalty must be a number from 0 to"),
         ("constant", "trained"),

@@ -98,6 +98,7 @@ def main(target: Path) -> None:
     write(target / "progress", fitted.progress(), fitted.progress().X[0])
     write(target / "neurons", fitted.neurons(), fitted.neurons().X[0])
     write(target / "windows", fitted.windows(), fitted.windows().X[0])
+    write(target / "layers", fitted.layers(), fitted.layers().X[0])
     for path in target.glob("*/public_key.bin"):
         if path.parent.name != "fast":  # it is in the key file as well, and large
             path.unlink()

@@ -24,6 +24,7 @@ class Profile(StrEnum):
     PRECISE = "precise"
     NETWORK = "network"
     DEEP = "deep"
+    DEEPER = "deeper"
 
 
 class HiddenRange(StrEnum):

@@ -72,7 +72,7 @@ def compile_model(  # noqa: PLR0913
     estimator
         A fitted scikit-learn estimator whose private part is linear, such as LogisticRegression, Ridge, SVC with a
         linear kernel, PCA, or a Pipeline of affine steps and one of them; trees and forests, boosted ones of
-        scikit-learn, XGBoost or LightGBM too; networks of one hidden layer, MLPClassifier or MLPRegressor; or an
+        scikit-learn, XGBoost or LightGBM too; networks of few hidden layers, MLPClassifier or MLPRegressor; or an
         explainable boosting machine. docs/supported-models.md lists all. A subclass is refused if it overrides the
         methods that give scores, labels or probabilities. Or a PyTorch module in eval mode, of Linear layers, with one
         activation between them or none; or an ONNX model or the name of its file, affine up to its scores or trees; or
@@ -105,9 +105,9 @@ def compile_model(  # noqa: PLR0913
         The step of exact inputs, a number, an array (d,), or a Series or mapping by the names of columns, where every
         input is smallest + a multiple of it; 0 if inputs are any real numbers, although those of the sample are not.
     profile
-        ``"fast"`` (N=4096) or ``"precise"`` (N=8192); for networks ``"network"`` (N=8192) or ``"deep"`` (N=16384). By
-        default ``fast``, or the cheapest whose error is at most a
-        fiftieth of the spread of scores on the sample; with a tolerance, the cheapest that meets it.
+        ``"fast"`` (N=4096) or ``"precise"`` (N=8192); for networks ``"network"`` (N=8192), ``"deep"`` or
+        ``"deeper"`` (N=16384). By default ``fast``, or the cheapest whose error is at most a fiftieth of the spread of
+        scores on the sample; with a tolerance, the cheapest that meets it.
     tolerance
         Largest acceptable |score - estimator's score|, in units of the score, for every input in range.
     flooding

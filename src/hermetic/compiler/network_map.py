@@ -1,4 +1,4 @@
-"""A network of one hidden layer, whose weights stay private."""
+"""A network of hidden layers, whose weights stay private."""
 
 from __future__ import annotations
 
@@ -15,16 +15,27 @@ from .linear import LinearMap
 
 
 @dataclass(frozen=True, eq=False)
+class HiddenMap:
+    """activation(weights (H, d) · x + bias (H,)) of what is before it."""
+
+    weights: Reals
+    bias: Reals
+    activation: Activation
+
+    def apply(self, values: Reals) -> Reals:
+        """What the layer makes (n, H) of what is before it (n, d)."""
+        return self.activation.apply(values @ self.weights.T + self.bias)
+
+
+@dataclass(frozen=True, eq=False)
 class NetworkMap(LinearMap):
-    """scores = readout (k, H) · activation(layer (H, d) · x + shift (H,)) + bias (k,), of inputs or public features x.
+    """scores = readout (k, H) · h + bias (k,), where the hidden ``layers`` make h of inputs or public features x.
 
     As a linear map its weights are 0: what counts are the layers. ``step`` is the estimator's class in lower case;
-    ``window`` what hidden values read where the layer is a convolution.
+    ``window`` what hidden values read where the first layer is a convolution.
     """
 
-    layer: Reals = field(kw_only=True)
-    shift: Reals = field(kw_only=True)
-    activation: Activation = field(kw_only=True)
+    layers: tuple[HiddenMap, ...] = field(kw_only=True)
     readout: Reals = field(kw_only=True)
     step: str = field(kw_only=True)
     window: Window | None = field(default=None, kw_only=True)
@@ -32,7 +43,10 @@ class NetworkMap(LinearMap):
 
     def scores(self, features: Reals) -> Reals:
         """The scores (n, k) of features (n, d)."""
-        return np.asarray(self.activation.apply(features @ self.layer.T + self.shift) @ self.readout.T + self.bias)
+        values = features
+        for layer in self.layers:
+            values = layer.apply(values)
+        return np.asarray(values @ self.readout.T + self.bias)
 
     def check_linear(self) -> NoReturn:
         """Refuse what takes scores together with others, or makes public features of them."""
@@ -51,7 +65,9 @@ class NetworkMap(LinearMap):
                 "what comes before a convolution must scale each input by itself. Got a step that mixes inputs: leave "
                 "it out, or make it a layer."
             )
-        return replace(found, layer=self.layer @ weights, shift=self.shift + self.layer @ first.bias)
+        layer, *further = self.layers
+        moved = replace(layer, weights=layer.weights @ weights, bias=layer.bias + layer.weights @ first.bias)
+        return replace(found, layers=(moved, *further))
 
     def _before(self, last: LinearMap) -> LinearMap:
         """``last``, which is affine, of the scores."""

@@ -10,7 +10,7 @@ from ..arrays import Reals
 from ..circuits.bounds import MIN_LAMBDA_BITS
 from ..circuits.decimals import round_up
 from ..circuits.networks.guarantee import slopes
-from ..circuits.networks.network import Network
+from ..circuits.networks.network import HiddenLayer, Network
 from ..circuits.networks.planner import NetworkChoice
 from ..circuits.networks.planner import choose as choose_scales
 from ..circuits.networks.ranges import HiddenRange
@@ -18,7 +18,7 @@ from ..circuits.networks.window import Window
 from ..errors import CompileError, PrecisionError
 from ..inputs.grid import Grid
 from ..rlwe.parameters import NETWORK_PROFILES, Parameters
-from .activations import distances, polynomials
+from .activations import Activation, distances, polynomials
 from .agreement import ENOUGH, agreement
 from .inputs import InputRange
 from .network_map import NetworkMap
@@ -91,7 +91,7 @@ def _scaled(way: _Prepared, grid: Grid, parameters: Parameters, wanted: float, a
 
 def _ways(network: NetworkMap, grid: Grid, sample: Reals | None, hidden_range: str | None) -> list[_Prepared]:
     """The network as it may be run, what is better first."""
-    fitted = network.activation.coefficients is None
+    fitted = any(layer.activation.coefficients is None for layer in network.layers)
     if hidden_range not in (None, PROVED, CALIBRATED):
         raise CompileError(f"hidden_range must be {PROVED} or {CALIBRATED}. Got {hidden_range!r} instead.")
     if hidden_range == PROVED and fitted:
@@ -122,43 +122,95 @@ class _Prepared:
 
 def _prepared(network: NetworkMap, grid: Grid, sample: Reals | None, degree: int, *, calibrated: bool) -> _Prepared:
     middle, half = (grid.low + grid.high) / 2, np.maximum((grid.high - grid.low) / 2, 0.5)
-    layer = network.layer * (grid.step * half)
-    shift = network.shift + network.layer @ (grid.offset + grid.step * middle)
     units = np.zeros((1, grid.features)) if sample is None else ((sample - grid.offset) / grid.step - middle) / half
-    hidden = units @ layer.T + shift
-    reach = np.abs(layer).sum(axis=1) + np.abs(shift)
-    limits = np.minimum(_MARGIN * np.abs(hidden).max(axis=0), reach) if calibrated else reach
-    limits = np.where(limits > 0, limits, 1.0)
-    fitted = polynomials(network.activation, hidden, limits, degree)
-    bias = network.bias + network.readout @ fitted[:, 0]
-    without = fitted * (np.arange(fitted.shape[1]) > 0)
-    scaled = Network(layer / limits[:, None], shift / limits, without, network.readout, bias)
+    scaled, activations = _in_units(network, grid, units, degree, calibrated=calibrated)
     found = HiddenRange.calibrated(scaled, units, _MARGIN) if calibrated else HiddenRange.proved(scaled)
-    apart = np.abs(network.readout) @ distances(network.activation, fitted, limits)
     steps = 0.0 if grid.exact else 0.5 / half
-    moved = slopes(scaled, found.limits) @ (np.abs(scaled.weights) * steps).sum(axis=1)
+    moved = slopes(scaled, found.limits)[0] @ (np.abs(scaled.first.weights) * steps).sum(axis=1)
     same = 1.0 if sample is None else agreement(network.head, network.scores(sample), scaled.scores(units))
     sums = _MARGIN * _term_sums(network, grid, sample) if calibrated else _term_sums(network, grid, None)
-    distance = float((apart + moved + _rounding(network, limits, sums)).max())
-    return _Prepared(scaled, found, distance, same, network.window)
+    apart = _apart(network, activations) + _rounding(network, [one.limits for one in activations], sums)
+    return _Prepared(scaled, found, float((apart + moved).max()), same, network.window)
 
 
-def _rounding(network: NetworkMap, limits: Reals, sums: Reals) -> Reals:
-    """What the estimator's own sums round at most (k,), to first order: of hidden values within ``limits`` (H,) whose
-    terms add up to ``sums`` (H,) at most; the rest of float64's is far below.
+@dataclass(frozen=True, eq=False)
+class _Activated:
+    """The limits (H,) of a layer's hidden values, its polynomials (H, D+1) in units of them, and bounds (H,) on how far
+    these are from its activation.
     """
-    added = network.layer.shape[1] if network.window is None else network.window.taps
-    hidden = (added + _FURTHER) * sums * network.activation.slopes(limits)
-    values = (len(limits) + _FURTHER) * (np.abs(network.activation.apply(limits)) + 1.0)
-    terms = np.abs(network.readout) @ (hidden + values) + (len(limits) + _FURTHER) * np.abs(network.bias)
-    return np.asarray(network.precision * terms)
+
+    limits: Reals
+    polynomials: Reals
+    distances: Reals
+
+
+def _in_units(
+    network: NetworkMap, grid: Grid, units: Reals, degree: int, *, calibrated: bool
+) -> tuple[Network, list[_Activated]]:
+    """The network in units of its inputs' range and of each layer's limits, with polynomials as activations: of a
+    degree where they are fitted, else of their own.
+    """
+    middle, half = (grid.low + grid.high) / 2, np.maximum((grid.high - grid.low) / 2, 0.5)
+    first = network.layers[0].weights
+    layer, shift = first * (grid.step * half), network.layers[0].bias + first @ (grid.offset + grid.step * middle)
+    before, reach = units, np.ones(grid.features)
+    highest = max(_degree(one.activation, degree) for one in network.layers)
+    layers: list[HiddenLayer] = []
+    activations: list[_Activated] = []
+    after = [*((one.weights, one.bias) for one in network.layers[1:]), (network.readout, network.bias)]
+    for one, (weights, bias) in zip(network.layers, after, strict=True):
+        hidden, largest = before @ layer.T + shift, np.abs(layer) @ reach + np.abs(shift)
+        limits = np.minimum(_MARGIN * np.abs(hidden).max(axis=0), largest) if calibrated else largest
+        limits = np.where(limits > 0, limits, 1.0)
+        fitted = _padded(polynomials(one.activation, hidden, limits, degree), highest)
+        activations.append(_Activated(limits, fitted, distances(one.activation, fitted, limits)))
+        without = fitted * (np.arange(fitted.shape[1]) > 0)
+        layers.append(HiddenLayer(layer / limits[:, None], shift / limits, without))
+        before, reach = layers[-1].activated(hidden / limits), layers[-1].activated_reach(largest / limits)
+        layer, shift = weights, bias + weights @ fitted[:, 0]
+    return Network(tuple(layers), layer, shift), activations
+
+
+def _degree(activation: Activation, fitted: int) -> int:
+    """The degree of an activation's polynomials: its own, or that of fitted ones."""
+    return fitted if activation.coefficients is None else max(activation.coefficients.shape[-1] - 1, _EXACT)
+
+
+def _padded(rows: Reals, degree: int) -> Reals:
+    """Polynomials (H, D+1) with zeros up to a degree."""
+    return np.pad(rows, ((0, 0), (0, max(0, degree + 1 - rows.shape[1]))))
+
+
+def _apart(network: NetworkMap, activations: list[_Activated]) -> Reals:
+    """How far polynomials move scores (k,) at most from those of the activations they stand for."""
+    moved = np.zeros(1)
+    for number, (layer, one) in enumerate(zip(network.layers, activations, strict=True)):
+        through = layer.activation.slopes(one.limits) * (np.abs(layer.weights) @ moved) if number else 0.0
+        moved = one.distances + through
+    return np.asarray(np.abs(network.readout) @ moved)
+
+
+def _rounding(network: NetworkMap, limits: list[Reals], sums: Reals) -> Reals:
+    """What the estimator's own sums round at most (k,), to first order: of first hidden values whose terms add up to
+    ``sums`` (H,) at most, and all within their ``limits`` (H,); the rest of float64's is far below.
+    """
+    added = network.layers[0].weights.shape[1] if network.window is None else network.window.taps
+    after = [*(np.abs(layer.weights) for layer in network.layers[1:]), np.abs(network.readout)]
+    biases = [*(layer.bias for layer in network.layers[1:]), network.bias]
+    hidden = (added + _FURTHER) * sums
+    for layer, limit, weights, bias in zip(network.layers, limits, after, biases, strict=True):
+        values = (len(limit) + _FURTHER) * (np.abs(layer.activation.apply(limit)) + 1.0)
+        hidden = weights @ (hidden * layer.activation.slopes(limit) + values) + (len(limit) + _FURTHER) * np.abs(bias)
+    return np.asarray(network.precision * hidden)
 
 
 def _term_sums(network: NetworkMap, grid: Grid, sample: Reals | None) -> Reals:
-    """The largest sum (H,) of the absolute terms of hidden values: of a sample (n, d), or of all inputs in range."""
+    """The largest sum (H,) of the absolute terms of the first hidden values: of a sample (n, d), or of all inputs in
+    range.
+    """
     largest = np.maximum(np.abs(grid.offset + grid.step * grid.low), np.abs(grid.offset + grid.step * grid.high))
-    sizes = largest[None] if sample is None else np.abs(sample)
-    return np.asarray((sizes @ np.abs(network.layer).T).max(axis=0) + np.abs(network.shift))
+    sizes, layer = largest[None] if sample is None else np.abs(sample), network.layers[0]
+    return np.asarray((sizes @ np.abs(layer.weights).T).max(axis=0) + np.abs(layer.bias))
 
 
 def _allowed(prepared: _Prepared, tolerance: float | None, spread: float | None) -> float:

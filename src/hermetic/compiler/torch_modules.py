@@ -1,5 +1,5 @@
 """PyTorch modules of Linear layers and convolutions, with what stands between and after them in inference: affine ones,
-and networks of one hidden layer.
+and networks of hidden layers.
 
 PyTorch is never imported here: a module brings its own tensors.
 """
@@ -19,7 +19,7 @@ from ..head import Head
 from .activations import ACTIVATIONS, Activation, polynomial
 from .classes import chosen, named_classes
 from .linear import LinearMap
-from .network_map import NetworkMap
+from .network_map import HiddenMap, NetworkMap
 from .torch_layers import PlacedLayer, array, backwards, placed_layers
 
 LAYERS = {
@@ -33,14 +33,14 @@ LAYERS = {
     "Unflatten": "of rows into channels, rows and columns: `Unflatten(1, (1, 28, 28))`",
     "Flatten": "of all axes but the first",
     "Identity": "",
-    "ReLU": "after a Linear layer or a convolution, once",
-    "Tanh": "after a Linear layer or a convolution, once",
-    "Square": "of `hermetic.train`, after a Linear layer or a convolution, once",
-    "Polynomial": "of `hermetic.train`, after a Linear layer or a convolution, once",
+    "ReLU": "after a Linear layer or a convolution",
+    "Tanh": "after a Linear layer or a convolution",
+    "Square": "of `hermetic.train`, after a Linear layer or a convolution",
+    "Polynomial": "of `hermetic.train`, after a Linear layer or a convolution",
     "Sequential": "of these",
     "Softmax": "at the end, over the classes",
     "LogSoftmax": "at the end, over the classes",
-    "Sigmoid": "at the end, of one score; or after a Linear layer or a convolution, once",
+    "Sigmoid": "at the end, of one score; or after a Linear layer or a convolution",
 }
 """The classes of torch.nn that are read, with conditions in words."""
 
@@ -135,13 +135,9 @@ def read_torch_module(module: Any, labels: Any = None) -> tuple[LinearMap, Torch
 
 
 def _map(layers: list[PlacedLayer], head: Head, precision: float) -> LinearMap:
-    """Layers up to the scores, as an affine map or a network of one hidden layer."""
+    """Layers up to the scores, as an affine map or a network."""
     places = [i for i, layer in enumerate(layers) if layer.kind in {*_ACTIVATIONS, _POLYNOMIAL}]
-    if len(places) > 1:
-        other = layers[places[1]]
-        instead = "keep the layers up to the last two Linear ones as public features (features=), or train it so"
-        _refuse("the module", "have one activation", f"{other.name!r} ({other.kind}) as another", instead)
-    found = backwards(layers[places[0] + 1 :] if places else layers, layers[-1].after.size)
+    found = backwards(layers[places[-1] + 1 :] if places else layers, layers[-1].after.size)
     if not places:
         return LinearMap(
             found.weights,
@@ -152,25 +148,28 @@ def _map(layers: list[PlacedLayer], head: Head, precision: float) -> LinearMap:
             precision=precision,
             roundings=found.roundings,
         )
-    activation = layers[places[0]]
-    if not any(layer.kind in ("Linear", "Conv2d") for layer in layers[: places[0]]):
-        _refuse(
-            f"layer {activation.name!r}", "come after a Linear layer", "none", "apply it to the inputs before hermetic"
-        )
-    first = backwards(layers[: places[0]], activation.before.size)
+    starts = [0, *(place + 1 for place in places[:-1])]
+    hidden = tuple(_hidden(layers[start:place], layers[place]) for start, place in zip(starts, places, strict=True))
     return NetworkMap(
-        np.zeros((len(found.bias), first.weights.shape[1])),
+        np.zeros((len(found.bias), hidden[0].weights.shape[1])),
         found.bias,
         head,
-        layer=first.weights,
-        shift=first.bias,
-        activation=_activation(activation),
+        layers=hidden,
         readout=found.weights,
         step="module",
         precision=precision,
         passes={},
-        window=activation.before.window,
+        window=layers[places[0]].before.window,
     )
+
+
+def _hidden(layers: list[PlacedLayer], activation: PlacedLayer) -> HiddenMap:
+    """Affine layers and the activation after them."""
+    if not any(layer.kind in ("Linear", "Conv2d") for layer in layers):
+        instead = "apply it to the inputs before hermetic, or put a Linear layer between it and the activation before"
+        _refuse(f"layer {activation.name!r}", "come after a Linear layer", "none", instead)
+    found = backwards(layers, activation.before.size)
+    return HiddenMap(found.weights, found.bias, _activation(activation))
 
 
 def _activation(layer: PlacedLayer) -> Activation:

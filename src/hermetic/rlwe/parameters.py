@@ -224,10 +224,18 @@ DEEP = Parameters(
 )
 """N=16384, 4 x 50 bits and a special prime of 50: the same with more room for range, precision and flooding."""
 
+DEEPER = Parameters(
+    ring_degree=16384,
+    kept_primes=(1125899904679937,),
+    dropped_primes=(1125899903991809, 1125899903827969, 1125899903795201, 1125899903500289, 1125899903107073),
+    special_prime=1125899902124033,
+)
+"""N=16384, 6 x 50 bits and a special prime of 50: for networks of more hidden layers, or higher powers in two."""
+
 PROFILES = {"fast": FAST, "precise": PRECISE}
 """For linear circuits and trees."""
 
-NETWORK_PROFILES = {"network": NETWORK, "deep": DEEP}
+NETWORK_PROFILES = {"network": NETWORK, "deep": DEEP, "deeper": DEEPER}
 """For networks, the cheapest first."""
 
 KNOWN = PROFILES | NETWORK_PROFILES

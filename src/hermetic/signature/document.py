@@ -1,7 +1,7 @@
-"""A signature as JSON, formats 1 to 3. A later one has another number, and a reader here for as long as it is in use.
+"""A signature as JSON, formats 1 to 4. A later one has another number, and a reader here for as long as it is in use.
 
 The fields of the circuit stand beside those of the signature. Format 1 describes linear circuits, and names no circuit;
-formats 2 and 3 name it.
+later ones name it. What a circuit's fields are follows from the format, so the circuit writes its number.
 """
 
 from __future__ import annotations
@@ -18,17 +18,14 @@ from ..json_values import number, require, string
 from ..links import HEADS, VALUES, outputs_fit
 from .labels import labels_from_json, labels_to_json
 
-FORMATS = {"linear": 1, "trees": 2, "networks": 3}
-"""The format that describes circuits of a kind."""
-
-_LATEST = max(FORMATS.values())
+FORMATS = {1: "linear", 2: "trees", 3: "networks", 4: "networks"}
+"""The kind of circuit that each format describes."""
 
 
 def write(fields: Mapping[str, Any]) -> bytes:
     """Canonical JSON of the fields of a :class:`hermetic.signature.Signature`."""
     head, names, circuit = fields["head"], fields["feature_names"], fields["circuit"]
     found = {
-        "format": FORMATS[circuit.kind],
         "name": fields["name"],
         "method": head.method,
         "link": head.link,
@@ -38,7 +35,7 @@ def write(fields: Mapping[str, Any]) -> bytes:
         "error": fields["error"],
         **circuits.documents(circuit.kind).write(circuit),
     }
-    if FORMATS[circuit.kind] > 1:
+    if found["format"] > 1:
         found["circuit"] = circuit.kind
     if fields["feature_map"] is not None:
         found["feature_map"] = fields["feature_map"].document()
@@ -73,20 +70,18 @@ def read(data: bytes) -> dict[str, Any]:
 
 
 def _check_format(found: Any) -> None:
-    if type(found) is int and found in FORMATS.values():
+    if type(found) is int and found in FORMATS:
         return
-    later = isinstance(found, int) and found > _LATEST
-    what_to_do = "update Hermetic" if later else "fetch the signature again"
-    raise WireError(f"the signature's format must be 1 to {_LATEST}. Got {str(found)[:20]} instead: {what_to_do}.")
+    latest = max(FORMATS)
+    what_to_do = "update Hermetic" if isinstance(found, int) and found > latest else "fetch the signature again"
+    raise WireError(f"the signature's format must be 1 to {latest}. Got {str(found)[:20]} instead: {what_to_do}.")
 
 
 def _kind(document: Mapping[str, Any]) -> str:
     """The kind of the circuit that the format describes, or names."""
-    if document["format"] == FORMATS["linear"]:
-        return "linear"
-    kind = document["circuit"]
-    require(isinstance(kind, str) and FORMATS.get(kind) == document["format"], "circuit must be one of the format's")
-    return str(kind)
+    kind = FORMATS[document["format"]]
+    require(document["format"] == 1 or document["circuit"] == kind, "circuit must be the format's")
+    return kind
 
 
 def _read(document: Mapping[str, Any]) -> dict[str, Any]:

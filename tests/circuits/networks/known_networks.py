@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
 import numpy as np
 
 from hermetic import Client, CompiledModel, Signature
-from hermetic.circuits.networks.network import Network
+from hermetic.circuits.networks.network import HiddenLayer, Network
 from hermetic.circuits.networks.planner import choose
 from hermetic.circuits.networks.public import NetworkCircuit
 from hermetic.circuits.networks.ranges import HiddenRange
 from hermetic.circuits.networks.window import Window
 from hermetic.head import Head
 from hermetic.inputs.grid import Grid
+from hermetic.rlwe.parameters import DEEP, DEEPER, NETWORK
 
 TOLERANCE = 0.05
 
 
 @dataclass(frozen=True)
 class Shape:
-    """d inputs, H neurons, k scores; activations of a degree; whether the range is proved; what a convolution reads."""
+    """d inputs, H neurons, k scores; activations of a degree; whether the range is proved; what a convolution reads;
+    the neurons of further hidden layers.
+    """
 
     inputs: int = 10
     hidden: int = 12
@@ -30,6 +33,7 @@ class Shape:
     degree: int = 2
     proved: bool = True
     window: Window | None = None
+    further: tuple[int, ...] = ()
 
 
 def convolution(window: Window, maps: int, outputs: int = 3, **options: Any) -> Shape:
@@ -39,16 +43,20 @@ def convolution(window: Window, maps: int, outputs: int = 3, **options: Any) -> 
 
 def network_of(shape: Shape, seed: int = 0) -> Network:
     random = np.random.default_rng(seed)
-    d, hidden, k = shape.inputs, shape.hidden, shape.outputs
-    polynomials = np.zeros((hidden, shape.degree + 1))
-    polynomials[:, 1:] = random.normal(size=(hidden, shape.degree)) / 2
-    return Network(
-        weights_of(shape.window, random, hidden, d),
-        random.normal(size=hidden) / 4,
-        polynomials,
-        random.normal(size=(k, hidden)) / np.sqrt(hidden),
-        random.normal(size=k),
-    )
+    layers, before = [], shape.inputs
+    for number, hidden in enumerate((shape.hidden, *shape.further)):
+        polynomials = np.zeros((hidden, shape.degree + 1))
+        polynomials[:, 1:] = random.normal(size=(hidden, shape.degree)) / 2
+        weights = weights_of(None if number else shape.window, random, hidden, before)
+        layers.append(HiddenLayer(weights, random.normal(size=hidden) / 4, polynomials))
+        before = hidden
+    readout = random.normal(size=(shape.outputs, before)) / np.sqrt(before)
+    return Network(tuple(layers), readout, random.normal(size=shape.outputs))
+
+
+def first_changed(network: Network, **changes: Any) -> Network:
+    """A network with other tensors in its first layer."""
+    return replace(network, layers=(replace(network.first, **changes), *network.layers[1:]))
 
 
 def weights_of(window: Window | None, random: np.random.Generator, hidden: int, inputs: int) -> np.ndarray:
@@ -74,11 +82,16 @@ def near(inputs: int, rows: int = 300) -> np.ndarray:
 
 
 def compiled_from(
-    network: Network, *, proved: bool = True, tolerance: float = TOLERANCE, window: Window | None = None
+    network: Network,
+    *,
+    proved: bool = True,
+    tolerance: float = TOLERANCE,
+    window: Window | None = None,
 ) -> CompiledModel:
-    inputs = network.weights.shape[1]
+    inputs = network.first.weights.shape[1]
     hidden = HiddenRange.proved(network) if proved else HiddenRange.calibrated(network, near(inputs), 1.1)
-    choice = choose(network, grid_of(inputs), hidden, tolerance=tolerance, window=window)
+    parameters = (NETWORK, DEEP, DEEPER)[len(network.layers) - 1]
+    choice = choose(network, grid_of(inputs), hidden, tolerance=tolerance, window=window, parameters=parameters)
     head = Head("predict", squeeze=len(network.readout) == 1)
     return CompiledModel(choice.integers, Signature("known", head, choice.circuit, choice.error))
 

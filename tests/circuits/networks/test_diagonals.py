@@ -6,22 +6,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hermetic.circuits.networks.arrangement import Arrangement
-from hermetic.circuits.networks.diagonals import Steps, diagonals, steps_for_query, steps_for_words
+from hermetic.circuits.networks.diagonals import Steps, diagonals, steps_for_layer, steps_for_query, steps_for_words
 from hermetic.circuits.networks.window import Window
 from hermetic.errors import ParameterError
 
 SLOTS = 64
 
 
-def computed(plaintexts: np.ndarray, ciphertexts: np.ndarray, steps: Steps) -> np.ndarray:
-    """What an evaluation does, in plain slots."""
+def computed(plaintexts: np.ndarray, ciphertexts: np.ndarray, steps: Steps, period: int = SLOTS) -> np.ndarray:
+    """What an evaluation does, in plain slots, to values that repeat every so many."""
     total = np.zeros(SLOTS, dtype=np.complex128)
     for giant in plaintexts[::-1]:
         total = np.roll(total, -steps.giant)
         for c, ciphertext in enumerate(ciphertexts):
             for b, plaintext in enumerate(giant[c]):
                 total = total + np.roll(ciphertext, -b * steps.baby) * plaintext
-    for step in steps.folds(SLOTS):
+    for step in steps.folds(period):
         total = total + np.roll(total, -step)
     return total
 
@@ -41,6 +41,37 @@ def test_any_matrix_on_any_arrangement(arrangement: Arrangement, outputs: int, s
     weights = random.normal(size=(outputs, inputs)) + 1j * random.normal(size=(outputs, inputs))
     x, steps = random.normal(size=inputs), steps_for_query(outputs, repeat, SLOTS)
     found = computed(diagonals(weights, arrangement.source, steps), arrangement.spread(x), steps)
+    expected = np.append(weights @ x, np.zeros(steps.period - outputs))
+    assert np.allclose(found, expected[np.arange(SLOTS) % steps.period])
+
+
+@given(outputs=st.integers(1, SLOTS), data=st.data(), seed=st.integers(0, 2**32 - 1))
+def test_any_matrix_on_columns_that_are_written_more_than_once(outputs: int, data: st.DataObject, seed: int) -> None:
+    period = 1 << (outputs - 1).bit_length()
+    copies = 1 << data.draw(st.integers(0, (SLOTS // period).bit_length() - 1))
+    inputs = data.draw(st.integers(1, SLOTS // copies))
+    repeat = data.draw(st.integers(1, SLOTS // copies // inputs))
+    arrangement = Arrangement(SLOTS, inputs, 1, repeat, copies=copies)
+    random = np.random.default_rng(seed)
+    weights, x = random.normal(size=(outputs, inputs)), random.normal(size=inputs)
+    steps = steps_for_query(outputs, repeat, arrangement.span)
+    plaintexts = np.tile(diagonals(weights, arrangement.source[:, : arrangement.span], steps), copies)
+    found = computed(plaintexts, arrangement.spread(x), steps, arrangement.span)
+    expected = np.append(weights @ x, np.zeros(steps.period - outputs))
+    assert np.allclose(found, expected[np.arange(SLOTS) % steps.period])
+
+
+@given(inputs=st.integers(1, SLOTS), data=st.data(), seed=st.integers(0, 2**32 - 1))
+def test_any_matrix_on_the_values_of_a_layer(inputs: int, data: st.DataObject, seed: int) -> None:
+    period = 1 << (inputs - 1).bit_length()
+    outputs = data.draw(st.integers(1, period))
+    random = np.random.default_rng(seed)
+    weights, x = random.normal(size=(outputs, inputs)), random.normal(size=inputs)
+    steps = steps_for_layer(1 << (outputs - 1).bit_length(), period)
+    number = np.arange(period)
+    plaintexts = np.tile(diagonals(weights, np.where(number < inputs, number, -1)[None], steps), SLOTS // period)
+    values = np.tile(np.append(x, random.normal(size=period - inputs)), SLOTS // period)
+    found = computed(plaintexts, values[None], steps, period)
     expected = np.append(weights @ x, np.zeros(steps.period - outputs))
     assert np.allclose(found, expected[np.arange(SLOTS) % steps.period])
 

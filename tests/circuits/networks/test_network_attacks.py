@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from known_networks import Shape, circuit_of, client_of, compiled, compiled_from, convolution, network_of
+from known_networks import Shape, circuit_of, client_of, compiled, compiled_from, convolution, first_changed, network_of
 
 from hermetic import Client, CompiledModel, Query
 from hermetic.circuits.bounds import MASK_BITS, max_targets
@@ -30,10 +30,11 @@ from hermetic.rlwe.randomness import Stream
 SHAPES = [
     Shape(inputs=6, hidden=8, outputs=2),
     convolution(Window((1, 5, 5), (3, 3), (1, 1), (0, 0)), 160, outputs=4),
+    Shape(inputs=6, hidden=8, outputs=2, further=(5,)),
 ]
 
 
-@pytest.fixture(params=SHAPES, ids=["dense", "convolution"])
+@pytest.fixture(params=SHAPES, ids=["dense", "convolution", "two hidden layers"])
 def shape(request: pytest.FixtureRequest) -> Shape:
     return request.param
 
@@ -72,7 +73,7 @@ def test_an_unmasked_c1_confirms_a_guess_of_the_weights(shape: Shape, monkeypatc
     """It is a function of weights, keys and the query: whoever guesses the weights sees that they are right."""
     model, client = model_and_client(shape)
     private = model.integers
-    moved = private.network.readout + np.eye(*private.network.readout.shape) * 0.01
+    moved = private.network.readout * 0.99
     wrong = CompiledModel(replace(private, network=replace(private.network, readout=moved)), model.signature)
     assert not guess_is_confirmed(model, model, client, query(shape))
     no_mask(monkeypatch)
@@ -165,10 +166,10 @@ def test_an_answer_is_c1_and_its_words_and_nothing_else(shape: Shape) -> None:
 
 
 def test_words_without_flooding_tell_the_last_bits_of_weights(shape: Shape, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two models that differ by a millionth: a dozen answers tell which it is, unless they are flooded."""
+    """Two models whose constants differ by a millionth: a dozen answers tell which it is, unless they are flooded."""
     network = network_of(shape)
     one = compiled_from(network, window=shape.window)
-    moved = replace(network, readout=network.readout * (1 + 1e-6))
+    moved = replace(network, offset=network.offset * (1 + 1e-6))
     other = CompiledModel(replace(one.integers, network=moved), one.signature)
     client = Client(one.signature)
 
@@ -201,7 +202,8 @@ def test_malformed_switching_keys_are_answered_alike(shape: Shape, kind: str) ->
         b = key.switching[number].b
         if kind == "zeros":
             return np.zeros_like(b)
-        primes = np.array([*circuit_of(model).parameters.key_primes])[:, None]
+        parameters = circuit_of(model).parameters
+        primes = np.array([*parameters.data_primes[: len(b)], parameters.special_prime])[:, None]
         return other.switching[number].b if kind != "random" else random.integers(0, 1 << 62, b.shape) % primes
 
     keys = tuple(replace(one, b=forged(number)) for number, one in enumerate(key.switching))
@@ -281,10 +283,9 @@ def test_one_slot_alone_asks_few_neurons() -> None:
     private = model.integers
     reached = 0
     for neuron in range(shape.hidden):
-        weights = private.network.weights.copy()
+        weights = private.network.first.weights.copy()
         weights[neuron] = -weights[neuron]
-        changed = CompiledModel(
-            replace(private, network=replace(private.network, weights=weights)), model.signature
-        )._half.program
+        network = first_changed(private.network, weights=weights)
+        changed = CompiledModel(replace(private, network=network), model.signature)._half.program
         reached += int(np.abs(asked(changed) - base).max() > 1e-6 * np.abs(base).max())
     assert 0 < reached <= shape.hidden // 8

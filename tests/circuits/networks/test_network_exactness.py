@@ -15,6 +15,7 @@ from known_networks import (
     compiled,
     compiled_from,
     convolution,
+    first_changed,
     near,
     network_of,
 )
@@ -42,6 +43,9 @@ SHAPES = [
     convolution(Window((1, 6, 6), (3, 3), (1, 1), (0, 0)), 3),
     convolution(Window((2, 7, 6), (3, 2), (2, 1), (1, 0)), 5, degree=3, proved=False),
     convolution(Window((1, 9, 9), (4, 4), (1, 1), (1, 1)), 40, outputs=9, degree=4),
+    Shape(hidden=30, further=(20,)),
+    Shape(inputs=30, hidden=12, further=(40,), outputs=2, proved=False),
+    convolution(Window((1, 9, 9), (4, 4), (2, 2), (1, 1)), 5, outputs=9, further=(12,)),
 ]
 
 
@@ -119,7 +123,8 @@ FAR = Shape(inputs=40, hidden=16, outputs=2, proved=False)
 def wrapping() -> tuple[CompiledModel, np.ndarray]:
     """A model that was calibrated near 0, and an input of its range that is far from there."""
     network = network_of(FAR)
-    network = replace(network, weights=np.abs(network.weights) * 40, polynomials=np.abs(network.polynomials))
+    first = network.first
+    network = first_changed(network, weights=np.abs(first.weights) * 40, polynomials=np.abs(first.polynomials))
     network = replace(network, readout=np.abs(network.readout) * 1000)
     return compiled_from(network, proved=False, tolerance=5.0), np.ones((1, FAR.inputs))
 
@@ -155,7 +160,8 @@ def test_no_input_of_a_proved_range_wraps() -> None:
     """
     shape = SHAPES[0]
     network = compiled(shape).integers.network
-    starts = np.concatenate([np.sign(network.weights), -np.sign(network.weights)])
+    signs = np.sign(network.first.weights)
+    starts = np.concatenate([signs, -signs])
     climbed = [climb(network, start, score, sign) for start in starts for score in range(3) for sign in (1, -1)]
     corners = np.unique(np.concatenate([starts, climbed]), axis=0)
     model, client = compiled(shape), client_of(shape)
@@ -201,7 +207,7 @@ def test_a_model_whose_bounds_do_not_hold_is_refused() -> None:
 def test_the_range_is_calibrated_on_the_sample() -> None:
     network = network_of(FAR)
     found = HiddenRange.calibrated(network, near(FAR.inputs), 1.1)
-    hidden = np.abs(network.before_activation(near(FAR.inputs))).max(axis=0)
-    assert (found.limits <= np.minimum(1.1 * hidden, network.reach) + 1e-9).all()
+    (hidden,), (limits,), (reach,) = network.hidden_values(near(FAR.inputs)), found.limits, network.reach
+    assert (limits <= np.minimum(1.1 * np.abs(hidden).max(axis=0), reach) + 1e-9).all()
     proved = HiddenRange.proved(network)
     assert found.largest_score < proved.largest_score

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from known_networks import Shape, circuit_of, client_of, compiled, compiled_from, convolution, network_of
+from known_networks import Shape, circuit_of, client_of, compiled, compiled_from, convolution, first_changed, network_of
 from safetensors.numpy import load_file, save_file
 
 from hermetic import (
@@ -36,7 +36,8 @@ def document() -> dict[str, Any]:
 
 def test_a_signature_is_what_was_written() -> None:
     signature = compiled(SHAPE).signature
-    assert document()["format"] == 3
+    assert document()["format"] == 4  # its inputs are written more than once
+    assert json.loads(compiled(Shape(inputs=70, hidden=33)).signature.json)["format"] == 3
     assert document()["circuit"] == "networks"
     assert Signature.from_bytes(signature.to_bytes()) == signature
     again = Signature.from_json(signature.json)
@@ -66,7 +67,7 @@ def test_a_signature_is_what_was_written() -> None:
         (("features",), 0, "features must be"),
         (("parameters",), "00" * 16, "made by another version"),
         (("parameters",), "cd6760b00d17f0400f695231a8a2fcfb", "the profile of a network must be one for networks"),
-        (("circuit",), "trees", "circuit must be one of the format's"),
+        (("circuit",), "trees", "circuit must be the format's"),
         (("grid", "exact"), 1, "grid.exact must be true or false"),
     ],
 )
@@ -119,10 +120,75 @@ def test_a_convolution_that_does_not_fit_is_refused(field: str, value: Any, word
         Signature.from_json(json.dumps(changed, sort_keys=True, separators=(",", ":")).encode())
 
 
+THREE_LAYERS = Shape(hidden=20, further=(9, 3))
+
+
+def test_hidden_layers_are_what_was_written(tmp_path: Path) -> None:
+    model = compiled(THREE_LAYERS)
+    written = json.loads(model.signature.json)
+    assert (written["format"], written["further"]) == (4, [16, 4])
+    assert Signature.from_bytes(model.signature.to_bytes()) == model.signature
+    model.save(tmp_path / "one.hermetic")
+    loaded = CompiledModel.load(tmp_path / "one.hermetic")
+    assert loaded.sizes["weights_2"] == (9, 20)
+    integers = np.full((1, THREE_LAYERS.inputs), 50, dtype=np.int64)
+    assert np.array_equal(loaded.simulate(integers), model.simulate(integers))
+    assert np.array_equal(loaded.reference(integers), model.reference(integers))
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [
+        ("further", [12, 4], "further must be a power of two"),
+        ("further", [16, 32], "further must be a whole number from 1 to 16"),
+        ("further", [64, 4], "further must be a whole number from 1 to 32"),
+        ("further", [], "further must have as many layers as the primes allow"),
+        ("further", 16, "further must have as many layers as the primes allow"),
+        ("further", [16, 4, 2, 2, 2], "further must have as many layers as the primes allow"),
+        ("further", [1] * 1000, "further must have as many layers as the primes allow"),
+        ("degree", 4, "further must have as many layers as the primes allow"),
+        ("paired", False, "more than one hidden layer must have two inputs a slot"),
+        ("copies", 3, "copies must be a power of two"),
+        ("copies", 1 << 20, "copies must be a whole number"),
+        ("copies", 4096, "period must be a whole number from 1 to 2"),
+    ],
+)
+def test_hidden_layers_that_do_not_fit_are_refused(field: str, value: Any, words: str) -> None:
+    changed = json.loads(compiled(THREE_LAYERS).signature.json) | {field: value}
+    with pytest.raises(WireError, match=words):
+        Signature.from_json(json.dumps(changed, sort_keys=True, separators=(",", ":")).encode())
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "words"),
+    [
+        ("weights_2", lambda one: one[:, 1:], r"weights_2 must have shape \(9, 20\)"),
+        ("bias_3", lambda one: one[1:], "bias_3 must have shape"),
+        ("limits_2", lambda one: one[1:], "a hidden layer must have 1 to 16 neurons"),
+        ("weights_2", lambda one: one * 1e6, "must stay within the modulus|must be flooded by"),
+        ("polynomials", lambda one: one * 1e9, "must stay within the modulus|must be flooded by"),
+        ("weight_exponent", lambda one: one[:2], r"weight_exponent must have shape \(3,\)"),
+        ("weight_exponent", lambda one: one + 40, "must stay within the modulus|must be flooded by"),
+    ],
+)
+def test_a_tampered_file_of_hidden_layers_is_refused(tmp_path: Path, name: str, change: Any, words: str) -> None:
+    refuse_tampered(tmp_path, compiled(THREE_LAYERS), name, change, words)
+
+
+def refuse_tampered(folder: Path, model: CompiledModel, name: str, change: Any, words: str) -> None:
+    model.save(folder / "one.hermetic")
+    tensors = load_file(folder / "one.hermetic")
+    tensors[name] = np.ascontiguousarray(change(tensors[name]))
+    metadata = {"format": FORMAT, "signature": model.signature.json.decode()}
+    save_file(tensors, folder / "two.hermetic", metadata)
+    with pytest.raises(ModelFileError, match=words):
+        CompiledModel.load(folder / "two.hermetic")
+
+
 def test_weights_that_the_window_does_not_read_are_refused() -> None:
     model = compiled(CONVOLUTION)
-    weights = model.integers.network.weights + 1e-3
-    moved = replace(model.integers, network=replace(model.integers.network, weights=weights))
+    network = model.integers.network
+    moved = replace(model.integers, network=first_changed(network, weights=network.first.weights + 1e-3))
     with pytest.raises(ModelFileError, match="weights must be 0 for what the window does not read"):
         CompiledModel(moved, model.signature)
 
@@ -220,14 +286,7 @@ def test_a_model_file_is_the_model(tmp_path: Path) -> None:
     ],
 )
 def test_a_tampered_model_file_is_refused(tmp_path: Path, name: str, change: Any, words: str) -> None:
-    model = compiled(SHAPE)
-    model.save(tmp_path / "one.hermetic")
-    tensors = load_file(tmp_path / "one.hermetic")
-    tensors[name] = np.ascontiguousarray(change(tensors[name]))
-    metadata = {"format": FORMAT, "signature": model.signature.json.decode()}
-    save_file(tensors, tmp_path / "two.hermetic", metadata)
-    with pytest.raises(ModelFileError, match=words):
-        CompiledModel.load(tmp_path / "two.hermetic")
+    refuse_tampered(tmp_path, compiled(SHAPE), name, change, words)
 
 
 def test_what_is_public_does_not_depend_on_the_weights_themselves() -> None:
@@ -235,14 +294,14 @@ def test_what_is_public_does_not_depend_on_the_weights_themselves() -> None:
     signatures are equal but for two bounds, part of which is how plaintexts happen to be rounded.
     """
     network = network_of(Shape())
-    order = np.random.default_rng(3).permutation(len(network.weights))
+    first = network.first
+    order = np.random.default_rng(3).permutation(first.width)
     signs = np.array([1, -1, 1])  # of the constant, the linear and the square term
-    moved = replace(
-        network,
-        weights=-network.weights[order],
-        bias=-network.bias[order],
-        polynomials=network.polynomials[order] * signs,
-        readout=network.readout[:, order],
+    moved = first_changed(
+        replace(network, readout=network.readout[:, order]),
+        weights=-first.weights[order],
+        bias=-first.bias[order],
+        polynomials=first.polynomials[order] * signs,
     )
     one, other = (json.loads(compiled_from(each).signature.json) for each in (network, moved))
     for field in ("lambda_bits", "error"):

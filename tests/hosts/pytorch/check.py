@@ -44,9 +44,7 @@ class Own(nn.Module):
 
 REFUSED: dict[str, Callable[[], nn.Module]] = {
     "activation": lambda: nn.Sequential(nn.Linear(FEATURES, 8), nn.ELU(), nn.Linear(8, 1)).eval(),
-    "two activations": lambda: nn.Sequential(
-        nn.Linear(FEATURES, 8), nn.ReLU(), nn.Linear(8, 8), nn.Tanh(), nn.Linear(8, 1)
-    ).eval(),
+    "two activations": lambda: nn.Sequential(nn.Linear(FEATURES, 8), nn.ReLU(), nn.Tanh(), nn.Linear(8, 1)).eval(),
     "activation first": lambda: nn.Sequential(nn.ReLU(), nn.Linear(FEATURES, 1)).eval(),
     "own class": lambda: Own().eval(),
     "training": lambda: nn.Sequential(nn.Dropout(), nn.Linear(FEATURES, 2)),
@@ -144,12 +142,20 @@ class Targets:
 
 
 def networks() -> dict[str, Any]:
-    """Networks of one hidden layer, as they are: encrypted answers beside the module's own."""
+    """Networks as they are: encrypted answers beside the module's own."""
     made: dict[str, Callable[[], nn.Module]] = {
         "relu": lambda: nn.Sequential(nn.Linear(FEATURES, 16), nn.ReLU(), nn.Linear(16, 3)),
         "tanh": lambda: nn.Sequential(nn.BatchNorm1d(FEATURES), nn.Linear(FEATURES, 16), nn.Tanh(), nn.Linear(16, 1)),
         "sigmoid": lambda: nn.Sequential(nn.Linear(FEATURES, 12), nn.Sigmoid(), nn.Linear(12, 3), nn.Softmax(dim=1)),
         "square": lambda: nn.Sequential(nn.Linear(FEATURES, 16), train.Square(), nn.Linear(16, 2)),
+        "two hidden layers": lambda: nn.Sequential(
+            nn.Linear(FEATURES, 16),
+            train.Square(),
+            nn.Linear(16, 8),
+            nn.BatchNorm1d(8),
+            train.Square(),
+            nn.Linear(8, 2),
+        ),
     }
     return {name: compared(one := trained(make), hermetic.compile(one, SAMPLES)) for name, make in made.items()}
 
@@ -272,6 +278,7 @@ def distilled() -> dict[str, Any]:
         ),
         "encrypted as the student": (client.predict(result) == np.array(["a", "b", "c"])[student]).tolist(),
         "degree": model.signature.circuit.degree,
+        "hidden layers": [type(layer).__name__ for layer in train.distil(teacher, X, hidden=[8, 4], epochs=1)],
         "epochs seen": seen[:12],
         "refused": {
             "rows": taught(teacher, X[0]),
@@ -281,6 +288,8 @@ def distilled() -> dict[str, Any]:
             "width": taught(teacher, X[:, :3]),
             "training": taught(nn.Sequential(nn.Linear(FEATURES, 2), nn.Dropout()), X),
             "no neurons": taught(teacher, X, hidden=0),
+            "no layers": taught(teacher, X, hidden=()),
+            "two hidden layers": taught(teacher, X, hidden=(8, 4)),
             "no epochs": taught(teacher, X, epochs=0),
             "penalty": taught(teacher, X, range_penalty=-1.0),
             "constant": taught(Constant(), X),

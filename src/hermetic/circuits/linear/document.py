@@ -24,6 +24,7 @@ _MAX_LIMBS = 8
 def write(circuit: LinearCircuit) -> dict[str, Any]:
     """The fields of a circuit."""
     return {
+        "format": 1,
         "profile": circuit.parameters.profile,
         "parameters": circuit.parameters.digest.hex(),
         "outputs": circuit.outputs,

@@ -13,7 +13,8 @@ Where there are many neurons, a slot of a query may hold two inputs, x + i·x', 
 neurons.
 
 More repetition makes a request larger and its evaluation shorter: a rotation by R columns brings the next one to every
-slot.
+slot. Where all columns take less than half of the slots, they are written as often as they fit, copy after copy: then
+sums over columns need not go round all slots.
 """
 
 from __future__ import annotations
@@ -45,6 +46,8 @@ class Arrangement:
         Whether a slot holds two inputs.
     window
         What a convolution reads; None for a dense layer.
+    copies
+        How often all columns are written, a power of two.
     """
 
     slots: int
@@ -53,15 +56,21 @@ class Arrangement:
     repeat: int
     paired: bool = False
     window: Window | None = None
+    copies: int = 1
 
     def __post_init__(self) -> None:
         if self.window is not None and self.window.inputs != self.inputs:
             raise ParameterError(f"the image of a window must have {self.inputs} values. It has {self.window.inputs}.")
         q, c, r = self.columns, self.ciphertexts, self.repeat
-        if not 1 <= c <= q or r < 1 or self.each * r * self.cell > self.slots or (c - 1) * self.each >= q:
+        if not 1 <= c <= q or r < 1 or self.each * r * self.cell > self.span or (c - 1) * self.each >= q:
             raise ParameterError(
-                f"{self.inputs} inputs in {c} ciphertexts must fit {r} times each into {self.slots} slots. They do not."
+                f"{self.inputs} inputs in {c} ciphertexts must fit {r} times each into {self.span} slots. They do not."
             )
+
+    @property
+    def span(self) -> int:
+        """The slots of one copy."""
+        return self.slots // self.copies
 
     @property
     def positions(self) -> int:
@@ -96,7 +105,7 @@ class Arrangement:
     @property
     def source(self) -> Integers:
         """The column of each slot (C, n), -1 for none."""
-        place = np.arange(self.slots) // (self.cell * self.repeat)
+        place = np.arange(self.slots) % self.span // (self.cell * self.repeat)
         column = np.arange(self.ciphertexts)[:, None] * self.each + place
         return np.where((place < self.each) & (column < self.columns), column, -1)
 

@@ -102,6 +102,12 @@ def steps_for_query(outputs: int, repeat: int, slots: int) -> Steps:
     return Steps(1, repeat, -(-period // repeat), period, folded=period < slots)
 
 
+def steps_for_layer(outputs: int, period: int) -> Steps:
+    """The steps of a matrix for so many outputs on values that repeat every ``period`` slots, both powers of two."""
+    babies = 1 << (outputs.bit_length() - 1) // 2
+    return Steps(babies, babies, outputs // babies, outputs, folded=outputs < period)
+
+
 def steps_for_words(words: int, period: int, slots: int) -> Steps:
     """The steps that bring all hidden values, which repeat every ``period`` slots, to the slots of a share of them that
     repeats at least ``words`` times: as many words fit on coefficients, see :mod:`.weights`.

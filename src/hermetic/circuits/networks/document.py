@@ -1,4 +1,4 @@
-"""A network's public part as JSON: its fields in a signature of format 3."""
+"""A network's public part as JSON: its fields in a signature of format 3, or 4 where it has more than that can say."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..bounds import max_targets
 from ..grid_document import grid_from_json, grid_to_json
 from .arrangement import MAX_CIPHERTEXTS, Arrangement
 from .embedding import INTEGER_BITS
-from .public import NetworkCircuit, Range
+from .public import MAX_FURTHER, RELEASE_LEVEL, NetworkCircuit, Range
 from .window import Window
 
 MAX_DEGREE = 4
@@ -26,13 +26,14 @@ def write(circuit: NetworkCircuit) -> dict[str, Any]:
     """The fields of a circuit."""
     arrangement, one = circuit.arrangement, circuit.range
     return {
+        "format": 4 if circuit.further or arrangement.copies > 1 else 3,
         "profile": circuit.parameters.profile,
         "parameters": circuit.parameters.digest.hex(),
         "features": circuit.features,
         "grid": grid_to_json(circuit.grid),
         "outputs": circuit.outputs,
         "arrangement": [arrangement.ciphertexts, arrangement.repeat],
-        **_written_window(arrangement),
+        **_written_arrangement(arrangement),
         "period": circuit.period,
         "degree": circuit.degree,
         "query_exponent": circuit.query_exponent,
@@ -40,12 +41,15 @@ def write(circuit: NetworkCircuit) -> dict[str, Any]:
         "flood_bits": circuit.flood_bits,
         "lambda_bits": circuit.lambda_bits,
         "range": None if one is None else [one.exponent, one.limit],
+        **({"further": list(circuit.further)} if circuit.further else {}),
     }
 
 
-def _written_window(arrangement: Arrangement) -> dict[str, Any]:
-    """What is there for two inputs a slot, and for a convolution, alone."""
+def _written_arrangement(arrangement: Arrangement) -> dict[str, Any]:
+    """What is there for two inputs a slot, for copies, and for a convolution, alone."""
     found: dict[str, Any] = {"paired": True} if arrangement.paired else {}
+    if arrangement.copies > 1:
+        found["copies"] = arrangement.copies
     if arrangement.window is not None:
         found["window"] = [list(getattr(arrangement.window, name)) for name in _WINDOW]
     return found
@@ -68,14 +72,16 @@ def read(document: Mapping[str, Any], groups: npt.NDArray[np.intp] | None) -> Ne
     paired, window = document.get("paired", False), _read_window(document.get("window"), slots)
     require(paired is True or paired is False, "paired must be true or false")
     require(paired or window is None, "a window must have two inputs a slot")
-    period = integer(document["period"], 1, slots, "period")
-    require(period & (period - 1) == 0, "period must be a power of two")
+    copies = _power_of_two(document.get("copies", 1), slots, "copies")
+    period = _power_of_two(document["period"], slots // copies, "period")
+    further = _further(document.get("further"), period, parameters)
+    require(paired or not further, "more than one hidden layer must have two inputs a slot")
     outputs = integer(document["outputs"], 1, slots, "outputs")
     circuit = NetworkCircuit(
         parameters=parameters,
         grid=grid_from_json(document["grid"], features, groups),
         outputs=outputs,
-        arrangement=Arrangement(slots, features, count, repeat, paired, window),
+        arrangement=Arrangement(slots, features, count, repeat, paired, window, copies),
         period=period,
         degree=degree,
         query_exponent=integer(document["query_exponent"], INTEGER_BITS, _MAX_EXPONENT, "query_exponent"),
@@ -83,7 +89,9 @@ def read(document: Mapping[str, Any], groups: npt.NDArray[np.intp] | None) -> Ne
         flood_bits=integer(document["flood_bits"], 1, 128, "flood_bits"),
         lambda_bits=number(document["lambda_bits"]),
         range=_range(document["range"]),
+        further=further,
     )
+    require(circuit.last_level >= RELEASE_LEVEL, "further must have as many layers as the primes allow")
     if paired:
         require(circuit.words <= slots and period % circuit.arrangement.cell == 0, "outputs and cells must fit")
     else:
@@ -91,6 +99,26 @@ def read(document: Mapping[str, Any], groups: npt.NDArray[np.intp] | None) -> Ne
     require(0 < circuit.lambda_bits <= circuit.flood_bits, "lambda_bits must be more than 0 and at most flood_bits")
     _check_words(circuit, circuit.release_parameters)
     return circuit
+
+
+def _power_of_two(value: Any, most: int, name: str) -> int:
+    found = integer(value, 1, most, name)
+    require(found & (found - 1) == 0, f"{name} must be a power of two")
+    return found
+
+
+def _further(value: Any, period: int, parameters: Parameters) -> tuple[int, ...]:
+    """The periods of further hidden layers, none larger than the one before it."""
+    if value is None:
+        return ()
+    require(
+        isinstance(value, list) and 1 <= len(value) < parameters.levels,
+        "further must have as many layers as the primes allow",
+    )
+    found: list[int] = []
+    for one in value:
+        found.append(_power_of_two(one, min(found[-1] if found else period, MAX_FURTHER), "further"))
+    return tuple(found)
 
 
 def _read_window(value: Any, slots: int) -> Window | None:

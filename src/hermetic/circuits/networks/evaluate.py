@@ -34,12 +34,12 @@ class Program:
         parameters, plain = circuit.parameters, Plaintexts(private, circuit)
         self._hidden = Level.of(parameters, parameters.levels)
         self._first = _rows(self._hidden, Plaintext(plain.first.slots[:, :, 0], plain.first.exponent))
-        self._bias = _encoded(self._hidden, plain.bias)
+        levels = [Level.of(parameters, level) for level in circuit.levels]
+        self._biases = [_encoded(level, plaintext) for level, plaintext in zip(levels, plain.biases, strict=True)]
         if circuit.arrangement.paired:
-            self._last_level = Level.of(parameters, circuit.last_level)
-            self._turn = _encoded(self._hidden, plain.turn)
-            turned = [_rows(self._last_level, plaintext) for plaintext in plain.turned]
-            self._turned = [np.concatenate(rows) for rows in zip(*turned, strict=True)]
+            self._turns = [_encoded(level, plain.turn(number)) for number, level in enumerate(levels)]
+            self._further = [_by_values(*one) for one in zip(levels[1:], plain.further, strict=True)]
+            self._turned = _by_values(Level.of(parameters, circuit.last_level), plain.turned)
         elif circuit.pairs:
             self._last = {name: _encoded(self._hidden, one) for name, one in plain.quadratic.items()}
         else:
@@ -51,42 +51,62 @@ class Program:
     def scores(self, ciphertexts: Lanes, keys: Keys) -> Lanes:
         """The ciphertext (2, l, N) whose first coefficients are the words, from those of a query (C, 2, L+1, N)."""
         circuit = self.circuit
-        hidden = self._hidden_values(ciphertexts, keys)
+        hidden = self._first_layer(ciphertexts, keys)
+        for number in range(1, len(circuit.periods)):
+            hidden = self._further_layer(number, hidden, keys)
         scores = self._last_layer(hidden, keys)
         for level in range(circuit.last_level, RELEASE_LEVEL, -1):
             scores = Level.of(circuit.parameters, level).rescale(scores)
         return scores
 
     def _last_layer(self, hidden: Lanes, keys: Keys) -> Lanes:
-        if self.circuit.arrangement.paired:
-            return self._turned_scores(hidden, keys)
-        return self._quadratic(hidden, keys) if self.circuit.pairs else self._quartic(hidden, keys)
+        circuit = self.circuit
+        if circuit.arrangement.paired:
+            values = self._powers_of(len(circuit.further), hidden, keys)
+            return self._by_matrix(values, self._turned, circuit.last_steps, keys)
+        return self._quadratic(hidden, keys) if circuit.pairs else self._quartic(hidden, keys)
 
-    def _hidden_values(self, ciphertexts: Lanes, keys: Keys) -> Lanes:
+    def _first_layer(self, ciphertexts: Lanes, keys: Keys) -> Lanes:
         circuit, level = self.circuit, self._hidden
         hidden = _by_giants(level, ciphertexts, self._first, circuit.steps, keys)
-        for step in circuit.steps.folds(circuit.arrangement.slots):
+        return self._summed(0, hidden, circuit.steps.folds(circuit.arrangement.span), keys)
+
+    def _further_layer(self, number: int, hidden: Lanes, keys: Keys) -> Lanes:
+        """A layer's hidden values from those of the one before it."""
+        circuit = self.circuit
+        steps, top = circuit.further_steps[number - 1], circuit.levels[number]
+        highest, *others = self._powers_of(number - 1, hidden, keys)
+        highest = Level.of(circuit.parameters, highest.shape[1]).rescale(highest)
+        values = [highest, *(np.ascontiguousarray(value[:, :top]) for value in others)]
+        found = self._by_matrix(values, self._further[number - 1], steps, keys)
+        return self._summed(number, found, steps.folds(circuit.periods[number - 1]), keys)
+
+    def _summed(self, number: int, hidden: Lanes, folds: tuple[int, ...], keys: Keys) -> Lanes:
+        """A layer's values folded, made real where slots hold more than one, and with their biases."""
+        level = Level.of(self.circuit.parameters, self.circuit.levels[number])
+        turns = (*folds, CONJUGATE) if self.circuit.arrangement.paired else folds
+        for step in turns:
             level.add(hidden, level.rotate(hidden, keys.of(step, level.level)))
-        if circuit.arrangement.paired:
-            level.add(hidden, level.rotate(hidden, keys.of(CONJUGATE, level.level)))
-        level.add(hidden[:1], self._bias)
+        level.add(hidden[:1], self._biases[number])
         return hidden
 
-    def _turned_scores(self, hidden: Lanes, keys: Keys) -> Lanes:
-        level, steps = self._last_level, self.circuit.last_steps
-        turned = [one for value in self._turned_values(hidden, keys) for one in _by_babies(level, value, steps, keys)]
-        return _by_giants(level, np.stack(turned), self._turned, steps, keys)
+    def _by_matrix(self, values: list[Lanes], rows: list[Lanes], steps: Steps, keys: Keys) -> Lanes:
+        """The sum of powers of w, each by its own matrix."""
+        level = Level.of(self.circuit.parameters, values[0].shape[1])
+        turned = [one for value in values for one in _by_babies(level, value, steps, keys)]
+        return _by_giants(level, np.stack(turned), rows, steps, keys)
 
-    def _turned_values(self, hidden: Lanes, keys: Keys) -> list[Lanes]:
-        """h·(h + i), and its square before it where there are powers beyond the second."""
-        level, low = self._hidden, self._last_level
+    def _powers_of(self, number: int, hidden: Lanes, keys: Keys) -> list[Lanes]:
+        """w = h·(h + i) of a layer, and its square before it where there are powers beyond the second."""
+        top = self.circuit.levels[number]
+        level = Level.of(self.circuit.parameters, top)
         other = hidden.copy()
-        level.add(other[:1], self._turn)
-        value = level.relinearise(level.multiply(hidden, other), keys.of(RELINEARISE, level.level))
+        level.add(other[:1], self._turns[number])
+        value = level.relinearise(level.multiply(hidden, other), keys.of(RELINEARISE, top))
         if self.circuit.degree <= 2:
             return [value]
-        value = level.rescale(value)
-        return [low.relinearise(low.multiply(value, value), keys.of(RELINEARISE, low.level)), value]
+        value, low = level.rescale(value), Level.of(self.circuit.parameters, top - 1)
+        return [low.relinearise(low.multiply(value, value), keys.of(RELINEARISE, top - 1)), value]
 
     def _quadratic(self, hidden: Lanes, keys: Keys) -> Lanes:
         level, last = self._hidden, self._last
@@ -143,6 +163,12 @@ def _by_babies(level: Level, ciphertext: Lanes, steps: Steps, keys: Keys) -> lis
 def _rows(level: Level, plaintexts: Plaintext) -> list[Lanes]:
     """Plaintexts (giants, m, n) as extended values (m, l+1, N) of each giant step."""
     return [_extended(level, Plaintext(rows, plaintexts.exponent)) for rows in plaintexts.slots]
+
+
+def _by_values(level: Level, plaintexts: list[Plaintext]) -> list[Lanes]:
+    """Plaintexts (giants, babies, n) of several values as extended ones of each giant step, value after value."""
+    each = (_rows(level, plaintext) for plaintext in plaintexts)
+    return [np.concatenate(rows) for rows in zip(*each, strict=True)]
 
 
 def _encoded(level: Level, plaintext: Plaintext) -> Lanes:

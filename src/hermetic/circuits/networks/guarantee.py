@@ -7,6 +7,7 @@ moves by at most its slope times what a hidden value moves.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,11 +16,12 @@ from ...arrays import Reals
 from ...errors import ModelFileError
 from ..bounds import MIN_LAMBDA_BITS, mask_noise
 from .bounds import Noise
+from .diagonals import Steps
 from .embedding import INTEGER_BITS
-from .network import Network, range_power
+from .network import HiddenLayer, Network, range_power
 from .public import RELEASE_LEVEL, NetworkCircuit
 from .ranges import HiddenRange
-from .weights import Plaintexts, PrivateNetwork
+from .weights import Plaintexts, PrivateNetwork, Scales
 
 _REAL = 1e-3
 """Roots this close to the real line count as real: a point more does no harm to a maximum."""
@@ -30,40 +32,68 @@ def release_scale(circuit: NetworkCircuit) -> float:
     return circuit.score_exponent + math.log2(circuit.release_parameters.rescale_factor)
 
 
-def slopes(network: Network, hidden: Reals) -> Reals:
-    """How much each score (k) moves at most with each hidden value (H) within bounds: (k, H)."""
-    return np.asarray(np.abs(network.readout) * _largest(_derivative(network.polynomials), hidden))
+def slopes(network: Network, limits: Limits) -> list[Reals]:
+    """How much each score (k) moves at most with each value of a hidden layer within bounds: (k, H), of every layer."""
+    return _through(network, limits, _real_slopes)
 
 
-def complex_slopes(network: Network, hidden: Reals) -> Reals:
+def complex_slopes(network: Network, limits: Limits) -> list[Reals]:
     """The same where activations are computed from w = h·(h + i) and what moves h is complex."""
-    return turned_slopes(network, hidden) * np.sqrt(4 * hidden**2 + 1)
+    return _through(network, limits, _complex_slopes)
 
 
-def turned_slopes(network: Network, hidden: Reals) -> Reals:
-    """How much each score moves with each value w = h·(h + i): that of (c4 - i·c3/2)·w^2 + (c4 + c2 - i·c1)·w."""
-    _, c1, c2, c3, c4 = _five(network).T
-    largest = hidden * np.sqrt(hidden**2 + 1)
-    return np.asarray(np.abs(network.readout) * (2 * np.hypot(c4, c3 / 2) * largest + np.hypot(c2 + c4, c1)))
+Limits = Sequence[Reals]
+"""The largest |hidden value| (H,) of every layer."""
+
+Rows = Callable[[HiddenLayer, Reals, Reals], Reals]
+"""How much each row of a matrix (m, H) that follows a layer moves with something of the layer, (m, H)."""
 
 
-def _turned_squares(network: Network) -> Reals:
-    """How much each score moves with each w^2, as a value of its own."""
-    *_, c3, c4 = _five(network).T
-    return np.asarray(np.abs(network.readout) * np.hypot(c4, c3 / 2))
+def _through(network: Network, limits: Limits, own: Rows) -> list[Reals]:
+    """``own`` of every layer, carried through those after it to the scores."""
+    return [own(*each) for each in zip(network.layers, _after(network, limits, own), limits, strict=True)]
 
 
-def _five(network: Network) -> Reals:
+def _after(network: Network, limits: Limits, own: Rows) -> list[Reals]:
+    """How much each score moves with what each layer gives, after activation: (k, H)."""
+    found = [np.abs(network.readout)]
+    for layer, limit in list(zip(network.layers, limits, strict=True))[:0:-1]:
+        found.append(own(layer, found[-1], limit) @ np.abs(layer.weights))
+    return found[::-1]
+
+
+def _real_slopes(layer: HiddenLayer, after: Reals, limit: Reals) -> Reals:
+    return np.asarray(np.abs(after) * _largest(_derivative(layer.polynomials), limit))
+
+
+def _complex_slopes(layer: HiddenLayer, after: Reals, limit: Reals) -> Reals:
+    return _turned_slopes(layer, after, limit) * np.sqrt(4 * limit**2 + 1)
+
+
+def _turned_slopes(layer: HiddenLayer, after: Reals, limit: Reals) -> Reals:
+    """With each value w = h·(h + i): that of (c4 - i·c3/2)·w^2 + (c4 + c2 - i·c1)·w."""
+    _, c1, c2, c3, c4 = _five(layer).T
+    largest = limit * np.sqrt(limit**2 + 1)
+    return np.asarray(np.abs(after) * (2 * np.hypot(c4, c3 / 2) * largest + np.hypot(c2 + c4, c1)))
+
+
+def _turned_squares(layer: HiddenLayer, after: Reals) -> Reals:
+    """With each w^2, as a value of its own."""
+    *_, c3, c4 = _five(layer).T
+    return np.asarray(np.abs(after) * np.hypot(c4, c3 / 2))
+
+
+def _five(layer: HiddenLayer) -> Reals:
     """The polynomials (H, 5) up to the fourth power."""
-    padded = np.zeros((network.hidden, 5))
-    padded[:, : network.degree + 1] = network.polynomials
+    padded = np.zeros((layer.width, 5))
+    padded[:, : layer.degree + 1] = layer.polynomials
     return padded
 
 
-def _square_slopes(network: Network, hidden: Reals) -> Reals:
-    """How much each score moves with each square, as a value of its own: that of (c4·u + c3·h + c2)·u."""
-    moved = _five(network)[:, 2:] * np.array([1.0, 1.0, 2.0])
-    return np.asarray(np.abs(network.readout) * _largest(moved, hidden))
+def _square_slopes(layer: HiddenLayer, after: Reals, limit: Reals) -> Reals:
+    """With each square, as a value of its own: that of (c4·u + c3·h + c2)·u."""
+    moved = _five(layer)[:, 2:] * np.array([1.0, 1.0, 2.0])
+    return np.asarray(np.abs(after) * _largest(moved, limit))
 
 
 def _derivative(polynomials: Reals) -> Reals:
@@ -102,12 +132,13 @@ class Bounds:
     @staticmethod
     def of(private: PrivateNetwork, circuit: NetworkCircuit) -> Bounds:
         """The bounds for hidden values within the network's limits."""
-        network, hidden, plain = private.network, private.limits, Plaintexts(private, circuit)
+        network, limits, plain = private.network, private.limits, Plaintexts(private, circuit)
         noise = _Noise(plain, circuit, network)
-        slope = noise.slopes(network, hidden)
-        seen, range_noise = noise.of_scores(network, hidden), noise.of_range(private, circuit)
-        moved = plain.hidden_error() + noise.messages
-        rounding = float((slope.sum(axis=1) * moved).max()) + plain.score_error()
+        seen, range_noise = noise.of_scores(network, limits), noise.of_range(private, circuit)
+        rounding = plain.score_error()
+        for number, slope in enumerate(noise.slopes(network, limits)):
+            moved = plain.hidden_error(number) + (noise.messages if number == 0 else 0.0)
+            rounding += float((slope.sum(axis=1) * moved).max())
         unit, dropped = 2.0**-circuit.score_exponent, circuit.release_parameters.rescale_factor
         release = (2.0 ** (circuit.flood_bits - 1) + mask_noise(circuit.parameters)) / dropped
         release += circuit.release_parameters.rescale_noise + 1
@@ -118,59 +149,113 @@ class Bounds:
         )
 
 
+@dataclass(frozen=True)
+class _Activation:
+    """Noise of a layer's w = h·(h + i), or square, and of its w^2, as they are multiplied with what follows."""
+
+    value: float
+    square: float
+
+
 class _Noise:
-    """Noise of the steps of an evaluation, in units of what they compute."""
+    """Noise of the steps of an evaluation, in units of what they compute.
+
+    A word is the mean over all copies of what is computed: those that the query has of its columns, and then those that
+    each layer has of its values. Their noise is of distinct slots, so the mean's falls as the root of their number.
+    """
 
     def __init__(self, plain: Plaintexts, circuit: NetworkCircuit, network: Network) -> None:
-        parameters, steps, scales = circuit.parameters, circuit.steps, plain.scales
-        noise, top = Noise(parameters), parameters.levels
-        slots = circuit.arrangement.slots
-        self._paired, self._degree = circuit.arrangement.paired, circuit.degree
-        weights = float(np.abs(network.weights).sum(axis=1).max()) * (math.sqrt(2) if circuit.pairs else 1.0)
-        folds = slots // circuit.period if steps.folded else 1
-        hidden = 2.0**scales.hidden
-        layer = noise.rounding(folds) + noise.switching(top, folds, steps.giants - 1)
-        layer += sum(noise.switching(top, slots // (2 * step)) for step in steps.folds(slots))
-        total = weights * noise.fresh / 2.0**circuit.query_exponent
-        total += (2 if self._paired else 1) * layer / hidden
-        if circuit.conjugates:
-            total += noise.switching(top) / hidden
+        self._noise, self._circuit, self._scales = Noise(circuit.parameters), circuit, plain.scales
+        noise, first = self._noise, np.abs(network.first.weights).sum(axis=1).max()
+        self._paired = circuit.arrangement.paired
+        weights = float(first) * (math.sqrt(2) if circuit.pairs else 1.0)
         self.messages = weights * noise.message / 2.0**INTEGER_BITS
-        self._hidden: float = total
+        fresh = weights * noise.fresh / 2.0**circuit.query_exponent
+        slots = (circuit.arrangement.span, *circuit.periods)
+        steps = (circuit.steps, *circuit.further_steps)
+        self._hidden = [self._layer(number, *each) for number, each in enumerate(zip(steps, slots, strict=False))]
+        self._hidden[0] += fresh
+        self._activations = [self._activation(number) for number in range(len(network.layers))]
+        self._shares = [math.sqrt(one / circuit.arrangement.slots) for one in slots]
         last = circuit.last_level
-        self._last = noise.switching(last, times=circuit.last_steps.giants) / 2.0**scales.score
+        self._last: float = noise.switching(last, times=circuit.last_steps.giants) / 2.0**self._scales.score
         self._last += (last - RELEASE_LEVEL) * noise.rounding() / 2.0 ** release_scale(circuit)
-        self._square: float = noise.switching(top) / 4.0**scales.hidden
-        self._turned_square: float = 0.0
-        if circuit.degree > 2:
-            self._square += noise.rounding() / 2.0**scales.square
-        if self._paired and circuit.degree > 2:
-            self._square += noise.switching(last) / 2.0**scales.square
-            self._turned_square = noise.switching(last, times=2) / 4.0**scales.square
-        elif self._paired:
-            self._square += noise.switching(last) / 4.0**scales.hidden
 
-    def slopes(self, network: Network, hidden: Reals) -> Reals:
-        """How much each score moves at most with each hidden value (k, H)."""
-        return complex_slopes(network, hidden) if self._paired else slopes(network, hidden)
+    def _layer(self, number: int, steps: Steps, slots: int) -> float:
+        """Of a layer's own rotations, where values repeat every so many slots before it."""
+        noise, level, hidden = self._noise, self._circuit.levels[number], float(2.0 ** self._scales.layers[number])
+        folds = slots // steps.period if steps.folded else 1
+        found = noise.rounding(folds) + noise.switching(level, folds, steps.giants - 1)
+        found += sum(noise.switching(level, slots // (2 * step)) for step in steps.folds(slots))
+        total = (2 if self._paired else 1) * found / hidden
+        return total + noise.switching(level) / hidden if self._circuit.conjugates else total
 
-    def of_scores(self, network: Network, hidden: Reals) -> float:
+    def _activation(self, number: int) -> _Activation:
+        noise, scales, top = self._noise, self._scales, self._circuit.levels[number]
+        last, square = number == len(scales.layers) - 1, 2.0 ** scales.square(number)
+        value = noise.switching(top) / 4.0 ** scales.layers[number]
+        if scales.squares_only:
+            value += 0.0 if last else noise.rounding() / square
+            turned = noise.switching(top) / 4.0 ** scales.layers[number] if last else noise.switching(top - 1) / square
+            return _Activation(value + (turned if self._paired else 0.0), 0.0)
+        value += noise.rounding() / square
+        if not self._paired:
+            return _Activation(value, 0.0)
+        low = top - 1 if last else top - 2
+        value += noise.switching(low) / square
+        if last:
+            return _Activation(value, noise.switching(low, times=2) / square**2)
+        divided = (noise.rounding() + noise.switching(low)) / 2.0 ** scales.powers(number)[0]
+        return _Activation(value, noise.switching(top - 1) / square**2 + divided)
+
+    def slopes(self, network: Network, limits: Limits) -> list[Reals]:
+        """How much each score moves at most with each hidden value (k, H) of every layer."""
+        return complex_slopes(network, limits) if self._paired else slopes(network, limits)
+
+    def of_scores(self, network: Network, limits: Limits) -> float:
         """Of the score with the most."""
-        total: float = _norm(self.slopes(network, hidden)) * self._hidden + self._last
-        if self._paired:
-            squares = _norm(_turned_squares(network)) * self._turned_square
-            return total + _norm(turned_slopes(network, hidden)) * self._square + squares
-        return total + (_norm(_square_slopes(network, hidden)) * self._square if self._degree > 2 else 0.0)
+        total = self._last
+        for slope, own, share in zip(self.slopes(network, limits), self._hidden, self._shares, strict=False):
+            total += _norm(slope) * own * share
+        if not self._paired and not self._scales.squares_only:
+            squares = _square_slopes(network.last, network.readout, limits[-1])
+            return total + _norm(squares) * self._activations[-1].value * self._shares[-1]
+        if not self._paired:
+            return total
+        after = _after(network, limits, _complex_slopes)
+        each = zip(network.layers, after, limits, self._activations, self._shares[1:], strict=True)
+        for layer, one, limit, activation, share in each:
+            total += _norm(_turned_slopes(layer, one, limit)) * activation.value * share
+            total += _norm(_turned_squares(layer, one)) * activation.square * share
+        return total
 
     def of_range(self, private: PrivateNetwork, circuit: NetworkCircuit) -> float:
         """Of the range word, in units of a score's word."""
         if circuit.range is None:
             return 0.0
-        power, weights = range_power(private.network.degree), private.range_weights
+        network, weights = private.network, private.range_weights
+        power = range_power(network.degree)
         polynomials = np.zeros((len(weights), power + 1))
         polynomials[:, power] = weights
-        word = replace(private.network, polynomials=polynomials, readout=np.ones((1, len(weights))))
+        layers = (*network.layers[:-1], replace(network.last, polynomials=polynomials))
+        word = Network(layers, np.ones((1, len(weights))), np.zeros(1))
         return self.of_scores(word, private.limits) * 2.0 ** (circuit.range.exponent - circuit.score_exponent)
+
+
+def room(private: PrivateNetwork, circuit: NetworkCircuit) -> float:
+    """How many bits the modulus has, at the least, beyond the powers of hidden values that are divided by a prime, over
+    all inputs in range: division tells a wrapped value from none, unlike sums and products.
+    """
+    scales, primes = Scales.of(circuit, private.weight_exponents), circuit.parameters.data_primes
+    found = [math.inf]
+    for number, (reach, level) in enumerate(zip(private.network.reach, circuit.levels, strict=True)):
+        value = math.log2(max(float((reach * np.sqrt(reach**2 + 1)).max()), 1e-300))
+        last = number == len(circuit.further)
+        if not (last and scales.squares_only):
+            found.append(math.log2(math.prod(primes[:level])) - 1 - value - 2 * scales.layers[number])
+        if not (last or scales.squares_only):
+            found.append(math.log2(math.prod(primes[: level - 1])) - 1 - 2 * value - 2 * scales.square(number))
+    return min(found)
 
 
 def _norm(slope: Reals) -> float:
@@ -193,6 +278,11 @@ def check(private: PrivateNetwork, circuit: NetworkCircuit, error: float) -> Non
     if circuit.range is not None and hidden.largest_sum * 2.0**circuit.range.exponent >= kept / 2:
         raise ModelFileError(
             "the range word must stay within the modulus. That of this network exceeds it for some input in range."
+        )
+    if room(private, circuit) < 0:
+        raise ModelFileError(
+            "powers of hidden values must stay within the modulus. Those of this network exceed it for some input in "
+            "range."
         )
     found = Bounds.of(private, circuit)
     if found.lambda_bits < max(circuit.lambda_bits, MIN_LAMBDA_BITS) - 1e-6 or found.error > error:

@@ -7,7 +7,7 @@ flooding has to hide.
 
     tolerance        what it pays for
     1/4              rounding of the last layer
-    1/64             rounding of the first, which costs bits that nothing else needs
+    1/64             rounding of each hidden layer, which costs bits that nothing else needs
     the rest         noise, and flooding: the most that fits
 """
 
@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
-from functools import partial
 
 import numpy as np
 
@@ -27,9 +26,9 @@ from ..bounds import max_targets
 from ..decimals import round_up
 from .arrangement import MAX_CIPHERTEXTS, Arrangement
 from .embedding import INTEGER_BITS
-from .guarantee import Bounds, release_scale, slopes
+from .guarantee import Bounds, release_scale, room, slopes
 from .network import Network
-from .public import NetworkCircuit, Range
+from .public import MAX_FURTHER, RELEASE_LEVEL, NetworkCircuit, Range
 from .ranges import SLACK, HiddenRange
 from .weights import Plaintexts, PrivateNetwork, score_scale
 from .window import Window
@@ -40,7 +39,10 @@ _KB_PER_MS = 50
 _GIANT_STEP_MS = 0.8
 """Of one giant step at N=8192."""
 
-_LAST_SHARE, _FIRST_SHARE = 1 / 4, 1 / 64
+_FOLD_MS = 1.0
+"""Of one fold there."""
+
+_LAST_SHARE, _HIDDEN_SHARE = 1 / 4, 1 / 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,12 +75,14 @@ def choose(
         If the modulus holds no scales that do.
     """
     bare = _circuit(network, grid, hidden, tolerance, parameters, window)
-    last = _last_exponent(network, bare, hidden, tolerance)
-    first = _first_exponent(network, bare, hidden, tolerance, last)
-    query = _query_exponent(bare, first, last)
-    exponent = _hidden_scale(bare, last) + math.log2(bare.parameters.special_prime) - query
-    private = PrivateNetwork(network, exponent, hidden.weights, hidden.limits)
-    circuit = _flooded(replace(bare, query_exponent=query), private, tolerance)
+    circuit, exponents = _scaled(_Trial(network, bare, hidden), tolerance)
+    private = PrivateNetwork(network, exponents, hidden.weights, hidden.limits)
+    if room(private, circuit) < 0:
+        raise PrecisionError(
+            f"powers of hidden values must fit into the modulus of {parameters.profile!r} for every input in range. "
+            f"They need {math.ceil(-room(private, circuit))} bits more: train the network with a smaller range."
+        )
+    circuit = _flooded(circuit, private, tolerance)
     bounds = Bounds.of(private, circuit)
     circuit = replace(circuit, lambda_bits=math.floor(10 * bounds.lambda_bits) / 10)
     return NetworkChoice(circuit, private, round_up(bounds.error))
@@ -110,12 +114,13 @@ def _circuit(
     """A circuit that lacks its exponents of queries and floods."""
     outputs = len(network.readout)
     words = outputs + (hidden.sum_limit is not None)
-    arrangement, period = _packing(network, words, parameters, window)
+    further = _further(network, parameters)
+    arrangement, period = _packing(network, words, parameters, window, max(further, default=1))
     (kept,) = parameters.kept_primes
-    room = math.log2(kept / 2 - 1)
+    whole = math.log2(kept / 2 - 1)
     range_word = None
     if hidden.sum_limit is not None:
-        range_word = Range(math.floor(room - math.log2(hidden.largest_sum)) - 1, hidden.sum_limit)
+        range_word = Range(math.floor(whole - math.log2(hidden.largest_sum)) - 1, hidden.sum_limit)
     return NetworkCircuit(
         parameters=parameters,
         grid=grid,
@@ -123,25 +128,48 @@ def _circuit(
         arrangement=arrangement,
         period=period,
         degree=network.degree,
+        further=further,
         query_exponent=INTEGER_BITS,
-        score_exponent=math.floor(room - math.log2(hidden.largest_score + 2 * tolerance)),
+        score_exponent=math.floor(whole - math.log2(hidden.largest_score + 2 * tolerance)),
         flood_bits=1,
         lambda_bits=0.0,
         range=range_word,
     )
 
 
-def _packing(network: Network, words: int, parameters: Parameters, window: Window | None) -> tuple[Arrangement, int]:
-    """How inputs are arranged, and the period of hidden values.
+def _further(network: Network, parameters: Parameters) -> tuple[int, ...]:
+    """The periods of hidden layers after the first, each at least that of the next."""
+    if widest := max((layer.width for layer in network.layers[1:] if layer.width > MAX_FURTHER), default=0):
+        raise PrecisionError(
+            f"hidden layers after the first may have {MAX_FURTHER} neurons. Got {widest}: train a smaller network."
+        )
+    found: list[int] = []
+    for layer in reversed(network.layers[1:]):
+        found.append(max(_power_of_two(layer.width), *found[-1:], 1))
+    each = 1 if network.degree <= 2 else 2
+    most = (parameters.levels - RELEASE_LEVEL - (each - 1)) // each + 1
+    if len(network.layers) > most:
+        raise PrecisionError(
+            f"{parameters.profile!r} has primes for {most} hidden layers of degree {network.degree}. Got "
+            f"{len(network.layers)}."
+        )
+    return tuple(found[::-1])
+
+
+def _packing(
+    network: Network, words: int, parameters: Parameters, window: Window | None, least: int
+) -> tuple[Arrangement, int]:
+    """How inputs are arranged, and the period of the first hidden values: at least that of those after them.
 
     Where every word has a period of its own, two neurons share a slot, or one has it to itself if powers beyond squares
-    are taken; else one has it, and inputs share one.
+    are taken; else one has it, and inputs share one. That is also how it is with more hidden layers than one.
     """
-    slots, hidden, squares = parameters.ring_degree // 2, network.hidden, network.degree <= 2
+    slots, hidden, squares = parameters.ring_degree // 2, network.first.width, network.degree <= 2
     few = _power_of_two(-(-hidden // 2) if squares else hidden)
-    if window is None and words * few <= slots:
+    if window is None and words * few <= slots and len(network.layers) == 1:
         return _arrangement(parameters, network, few, paired=False, window=None), few
     many = _power_of_two(hidden if window is None else hidden // window.positions * _power_of_two(window.positions))
+    many = max(many, least)
     if max(many, words) > slots:
         raise PrecisionError(
             f"neurons and outputs may be {slots} each at N={parameters.ring_degree}. Got {many} and {words}: train a "
@@ -158,19 +186,18 @@ def _arrangement(
     parameters: Parameters, network: Network, period: int, *, paired: bool, window: Window | None
 ) -> Arrangement:
     """The one that costs least, in time and bytes."""
-    slots, inputs = parameters.ring_degree // 2, network.weights.shape[1]
-    one = partial(Arrangement, slots, inputs, paired=paired, window=window)
-    step_ms = _GIANT_STEP_MS * parameters.ring_degree / 8192
+    slots, inputs = parameters.ring_degree // 2, network.first.weights.shape[1]
     found = []
     for count in range(1, min(inputs, MAX_CIPHERTEXTS) + 1):
         try:
-            each = one(count, 1)
+            bare = Arrangement(slots, inputs, count, 1, paired, window)
         except ParameterError:
             continue
-        repeat = min(slots // (each.each * each.cell), max(1, period // each.cell))
-        giants = -(-period // (repeat * each.cell))
-        kilobytes = count * parameters.ring_degree * math.prod(parameters.query_primes).bit_length() / 8e3
-        found.append((giants * step_ms + kilobytes / _KB_PER_MS, one(count, repeat)))
+        least = max(period, _power_of_two(bare.each * bare.cell))
+        for copies in (1 << power for power in range((slots // least).bit_length())):
+            repeat = min(slots // copies // (bare.each * bare.cell), max(1, period // bare.cell))
+            one = replace(bare, repeat=repeat, copies=copies)
+            found.append((_estimated_ms(one, period, parameters), one))
     if not found:
         cell = 1 if window is None else _power_of_two(window.positions)
         most = slots // cell * MAX_CIPHERTEXTS * (2 if paired else 1)
@@ -179,41 +206,86 @@ def _arrangement(
     return min(found, key=lambda each: each[0])[1]
 
 
+def _estimated_ms(arrangement: Arrangement, period: int, parameters: Parameters) -> float:
+    """Of the first layer's rotations and of the request."""
+    giants = -(-period // (arrangement.repeat * arrangement.cell))
+    folds = math.log2(arrangement.span // period)
+    degree, modulus = parameters.ring_degree, math.prod(parameters.query_primes)
+    kilobytes = arrangement.ciphertexts * degree * modulus.bit_length() / 8e3
+    return degree / 8192 * (giants * _GIANT_STEP_MS + folds * _FOLD_MS) + kilobytes / _KB_PER_MS
+
+
+@dataclass(frozen=True, eq=False)
+class _Trial:
+    """A network encoded at exponents that are tried, in a circuit that lacks those of queries."""
+
+    network: Network
+    circuit: NetworkCircuit
+    hidden: HiddenRange
+
+    def plaintexts(self, exponent: float) -> Plaintexts:
+        """Those of layers at one exponent each."""
+        return Plaintexts(self.private(exponent), self.circuit)
+
+    def private(self, exponent: float) -> PrivateNetwork:
+        """The network at such an exponent a layer."""
+        exponents = (exponent,) * len(self.network.layers)
+        return PrivateNetwork(self.network, exponents, self.hidden.weights, self.hidden.limits)
+
+
+def _scaled(trial: _Trial, tolerance: float) -> tuple[NetworkCircuit, tuple[float, ...]]:
+    """The circuit with its exponent of queries, and the exponents of layers: from the last to the first, each as small
+    as rounding allows, so that all other bits go to the values before it.
+    """
+    circuit = trial.circuit
+    scale = _hidden_scale(circuit, _last_exponent(trial, tolerance))
+    exponents: list[float] = []
+    for number in range(len(circuit.further), 0, -1):
+        exponents.append(_layer_exponent(trial, number, tolerance))
+        scale = _scale_before(circuit, number, scale - exponents[-1])
+    special = math.log2(circuit.parameters.special_prime)
+    query = math.floor(scale + special - _layer_exponent(trial, 0, tolerance))
+    if query < INTEGER_BITS:
+        raise PrecisionError(
+            f"the tolerance and the range of this network need {INTEGER_BITS - query} bits more than the modulus of "
+            f"{circuit.parameters.profile!r} has. Ask for a larger tolerance, or train it with a smaller range."
+        )
+    exponents.append(scale + special - query)
+    return replace(circuit, query_exponent=query), tuple(exponents[::-1])
+
+
 def _hidden_scale(circuit: NetworkCircuit, last: float) -> float:
-    """log2 of the scale of hidden values that leaves ``last`` bits to the last layer."""
+    """log2 of the scale of the last hidden values that leaves ``last`` bits to the last layer."""
     total = score_scale(circuit) - last
     if circuit.degree <= 2:
         return total / 2
-    return (total / 2 + math.log2(circuit.parameters.data_primes[-1])) / 2
+    return (total / 2 + math.log2(circuit.parameters.data_primes[circuit.levels[-1] - 1])) / 2
 
 
-def _query_exponent(circuit: NetworkCircuit, first: float, last: float) -> int:
-    found = math.floor(_hidden_scale(circuit, last) + math.log2(circuit.parameters.special_prime) - first)
-    if found < INTEGER_BITS:
-        raise PrecisionError(
-            f"the tolerance and the range of this network need {INTEGER_BITS - found} bits more than the modulus of "
-            f"{circuit.parameters.profile!r} has. Ask for a larger tolerance, or train it with a smaller range."
-        )
-    return found
+def _scale_before(circuit: NetworkCircuit, number: int, power: float) -> float:
+    """log2 of the scale of the hidden values before a layer, from that of the highest power of w that goes into it."""
+    primes, level = [math.log2(prime) for prime in circuit.parameters.data_primes], circuit.levels[number - 1]
+    if circuit.degree <= 2:
+        return (power + primes[level - 1]) / 2
+    return ((power + primes[level - 2]) / 2 + primes[level - 1]) / 2
 
 
-def _last_exponent(network: Network, circuit: NetworkCircuit, hidden: HiddenRange, tolerance: float) -> float:
+def _last_exponent(trial: _Trial, tolerance: float) -> float:
     """The least exponent of the last layer whose rounding stays within its share; errors halve with each bit."""
-    trial = 12.0
-    private = PrivateNetwork(network, _trial_exponent(circuit, trial), hidden.weights, hidden.limits)
-    error = Plaintexts(private, circuit).score_error()
-    return trial + math.log2(max(error, 1e-300) / (_LAST_SHARE * tolerance))
+    tried = 12.0
+    scale = _hidden_scale(trial.circuit, tried)
+    for number in range(len(trial.circuit.further), 0, -1):
+        scale = _scale_before(trial.circuit, number, scale - tried)
+    first = scale + math.log2(trial.circuit.parameters.special_prime) - trial.circuit.query_exponent
+    exponents = (first, *(tried for _ in trial.circuit.further))
+    private = PrivateNetwork(trial.network, exponents, trial.hidden.weights, trial.hidden.limits)
+    error = Plaintexts(private, trial.circuit).score_error()
+    return tried + math.log2(max(error, 1e-300) / (_LAST_SHARE * tolerance))
 
 
-def _trial_exponent(circuit: NetworkCircuit, last: float) -> float:
-    return _hidden_scale(circuit, last) + math.log2(circuit.parameters.special_prime) - circuit.query_exponent
-
-
-def _first_exponent(
-    network: Network, circuit: NetworkCircuit, hidden: HiddenRange, tolerance: float, last: float
-) -> float:
-    """The least exponent of the first layer whose rounding moves scores by no more than its share."""
-    trial = 20.0
-    error = Plaintexts(PrivateNetwork(network, trial, hidden.weights, hidden.limits), circuit).hidden_error()
-    moved = float((slopes(network, hidden.limits).sum(axis=1) * error).max())
-    return trial + math.log2(max(moved, 1e-300) / (_FIRST_SHARE * tolerance))
+def _layer_exponent(trial: _Trial, number: int, tolerance: float) -> float:
+    """The least exponent of a hidden layer whose rounding moves scores by no more than its share."""
+    tried = 20.0
+    error = trial.plaintexts(tried).weights_error(number)
+    moved = float((slopes(trial.network, trial.hidden.limits)[number].sum(axis=1) * error).max())
+    return tried + math.log2(max(moved, 1e-300) / (_HIDDEN_SHARE * tolerance))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Any, ClassVar
 
 from ...arrays import Integers, Reals
@@ -17,10 +18,13 @@ from ..cost import BYTES_PER_MS, Chunk, Cost, Offer
 from ..header import FIXED_BYTES
 from ..packing import Layout
 from .arrangement import Arrangement
-from .diagonals import Steps, steps_for_query, steps_for_words
+from .diagonals import Steps, steps_for_layer, steps_for_query, steps_for_words
 
 RELEASE_LEVEL = 2
 """The primes that are left when an answer is masked and flooded: the others are divided away before."""
+
+MAX_FURTHER = 512
+"""Neurons of a hidden layer after the first: it has a plaintext for each."""
 
 _ROTATION_MS = 0.15
 """Of one rotation at N=8192, a digit: one slow core."""
@@ -46,7 +50,7 @@ class Range:
 
 @dataclass(frozen=True, eq=False)
 class NetworkCircuit:
-    """The public numbers of a network of one hidden layer. No weight is among them.
+    """The public numbers of a network. No weight is among them.
 
     Attributes
     ----------
@@ -59,8 +63,8 @@ class NetworkCircuit:
     arrangement
         Where features are among the slots of a query.
     period
-        J, a power of two: how many slots hold hidden values. Each holds two neurons if the activations are quadratic
-        and slots of a query hold one input.
+        J, a power of two: how many slots hold the values of the first hidden layer. Each holds two neurons if the
+        activations are quadratic and slots of a query hold one input.
     degree
         Of the activations: 2, or up to 4.
     query_exponent, score_exponent
@@ -71,6 +75,8 @@ class NetworkCircuit:
         The flooding of any word, in bits above the noise that depends on the weights.
     range
         How a wrapped answer is refused; None where it is proved that no input in range wraps.
+    further
+        J of every hidden layer after the first, none larger than the one before it.
     """
 
     kind: ClassVar[str] = "networks"
@@ -87,6 +93,7 @@ class NetworkCircuit:
     flood_bits: int
     lambda_bits: float
     range: Range | None
+    further: tuple[int, ...] = ()
 
     @property
     def features(self) -> int:
@@ -125,14 +132,32 @@ class NetworkCircuit:
         return self.pairs or self.arrangement.paired
 
     @property
+    def periods(self) -> tuple[int, ...]:
+        """J of every hidden layer."""
+        return (self.period, *self.further)
+
+    @property
+    def further_steps(self) -> tuple[Steps, ...]:
+        """The rotations of every hidden layer after the first."""
+        return tuple(steps_for_layer(after, before) for before, after in pairwise(self.periods))
+
+    @property
     def last_steps(self) -> Steps:
         """The rotations of the last layer: none where every word has a period of its own."""
-        return steps_for_words(self.words, self.period, self.arrangement.slots)
+        return steps_for_words(self.words, self.periods[-1], self.arrangement.slots)
+
+    @property
+    def levels(self) -> tuple[int, ...]:
+        """The primes that the hidden values of each layer have: an activation, and every power beyond the second, takes
+        one.
+        """
+        each = 2 if self.degree > 2 else 1
+        return tuple(self.parameters.levels - each * number for number in range(len(self.periods)))
 
     @property
     def last_level(self) -> int:
-        """The primes that the last layer is computed with: a power beyond the second takes one."""
-        return self.parameters.levels - (self.degree > 2)
+        """The primes that the last layer is computed with."""
+        return self.levels[-1] - (self.degree > 2)
 
     @property
     def release_parameters(self) -> Parameters:
@@ -141,11 +166,19 @@ class NetworkCircuit:
 
     @cached_property
     def key_shape(self) -> KeyShape:
-        """The switching keys that an answer takes, each at the highest level: they serve lower ones too."""
-        slots = self.arrangement.slots
-        used = self.steps.rotations(slots) + self.last_steps.rotations(slots)
-        used += (CONJUGATE,) if self.conjugates else ()
-        return tuple((step, self.parameters.levels) for step in dict.fromkeys((*used, RELINEARISE)))
+        """The switching keys that an answer takes, each at the highest level that it is used at: they serve lower ones
+        too.
+        """
+        arrangement, top = self.arrangement, self.parameters.levels
+        first, last = self.steps.rotations(arrangement.span), self.last_steps.rotations(arrangement.slots)
+        used = [(step, top) for step in first + last]
+        for steps, period, level in zip(self.further_steps, self.periods, self.levels[1:], strict=False):
+            used += [(step, level) for step in steps.rotations(period)]
+        used += [(CONJUGATE, top)] if self.conjugates else []
+        highest: dict[int, int] = {}
+        for step, level in (*used, (RELINEARISE, top)):
+            highest[step] = max(level, highest.get(step, 0))
+        return tuple(highest.items())
 
     @property
     def range_slack(self) -> float:
@@ -196,7 +229,8 @@ class NetworkCircuit:
         (kept,) = self.parameters.kept_primes
         width = kept.bit_length()
         response = packed_bytes(n, width) + packed_bytes(self.words, width)
-        rotations = self.steps.giants + self.last_steps.giants + len(self.key_shape)
+        giants = sum(steps.giants for steps in (self.steps, *self.further_steps, self.last_steps))
+        rotations = giants + len(self.key_shape)
         work = n / 8192 * (up * _ENCRYPT_MS + rotations * self.parameters.levels * _ROTATION_MS)
         total = work + (request + response) / BYTES_PER_MS
         return Cost(samples * up, samples, samples * rotations, samples * request, samples * response, samples * total)
@@ -243,6 +277,12 @@ class NetworkCircuit:
         return math.log2(self.release_parameters.query_modulus) - self.flood_bits
 
     @property
+    def _hidden_layers(self) -> str:
+        if not self.further:
+            return f"one hidden layer, {self._first_layer}"
+        return f"{len(self.periods)} hidden layers, the first {self._first_layer}"
+
+    @property
     def _first_layer(self) -> str:
         window = self.arrangement.window
         if window is None:
@@ -257,7 +297,7 @@ class NetworkCircuit:
         if self.range is not None:
             proved = "calibrated on the owner's sample: an answer that may have wrapped is refused by its range word"
         return {
-            "network": f"one hidden layer, {self._first_layer}, activations of degree {self.degree}",
+            "network": f"{self._hidden_layers}, activations of degree {self.degree}",
             "range": proved,
             "bits an answer tells at most": f"{self.words * self.word_bits:.0f}",
             "flooding of a whole answer": f"lambda >= {self.lambda_bits - math.log2(self.words):.1f} bits",

@@ -1,7 +1,7 @@
 """How large hidden values and scores can be: over all inputs, or as the range word bounds them.
 
-The range word is r = sum over neurons of v_j·|h_j|^D, where D is the degree of the activations, rounded up to an even
-number. For all h with r <= rho, a score's part of power p, sum of a_j·|h_j|^p, is at most
+The range word is r = sum over neurons of the last hidden layer of v_j·|h_j|^D, where D is the degree of activations,
+rounded up to an even number. For all h with r <= rho, a score's part of power p, sum of a_j·|h_j|^p, is at most
 
     p = D    max over j of a_j/v_j · rho
     p < D    |a_j/v_j^(p/D)|_q · rho^(p/D)    by Hölder, with q = D/(D - p)
@@ -21,6 +21,8 @@ from .weights import PrivateNetwork
 SLACK = 2.0
 """How far beyond its limit a range word may be accepted, because of flooding, as a share of the limit."""
 
+_LEAST_LIMIT = 1e-9
+
 _LEAST_SHARE = 1e-3
 """No neuron's v is less than this share of the largest, so that every one is bounded."""
 
@@ -32,9 +34,9 @@ class HiddenRange:
     Attributes
     ----------
     limits
-        The largest |hidden value| (H,).
+        The largest |hidden value| (H,) of every layer.
     weights
-        v (H,) of the range word; zeros where there is none.
+        v (H,) of the range word, which is of the last hidden layer; zeros where there is none.
     sum_limit
         rho: the largest sum that a client accepts; None where no input in range can wrap.
     largest_sum
@@ -43,7 +45,7 @@ class HiddenRange:
         The largest |score| of what a client accepts.
     """
 
-    limits: Reals
+    limits: tuple[Reals, ...]
     weights: Reals
     sum_limit: float | None
     largest_sum: float
@@ -53,19 +55,20 @@ class HiddenRange:
     def proved(network: Network) -> HiddenRange:
         """Bounds over all inputs in range."""
         reach = network.reach
-        powers = np.arange(network.degree + 1)
-        each = (np.abs(network.polynomials) * reach[:, None] ** powers).sum(axis=1)
+        each = network.last.activated_reach(reach[-1])
         largest = float((np.abs(network.readout) @ each + np.abs(network.offset)).max())
-        return HiddenRange(np.maximum(reach, 1e-9), np.zeros(network.hidden), None, 0.0, largest)
+        limits = tuple(np.maximum(one, _LEAST_LIMIT) for one in reach)
+        return HiddenRange(limits, np.zeros(network.last.width), None, 0.0, largest)
 
     @staticmethod
     def calibrated(network: Network, inputs: Reals, margin: float) -> HiddenRange:
         """Bounds from a sample (n, d) of inputs in [-1, 1]: hidden values up to ``margin`` times the sample's."""
-        hidden, power = network.before_activation(inputs), range_power(network.degree)
+        hidden, power = network.hidden_values(inputs), range_power(network.degree)
         weights = range_weights(network)
-        limits = np.maximum(margin * np.abs(hidden).max(axis=0), 1e-9)
-        limit = margin**power * float((np.abs(hidden) ** power @ weights).max())
-        return _calibrated(network, weights, np.minimum(limits, network.reach), limit, SLACK * limit)
+        seen = (np.maximum(margin * np.abs(one).max(axis=0), _LEAST_LIMIT) for one in hidden)
+        limits = tuple(np.minimum(one, reach) for one, reach in zip(seen, network.reach, strict=True))
+        limit = margin**power * float((np.abs(hidden[-1]) ** power @ weights).max())
+        return _calibrated(network, weights, limits, limit, SLACK * limit)
 
     @staticmethod
     def of(private: PrivateNetwork, circuit: NetworkCircuit) -> HiddenRange:
@@ -76,8 +79,10 @@ class HiddenRange:
         return _calibrated(private.network, private.range_weights, private.limits, circuit.range.limit, accepted)
 
 
-def _calibrated(network: Network, weights: Reals, limits: Reals, rho: float, accepted: float) -> HiddenRange:
-    largest = float((weights * network.reach ** range_power(network.degree)).sum())
+def _calibrated(
+    network: Network, weights: Reals, limits: tuple[Reals, ...], rho: float, accepted: float
+) -> HiddenRange:
+    largest = float((weights * network.reach[-1] ** range_power(network.degree)).sum())
     return HiddenRange(limits, weights, rho, largest, _largest_score(network, weights, accepted))
 
 

@@ -20,13 +20,14 @@ from ..query import Query
 from .arrangement import Arrangement
 from .evaluate import ClientKeys, Program
 from .guarantee import check
-from .network import Network
+from .network import HiddenLayer, Network
 from .public import NetworkCircuit
 from .simulate import simulated
 from .weights import PrivateNetwork
 from .wire import NetworkResult
 
-_TENSORS = ("weights", "bias", "polynomials", "readout", "offset")
+_LAYER = ("weights", "bias", "polynomials")
+_LAST = ("readout", "offset")
 
 
 class ServerHalf:
@@ -99,7 +100,8 @@ class ServerHalf:
     @property
     def operations(self) -> int:
         """Products of the plain reference for one sample."""
-        return int(self.integers.network.weights.size + self.integers.network.readout.size)
+        network = self.integers.network
+        return int(sum(layer.weights.size for layer in network.layers) + network.readout.size)
 
     @property
     def spread_over_range(self) -> float:
@@ -110,27 +112,44 @@ class ServerHalf:
     @property
     def sizes(self) -> Mapping[str, tuple[int, ...]]:
         """The shapes of the layers."""
-        return {name: getattr(self.integers.network, name).shape for name in _TENSORS}
+        return {name: tensor.shape for name, tensor in _plain_tensors(self.integers.network).items()}
 
     def tensors(self) -> Mapping[str, npt.NDArray[Any]]:
         """What a model file holds beside the signature."""
-        found = {name: np.ascontiguousarray(getattr(self.integers.network, name)) for name in _TENSORS}
+        private = self.integers
+        found = {name: np.ascontiguousarray(tensor) for name, tensor in _plain_tensors(private.network).items()}
         found["weights"] = self._circuit.arrangement.gathered(found["weights"])
-        found |= {name: np.ascontiguousarray(getattr(self.integers, name)) for name in ("range_weights", "limits")}
-        found["weight_exponent"] = np.array([self.integers.weight_exponent])
+        found["range_weights"] = np.ascontiguousarray(private.range_weights)
+        found |= {_named("limits", number): np.ascontiguousarray(one) for number, one in enumerate(private.limits)}
+        found["weight_exponent"] = np.array(private.weight_exponents)
         return found
 
     @staticmethod
     def read(tensor: Callable[[str], npt.NDArray[Any]], signature: Signature) -> PrivateNetwork:
         """The network of a model file from its tensors, by name. Raises TypeError for tensors of other types."""
-        layers = {name: _reals(tensor(name)) for name in _TENSORS}
-        layers["weights"] = _scattered(layers["weights"], signature.circuit_of(NetworkCircuit).arrangement)
-        network = Network(**layers)
-        exponent = _reals(tensor("weight_exponent"))
-        if exponent.shape != (1,):
-            raise TypeError(f"weight_exponent must have shape (1,). Got {exponent.shape} instead.")
-        rest = (_reals(tensor(name)) for name in ("range_weights", "limits"))
-        return PrivateNetwork(network, float(exponent[0]), *rest)
+        circuit, layers, limits = signature.circuit_of(NetworkCircuit), [], []
+        for number in range(len(circuit.periods)):
+            weights, *rest = (_reals(tensor(_named(name, number))) for name in _LAYER)
+            layers.append(HiddenLayer(weights if number else _scattered(weights, circuit.arrangement), *rest))
+            limits.append(_reals(tensor(_named("limits", number))))
+        network = Network(tuple(layers), *(_reals(tensor(name)) for name in _LAST))
+        exponents = _reals(tensor("weight_exponent"))
+        if exponents.shape != (len(layers),):
+            raise TypeError(f"weight_exponent must have shape ({len(layers)},). Got {exponents.shape} instead.")
+        return PrivateNetwork(network, tuple(exponents.tolist()), _reals(tensor("range_weights")), tuple(limits))
+
+
+def _named(name: str, number: int) -> str:
+    """A tensor's name in a layer: that of the first has no number."""
+    return name if number == 0 else f"{name}_{number + 1}"
+
+
+def _plain_tensors(network: Network) -> dict[str, Reals]:
+    """The layers by the names that their tensors have."""
+    found = {
+        _named(name, number): getattr(layer, name) for number, layer in enumerate(network.layers) for name in _LAYER
+    }
+    return found | {name: getattr(network, name) for name in _LAST}
 
 
 def _scattered(weights: Reals, arrangement: Arrangement) -> Reals:
@@ -149,21 +168,30 @@ def _reals(tensor: npt.NDArray[Any]) -> Reals:
 def _check_shapes(private: PrivateNetwork, circuit: NetworkCircuit) -> None:
     """Raise :class:`ModelFileError` unless the layers fit together, and into the circuit."""
     network = private.network
-    hidden = network.weights.shape[0] if network.weights.ndim else 0
-    expected = {
-        "weights": (hidden, circuit.features),
-        "bias": (hidden,),
-        "polynomials": (hidden, circuit.degree + 1),
-        "readout": (circuit.outputs, hidden),
-        "offset": (circuit.outputs,),
-    }
-    for name, shape in expected.items():
-        found = getattr(network, name).shape
-        if found != shape:
-            raise ModelFileError(f"{name} must have shape {shape}. Got {found} instead.")
-    arrangement = circuit.arrangement
-    room = circuit.period // arrangement.cell * arrangement.positions * (2 if circuit.pairs else 1)
-    if np.count_nonzero(arrangement.gathered(network.weights)) < np.count_nonzero(network.weights):
+    expected: dict[str, tuple[int, ...]] = {}
+    before = circuit.features
+    for number, layer in enumerate(network.layers):
+        hidden = layer.weights.shape[0] if layer.weights.ndim else 0
+        shapes = ((hidden, before), (hidden,), (hidden, circuit.degree + 1))
+        expected |= {_named(name, number): shape for name, shape in zip(_LAYER, shapes, strict=True)}
+        before = hidden
+    expected |= {"readout": (circuit.outputs, before), "offset": (circuit.outputs,)}
+    for name, tensor in _plain_tensors(network).items():
+        if tensor.shape != expected[name]:
+            raise ModelFileError(f"{name} must have shape {expected[name]}. Got {tensor.shape} instead.")
+    weights = network.first.weights
+    if np.count_nonzero(circuit.arrangement.gathered(weights)) < np.count_nonzero(weights):
         raise ModelFileError("weights must be 0 for what the window does not read. Some are not.")
-    if not 1 <= hidden <= room or not private.range_weights.shape == private.limits.shape == (hidden,):
-        raise ModelFileError(f"the hidden layer must have 1 to {room} neurons. Got {hidden} instead.")
+    _check_widths(private, circuit)
+
+
+def _check_widths(private: PrivateNetwork, circuit: NetworkCircuit) -> None:
+    arrangement, layers = circuit.arrangement, private.network.layers
+    first = circuit.period // arrangement.cell * arrangement.positions * (2 if circuit.pairs else 1)
+    for layer, most, limits in zip(layers, (first, *circuit.further), private.limits, strict=True):
+        if not 1 <= layer.width <= most or limits.shape != (layer.width,):
+            raise ModelFileError(f"a hidden layer must have 1 to {most} neurons. Got {layer.width} instead.")
+    if private.range_weights.shape != (layers[-1].width,):
+        raise ModelFileError(
+            f"range_weights must have shape ({layers[-1].width},). Got {private.range_weights.shape} instead."
+        )

@@ -10,25 +10,37 @@ k as there are periods: the last layer needs no rotation.
 Two neurons a slot, z = h + i·h', for quadratic activations: a·h^2 + b·h'^2 is the real part of
 z·((a+b)/2·conj(z) + (a-b)/2·z), and c·h + c'·h' that of z·(c - i·c').
 
-Where there are more neurons than periods have room for, a slot holds one, h. With w = h·(h + i), c2·h^2 + c1·h is the
-real part of (c2 - i·c1)·w, and c4·h^4 + c3·h^3 that of (c4 - i·c3/2)·w^2 + c4·w. Rotations by J slots bring the others
-to the first period: word k is the sum over turns t of what slots t·J further hold, times weights of their own.
+Where there are more neurons than periods have room for, or more hidden layers than one, a slot holds one, h. With
+w = h·(h + i), c2·h^2 + c1·h is the real part of (c2 - i·c1)·w, and c4·h^4 + c3·h^3 that of (c4 - i·c3/2)·w^2 + c4·w.
+Rotations by J slots bring the others to the first period: word k is the sum over turns t of what slots t·J further
+hold, times weights of their own. A further hidden layer is a matrix of such weights, halved, plus its conjugate.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
-from ...arrays import Reals
+from ...arrays import Integers, Reals
 from . import embedding
 from .diagonals import Steps, diagonals
 from .embedding import Slots
 from .network import Network, range_power
 from .public import NetworkCircuit
+
+
+def power_factors(polynomials: Reals) -> list[Slots]:
+    """What powers of w are multiplied by (…) so that the real part of their sum is the polynomial (…, D+1) of h, the
+    highest first.
+    """
+    _, c1, c2, *higher = np.moveaxis(polynomials, -1, 0)
+    if not higher:
+        return [c2 - 1j * c1]
+    c3, c4 = (*higher, np.zeros_like(c2))[:2]
+    return [c4 - 0.5j * c3, (c2 + c4) - 1j * c1]
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,36 +51,68 @@ class PrivateNetwork:
     ----------
     network
         The plain numbers.
-    weight_exponent
-        The first layer is multiplied by 2 to it.
+    weight_exponents
+        Each hidden layer is multiplied by 2 to its own: a further one's is that of the highest power.
     range_weights
         v (H,) of the range word; zeros where there is none.
     limits
-        The largest |hidden value| (H,) that the guaranteed error holds for.
+        The largest |hidden value| (H,) of each layer that the guaranteed error holds for.
     """
 
     network: Network
-    weight_exponent: float
+    weight_exponents: tuple[float, ...]
     range_weights: Reals
-    limits: Reals
+    limits: tuple[Reals, ...]
 
 
 @dataclass(frozen=True)
 class Scales:
-    """log2 of what values are multiplied by: hidden values, their squares where powers beyond the second are taken, and
-    scores in the last layer.
+    """log2 of what values are multiplied by.
+
+    Attributes
+    ----------
+    layers
+        Hidden values, of each layer.
+    score
+        Scores in the last layer.
+    primes
+        The data primes.
+    levels
+        How many of them the hidden values of each layer have.
+    squares_only
+        Whether activations have no power beyond the second.
     """
 
-    hidden: float
-    square: float
+    layers: tuple[float, ...]
     score: float
+    primes: tuple[float, ...]
+    levels: tuple[int, ...]
+    squares_only: bool
 
     @staticmethod
-    def of(circuit: NetworkCircuit, weight_exponent: float) -> Scales:
-        """The scales of a network whose first layer is encoded at an exponent."""
-        last_prime = math.log2(circuit.parameters.data_primes[-1])
-        hidden = circuit.query_exponent + weight_exponent - math.log2(circuit.parameters.special_prime)
-        return Scales(hidden, 2 * hidden - last_prime, score_scale(circuit))
+    def of(circuit: NetworkCircuit, weight_exponents: tuple[float, ...]) -> Scales:
+        """The scales of a network whose layers are encoded at such exponents."""
+        first, *further = weight_exponents
+        hidden = circuit.query_exponent + first - math.log2(circuit.parameters.special_prime)
+        primes = tuple(math.log2(prime) for prime in circuit.parameters.data_primes)
+        found = Scales((hidden,), score_scale(circuit), primes, circuit.levels, circuit.degree <= 2)
+        for number, exponent in enumerate(further):
+            found = replace(found, layers=(*found.layers, found.powers(number)[0] + exponent))
+        return found
+
+    @property
+    def hidden(self) -> float:
+        """Values of the last hidden layer."""
+        return self.layers[-1]
+
+    def square(self, layer: int) -> float:
+        """The w of a layer after a division."""
+        return 2 * self.layers[layer] - self.primes[self.levels[layer] - 1]
+
+    def powers(self, layer: int) -> list[float]:
+        """The powers of w, the highest first, as they go into a further layer: each after a division."""
+        square = self.square(layer)
+        return [square] if self.squares_only else [2 * square - self.primes[self.levels[layer] - 2], square]
 
 
 def score_scale(circuit: NetworkCircuit) -> float:
@@ -98,32 +142,62 @@ class Plaintexts:
     ----------
     first
         The diagonals of the first layer (giants, C, babies, n).
-    bias
-        That of the hidden values.
     last
         With the largest value that each slot goes with, see :attr:`quadratic`, :attr:`turned` and :attr:`quartic`.
     """
 
     def __init__(self, private: PrivateNetwork, circuit: NetworkCircuit) -> None:
         self._private, self._circuit = private, circuit
-        self.scales = Scales.of(circuit, private.weight_exponent)
-        network, arrangement = private.network, circuit.arrangement
-        weights = self._placed(arrangement.on_columns(network.weights))
-        self.first = Plaintext(diagonals(weights, arrangement.source, circuit.steps), private.weight_exponent)
-        self.bias = Plaintext(self._repeated(self._placed(network.bias)), self.scales.hidden)
+        self.scales = Scales.of(circuit, private.weight_exponents)
+        first, arrangement = private.network.first, circuit.arrangement
+        weights = self._placed(arrangement.on_columns(first.weights))
+        slots = diagonals(weights, arrangement.source[:, : arrangement.span], circuit.steps)
+        self.first = Plaintext(self._repeated(slots), private.weight_exponents[0])
 
-    def _placed(self, rows: Slots | Reals) -> Slots | Reals:
-        """Rows of neurons (H, …) as those of slots (J, …)."""
+    def _placed(self, rows: Slots | Reals, layer: int = 0) -> Slots | Reals:
+        """Rows of a layer's neurons (H, …) as those of slots (J, …)."""
         circuit = self._circuit
-        count = 2 * circuit.period if circuit.pairs else circuit.period
+        period = circuit.periods[layer]
+        count = 2 * period if circuit.pairs else period
         padded = np.zeros((count, *rows.shape[1:]), dtype=rows.dtype)
-        padded[circuit.arrangement.neurons(len(rows))] = rows
-        return padded[: circuit.period] + 1j * padded[circuit.period :] if circuit.pairs else padded
+        padded[circuit.arrangement.neurons(len(rows)) if layer == 0 else slice(len(rows))] = rows
+        return padded[:period] + 1j * padded[period:] if circuit.pairs else padded
 
     def _repeated(self, values: Slots | Reals) -> Slots:
         """Values (…, J) in every period (…, n)."""
         slots = self._circuit.arrangement.slots
-        return np.asarray(values[..., np.arange(slots) % self._circuit.period], dtype=np.complex128)
+        return np.asarray(values[..., np.arange(slots) % values.shape[-1]], dtype=np.complex128)
+
+    @cached_property
+    def biases(self) -> list[Plaintext]:
+        """That of the hidden values of every layer."""
+        layers = enumerate(self._private.network.layers)
+        return [
+            Plaintext(self._repeated(self._placed(layer.bias, number)), self.scales.layers[number])
+            for number, layer in layers
+        ]
+
+    @cached_property
+    def further(self) -> list[list[Plaintext]]:
+        """The diagonals of every further hidden layer (giants, babies, n), for each power of w before it, the highest
+        first.
+        """
+        return [self._further(number) for number in range(1, len(self._private.network.layers))]
+
+    def _further(self, number: int) -> list[Plaintext]:
+        before, layer = self._private.network.layers[number - 1 : number + 1]
+        scales, out = self.scales.powers(number - 1), []
+        factors = power_factors(before.polynomials)
+        for scale, factor in zip(scales, factors, strict=True):
+            rows = self._placed(layer.weights * factor / 2, number)
+            slots = self._repeated(diagonals(rows, self._neurons(number - 1), self._circuit.further_steps[number - 1]))
+            out.append(Plaintext(slots[:, 0], self.scales.layers[number] - scale))
+        return out
+
+    def _neurons(self, layer: int) -> Integers:
+        """The neuron in each slot of a period (1, J), -1 for none."""
+        numbers = np.arange(1.0, self._private.network.layers[layer].width + 1)
+        return np.asarray(self._placed(numbers, layer).real, dtype=np.int64)[None] - 1
 
     @cached_property
     def terms(self) -> Reals:
@@ -133,7 +207,7 @@ class Plaintexts:
         if circuit.range is None:
             return scores
         scale = 2.0 ** (circuit.range.exponent - circuit.score_exponent)
-        row = np.zeros((1 + range_power(network.degree), 1, network.hidden))
+        row = np.zeros((1 + range_power(network.degree), 1, network.last.width))
         row[range_power(network.degree), 0] = self._private.range_weights * scale
         padded = np.zeros((len(row), *scores.shape[1:]))
         padded[: len(scores)] = scores
@@ -170,19 +244,18 @@ class Plaintexts:
         """What w = h·(h + i) is multiplied by, (giants, babies, n), or first w^2 and then w: for giant step g and baby
         step b of the last layer, what is that many slots further.
         """
-        scales, terms = self.scales, np.zeros((5, *self.terms.shape[1:]))
-        terms[: len(self.terms)] = self.terms
-        low = self._turns((terms[2] + terms[4]) - 1j * terms[1])
-        if self._circuit.degree <= 2:
-            return [Plaintext(low, scales.score - 2 * scales.hidden)]
-        high = self._turns(terms[4] - 0.5j * terms[3])
-        return [Plaintext(high, scales.score - 2 * scales.square), Plaintext(low, scales.score - scales.square)]
+        scales, last = self.scales, len(self.scales.layers) - 1
+        square = scales.square(last)
+        values = [2 * scales.hidden] if scales.squares_only else [2 * square, square]
+        factors = power_factors(np.moveaxis(self.terms, 0, -1))
+        rows = zip(values, factors, strict=True)
+        return [Plaintext(self._turns(columns), scales.score - scale) for scale, columns in rows]
 
     def _turns(self, columns: Slots) -> Slots:
         """Columns (words, H) as slots (giants, babies, n)."""
         steps, placed = (
             self._circuit.last_steps,
-            np.stack([np.asarray(self._placed(row), np.complex128) for row in columns]),
+            np.stack([np.asarray(self._placed(row, len(self._circuit.further)), np.complex128) for row in columns]),
         )
         return np.array(
             [
@@ -191,20 +264,19 @@ class Plaintexts:
             ]
         )
 
-    @property
-    def turn(self) -> Plaintext:
-        """The i of h·(h + i)."""
-        return Plaintext(np.full(self._circuit.arrangement.slots, 1j), self.scales.hidden)
+    def turn(self, layer: int) -> Plaintext:
+        """The i of h·(h + i), in a layer."""
+        return Plaintext(np.full(self._circuit.arrangement.slots, 1j), self.scales.layers[layer])
 
     @cached_property
     def quartic(self) -> dict[int, Plaintext]:
         """By power: (fourth·u + third·z + second)·u + first·z with u = z^2."""
-        scales = self.scales
+        scales, square = self.scales, self.scales.square(0)
         exponents = {
             1: scales.score - scales.hidden,
-            2: scales.score - scales.square,
-            3: scales.score - scales.square - scales.hidden,
-            4: scales.score - 2 * scales.square,
+            2: scales.score - square,
+            3: scales.score - square - scales.hidden,
+            4: scales.score - 2 * square,
         }
         out = {}
         for power, exponent in exponents.items():
@@ -217,8 +289,8 @@ class Plaintexts:
     @property
     def last(self) -> list[tuple[Plaintext, Reals]]:
         """Every plaintext of the last layer, with the largest values (…, n) that its slots are multiplied with."""
-        circuit = self._circuit
-        size = np.abs(self._repeated(self._placed(self._private.limits)))
+        circuit, last = self._circuit, len(self._circuit.further)
+        size = np.abs(self._repeated(self._placed(self._private.limits[last], last)))
         if circuit.pairs:
             one = self.quadratic
             return [(one["conjugate"], size**2), (one["same"], size**2), (one["constant"], size)]
@@ -232,17 +304,42 @@ class Plaintexts:
         """What slots hold after each baby step (babies, n)."""
         return np.stack([np.roll(size, -step) for step in steps.baby_steps])
 
-    def hidden_error(self) -> float:
-        """A bound on how far rounding of the first layer moves any hidden value, for any input in range."""
-        degree, circuit = self._circuit.parameters.ring_degree, self._circuit
-        used = (circuit.arrangement.source >= 0) * (2 * math.sqrt(2) if circuit.arrangement.paired else 1.0)
-        moved = np.zeros(circuit.arrangement.slots)
-        for giant, rows in enumerate(self.first.slots):
-            error = Plaintext(rows, self.first.exponent).error(degree)
-            moved += np.roll((error * used[:, None]).sum(axis=(0, 1)), -giant * circuit.steps.giant)
-        if circuit.steps.folded:
-            moved = moved.reshape(-1, circuit.period).sum(axis=0)
-        return float(moved.max() + self.bias.error(degree).max())
+    def hidden_error(self, layer: int) -> float:
+        """A bound on how far rounding of a layer moves any of its hidden values, for any input in range and hidden
+        values within the limits before it.
+        """
+        return self.weights_error(layer) + float(self.biases[layer].error(self._circuit.parameters.ring_degree).max())
+
+    def weights_error(self, layer: int) -> float:
+        """The same of its weights alone, which halves with each bit of their exponent."""
+        return self._first_error() if layer == 0 else self._further_error(layer)
+
+    def _first_error(self) -> float:
+        circuit = self._circuit
+        largest = 2 * math.sqrt(2) if circuit.arrangement.paired else 1.0
+        used = np.where(circuit.arrangement.source >= 0, largest, 0.0)
+        return self._moved(self.first, used[:, None], circuit.steps, circuit.arrangement.span)
+
+    def _further_error(self, layer: int) -> float:
+        steps = self._circuit.further_steps[layer - 1]
+        size = np.abs(self._repeated(self._placed(self._private.limits[layer - 1], layer - 1)))
+        value = self._turned_sizes(steps, size * np.sqrt(size**2 + 1))
+        *high, low = self.further[layer - 1]
+        period = self._circuit.periods[layer - 1]
+        found = self._moved(low, value, steps, period)
+        return 2 * (found + sum(self._moved(one, value**2, steps, period) for one in high))
+
+    def _moved(self, plaintext: Plaintext, sizes: Reals, steps: Steps, period: int) -> float:
+        """How far errors of diagonals (giants, …, n) move any sum of their products with values of such ``sizes``,
+        which repeat every ``period`` slots.
+        """
+        degree, moved = self._circuit.parameters.ring_degree, np.zeros(self._circuit.arrangement.slots)
+        for giant, rows in enumerate(plaintext.slots):
+            error = Plaintext(rows, plaintext.exponent).error(degree) * sizes
+            moved += np.roll(error.reshape(-1, len(moved)).sum(axis=0), -giant * steps.giant)
+        if steps.folded:
+            moved = moved.reshape(-1, period // steps.period, steps.period).sum(axis=1)
+        return float(moved.max())
 
     def score_error(self) -> float:
         """A bound on how far rounding of the last layer moves any word, for hidden values within the limits."""

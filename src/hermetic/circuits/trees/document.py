@@ -28,6 +28,7 @@ _MAX_LIMBS = 4
 def write(circuit: TreeCircuit) -> dict[str, Any]:
     """The fields of a circuit."""
     return {
+        "format": 2,
         "profile": circuit.parameters.profile,
         "parameters": circuit.parameters.digest.hex(),
         "edges": circuit.slots.edges.tolist(),

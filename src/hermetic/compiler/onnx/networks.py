@@ -1,4 +1,4 @@
-"""ONNX models of one hidden layer: what is before the activation, the activation, and what comes after it."""
+"""ONNX models of hidden layers: what is before each activation, the activation, and what comes after the last."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ...circuits.networks.window import Window
 from ...errors import UnsupportedModelError
 from ..activations import ACTIVATIONS
 from ..linear import LinearMap
-from ..network_map import NetworkMap
+from ..network_map import HiddenMap, NetworkMap
 from .answers import OnnxModel
 from .graph import Array, read_inputs
 
@@ -62,16 +62,6 @@ def _name(graph: GraphProto, node: NodeProto) -> str:
     return NAMES.get(node.op_type, "")
 
 
-def _is_multiplied(graph: GraphProto, activation: NodeProto) -> bool:
-    reached = set(activation.output)
-    for node in graph.node:
-        if not reached.isdisjoint(node.input):
-            if node.op_type in _PRODUCTS:
-                return True
-            reached.update(node.output)
-    return False
-
-
 def read_network(
     model: ModelProto,
     activations: list[NodeProto],
@@ -79,31 +69,28 @@ def read_network(
     read_model: ReadModel,
     layer_of: LayerOf,
 ) -> tuple[NetworkMap, OnnxNetwork]:
-    """Read a model of one hidden layer; ``read_model`` reads each half of it, and ``layer_of`` what is between.
+    """Read a model of hidden layers; ``read_model`` reads each part of it, and ``layer_of`` what is between.
 
     Raises
     ------
     UnsupportedModelError
-        If there are more, or the last layer takes more than the hidden one.
+        If a layer takes other values than those of the one before it.
     """
-    if len(activations) > 1:
-        other = activations[1]
-        raise UnsupportedModelError(
-            f"the model must have one hidden layer. Got activation {other.name!r} ({other.op_type}) as another: keep "
-            "the layers up to the last hidden one as public features (features=), and compile what comes after."
-        )
-    (activation,) = activations
-    before = _cut(model, model.graph.input, [activation.input[0]])
-    first, _ = read_model(before, None)
-    shape, window = layer_of(before, activation.input[0])
-    hidden = helper.make_tensor_value_info(activation.output[0], _element_type(model, activation), [None, *shape])
-    after = _cut(model, [hidden], [one.name for one in model.graph.output])
-    last, own = read_model(after, labels)
-    if last.weights.shape[1] != len(first.bias):
-        raise UnsupportedModelError(
-            f"the layer after {activation.name!r} must take {len(first.bias)} hidden values. It takes "
-            f"{last.weights.shape[1]}."
-        )
+    hidden: list[HiddenMap] = []
+    found: list[tuple[LinearMap, Window | None]] = []
+    given = list(model.graph.input)
+    for activation in activations:
+        part = _cut(model, given, [activation.input[0]])
+        layer, _ = read_model(part, None)
+        if hidden:
+            _check_taken(activation, layer, hidden[-1])
+        shape, reads = layer_of(part, activation.input[0])
+        found.append((layer, reads))
+        hidden.append(HiddenMap(layer.weights, layer.bias, ACTIVATIONS[_name(model.graph, activation)]))
+        given = [helper.make_tensor_value_info(activation.output[0], _element_type(model, activation), [None, *shape])]
+    last, own = read_model(_cut(model, given, [one.name for one in model.graph.output]), labels)
+    _check_taken(activations[-1], last, hidden[-1])
+    first, window = found[0]
     network = NetworkMap(
         np.zeros((len(last.bias), first.weights.shape[1])),
         last.bias,
@@ -113,23 +100,29 @@ def read_network(
         public=first.public,
         passes={},
         precision=max(first.precision, last.precision),
-        layer=first.weights,
-        shift=first.bias,
-        activation=ACTIVATIONS[_name(model.graph, activation)],
+        layers=tuple(hidden),
         readout=last.weights,
         step="model",
         window=window,
     )
-    return network, OnnxNetwork(model, activation, own)
+    return network, OnnxNetwork(model, activations[-1], own)
+
+
+def _check_taken(activation: NodeProto, after: LinearMap, before: HiddenMap) -> None:
+    if after.weights.shape[1] != len(before.bias):
+        raise UnsupportedModelError(
+            f"what follows the hidden layer before {activation.name!r} must take its {len(before.bias)} values. It "
+            f"takes {after.weights.shape[1]}."
+        )
 
 
 class OnnxNetwork:
-    """An ONNX model of one hidden layer as an estimator, which the compiled model must come near.
+    """An ONNX model of hidden layers as an estimator, which the compiled model must come near.
 
     Parameters
     ----------
     model, activation
-        The model, and its activation.
+        The model, and its last activation.
     last
         What comes after it, of hidden values.
     """

@@ -1,4 +1,4 @@
-"""An ONNX model as an affine map with a public head, as trees with one, or as a network of one hidden layer."""
+"""An ONNX model as an affine map with a public head, as trees with one, or as a network of hidden layers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Networks of one hidden layer"""
+"""Networks of hidden layers"""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from ...arrays import Reals
 from ...head import Head
 from ..activations import ACTIVATIONS
 from ..linear import LinearMap, affine
-from ..network_map import NetworkMap
+from ..network_map import HiddenMap, NetworkMap
 from .classifiers import labels_of
 from .registry import reads, refuse
 
-_CONDITION = "of one hidden layer; activations that are no polynomials become such, see the how-to"
+_CONDITION = "of one hidden layer, or a few; activations that are no polynomials become such, see the how-to"
 
 
 @reads("MLPRegressor", gives="`predict`: values", condition=_CONDITION)
@@ -36,18 +36,12 @@ def _network(estimator: Any, head: Head) -> LinearMap:
     layers = [(np.asarray(w, dtype=np.float64).T, np.asarray(b, dtype=np.float64)) for w, b in _layers(estimator)]
     if name == "identity":
         return _affine(layers, head)
-    if len(layers) != 2:
-        sizes = estimator.hidden_layer_sizes
-        instead = "fit it with hidden_layer_sizes=(n,), or keep the layers before the last two as public features"
-        refuse(kind, "have one hidden layer", f"hidden_layer_sizes={sizes!r}", instead)
-    (layer, shift), (readout, bias) = layers
+    *hidden, (readout, bias) = layers
     return NetworkMap(
-        np.zeros((len(bias), layer.shape[1])),
+        np.zeros((len(bias), estimator.n_features_in_)),
         bias,
         head,
-        layer=layer,
-        shift=shift,
-        activation=ACTIVATIONS[name],
+        layers=tuple(HiddenMap(weights, shift, ACTIVATIONS[name]) for weights, shift in hidden),
         readout=readout,
         step=kind.lower(),
         precision=float(np.finfo(estimator.coefs_[0].dtype).eps) / 2,
