@@ -37,7 +37,7 @@ def document() -> dict[str, Any]:
 def test_a_signature_is_what_was_written() -> None:
     signature = compiled(SHAPE).signature
     assert document()["format"] == 4  # its inputs are written more than once
-    assert json.loads(compiled(Shape(inputs=70, hidden=33)).signature.json)["format"] == 3
+    assert json.loads(compiled(Shape(inputs=9, hidden=600)).signature.json)["format"] == 3
     assert document()["circuit"] == "networks"
     assert Signature.from_bytes(signature.to_bytes()) == signature
     again = Signature.from_json(signature.json)
