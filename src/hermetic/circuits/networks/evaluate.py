@@ -63,7 +63,8 @@ class Program:
         circuit = self.circuit
         if circuit.arrangement.paired:
             values = self._powers_of(len(circuit.further), hidden, keys)
-            return self._by_matrix(values, self._turned, circuit.last_steps, keys)
+            scores = self._by_matrix(values, self._turned, circuit.last_steps, keys)
+            return Level.of(circuit.parameters, circuit.last_level).shrink(scores)
         return self._quadratic(hidden, keys) if circuit.pairs else self._quartic(hidden, keys)
 
     def _first_layer(self, ciphertexts: Lanes, keys: Keys) -> Lanes:
@@ -81,17 +82,18 @@ class Program:
         found = self._by_matrix(values, self._further[number - 1], steps, keys)
         return self._summed(number, found, steps.folds(circuit.periods[number - 1]), keys)
 
-    def _summed(self, number: int, hidden: Lanes, folds: tuple[int, ...], keys: Keys) -> Lanes:
+    def _summed(self, number: int, extended: Lanes, folds: tuple[int, ...], keys: Keys) -> Lanes:
         """A layer's values folded, made real where slots hold more than one, and with their biases."""
         level = Level.of(self.circuit.parameters, self.circuit.levels[number])
         turns = (*folds, CONJUGATE) if self.circuit.arrangement.paired else folds
         for step in turns:
-            level.add(hidden, level.rotate(hidden, keys.of(step, level.level)))
+            level.add(extended, _rotated(level, extended, step, keys))
+        hidden = level.shrink(extended)
         level.add(hidden[:1], self._biases[number])
         return hidden
 
     def _by_matrix(self, values: list[Lanes], rows: list[Lanes], steps: Steps, keys: Keys) -> Lanes:
-        """The sum of powers of w, each by its own matrix."""
+        """The sum of powers of w, each by its own matrix, extended."""
         level = Level.of(self.circuit.parameters, values[0].shape[1])
         turned = [one for value in values for one in _by_babies(level, value, steps, keys)]
         return _by_giants(level, np.stack(turned), rows, steps, keys)
@@ -144,13 +146,18 @@ def _extended(level: Level, plaintext: Plaintext) -> Lanes:
 
 
 def _by_giants(level: Level, ciphertexts: Lanes, rows: list[Lanes], steps: Steps, keys: Keys) -> Lanes:
-    """The sum over giant steps of products with extended ciphertexts (m, 2, l+1, N), by Horner's rule."""
+    """The sum over giant steps of products with extended ciphertexts (m, 2, l+1, N), by Horner's rule; extended too."""
     total = level.dot(ciphertexts, rows[-1])
     for weights in rows[-2::-1]:
-        (c1,), key = level.shrink(total[1:]), keys.of(steps.giant, level.level)
-        total = level.rotate_digits(level.digits(c1), total[0], key)
+        total = _rotated(level, total, steps.giant, keys)
         level.add(total, level.dot(ciphertexts, weights))
-    return level.shrink(total)
+    return total
+
+
+def _rotated(level: Level, extended: Lanes, step: int, keys: Keys) -> Lanes:
+    """An extended ciphertext (2, l+1, N) rotated: its c1 alone is divided, for its digits."""
+    (c1,) = level.shrink(extended[1:])
+    return level.rotate_digits(level.digits(c1), extended[0], keys.of(step, level.level))
 
 
 def _by_babies(level: Level, ciphertext: Lanes, steps: Steps, keys: Keys) -> list[Lanes]:

@@ -185,7 +185,7 @@ class _Noise:
         """Of a layer's own rotations, where values repeat every so many slots before it."""
         noise, level, hidden = self._noise, self._circuit.levels[number], float(2.0 ** self._scales.layers[number])
         folds = slots // steps.period if steps.folded else 1
-        found = noise.rounding(folds) + noise.switching(level, folds, steps.giants - 1)
+        found = noise.rounding() + noise.switching(level, folds, steps.giants - 1)
         found += sum(noise.switching(level, slots // (2 * step)) for step in steps.folds(slots))
         total = (2 if self._paired else 1) * found / hidden
         return total + noise.switching(level) / hidden if self._circuit.conjugates else total
