@@ -137,7 +137,7 @@ def answered_lines(answered: list[Answered]) -> list[list[str]]:
 def _old_side(estimator: Any, folder: Path) -> Iterator[OldSide]:
     data, peer = folder / "old.npz", PEERS["encrypted-inference"]
     np.savez(data, coef=estimator.coef_, intercept=estimator.intercept_)
-    python = peer_python(peer.environment, peer.requirements)
+    python = peer_python(peer)
     script = SCRIPTS / "encrypted_inference_09_live.py"
     command = [str(python), "-E", "-s", "-W", "ignore", str(script), "--input", str(data)]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)

@@ -92,7 +92,11 @@ def squares_task(data: Mnist, network: SquareNetwork) -> Task:
         images,
         labels,
         features(data.train_images[:_DIGITS]),
-        (Rival("tenseal-network", most_repeats=_PEER_REPEAT), Rival("concrete-ml", _CONCRETE, _PEER_REPEAT)),
+        (
+            Rival("openfhe-network"),
+            Rival("tenseal-network", most_repeats=_PEER_REPEAT),
+            Rival("concrete-ml", _CONCRETE, _PEER_REPEAT),
+        ),
         given,
         OPTIONS,
         {"hermetic": network.onnx},

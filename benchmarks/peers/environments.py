@@ -6,6 +6,7 @@ Peers pin what they were measured with, and must not meet one another's or this 
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -49,12 +50,15 @@ class PeerReport(TypedDict):
 
 @dataclass(frozen=True)
 class Peer:
-    """A script, the environment that it runs in, and the arguments that make it this peer."""
+    """A script, the environment that it runs in, the arguments that make it this peer, and the Python on the PATH that
+    its wheels are for, where that is another than this one.
+    """
 
     environment: str
     requirements: tuple[str, ...]
     script: str
     arguments: tuple[str, ...] = ()
+    python: str = sys.executable
 
 
 _TENSEAL = ("tenseal==0.3.18", "numpy==2.4.6")
@@ -64,6 +68,9 @@ PEERS: dict[str, Peer] = {
         "encrypted-inference", ("encrypted-inference==0.9", "numpy==2.4.6"), "encrypted_inference_09.py"
     ),
     "concrete-ml": Peer("concrete-ml", ("concrete-ml==1.9.0",), "concrete_ml.py"),
+    "openfhe-network": Peer(
+        "openfhe", ("openfhe==1.6.1.0.22.4", "numpy==2.2.6"), "openfhe_network.py", python="python3.10"
+    ),
     "tenseal-matmul": Peer("tenseal", _TENSEAL, "tenseal_ckks.py", ("--method", "matmul")),
     "tenseal-dot": Peer("tenseal", _TENSEAL, "tenseal_ckks.py", ("--method", "dot")),
     "tenseal-network": Peer("tenseal", _TENSEAL, "tenseal_network.py"),
@@ -90,8 +97,9 @@ def _run(command: Sequence[str], what: str, timeout: float | None = None) -> str
     return done.stdout
 
 
-def peer_python(name: str, requirements: tuple[str, ...]) -> Path:
-    """The Python of ``benchmarks/.peers/NAME``, which is made, or made anew if ``requirements`` changed."""
+def peer_python(peer: Peer) -> Path:
+    """The Python of ``benchmarks/.peers/NAME``, which is made, or made anew if the peer's requirements changed."""
+    name, requirements = peer.environment, peer.requirements
     folder = ENVIRONMENTS / name
     python = folder / "bin" / "python"
     stamp = folder / "requirements.txt"
@@ -100,7 +108,10 @@ def peer_python(name: str, requirements: tuple[str, ...]) -> Path:
         return python
     ENVIRONMENTS.mkdir(exist_ok=True)
     (ENVIRONMENTS / ".gitignore").write_text("*\n", encoding="utf-8")
-    _run([sys.executable, "-m", "venv", "--clear", str(folder)], f"making the environment {name}")
+    interpreter = shutil.which(peer.python)
+    if interpreter is None:
+        raise PeerError(f"{name} needs {peer.python} on the PATH: it has no wheels for another")
+    _run([interpreter, "-m", "venv", "--clear", str(folder)], f"making the environment {name}")
     pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     _run([*pip, "--only-binary", ":all:", *requirements], f"installing {', '.join(requirements)}")
     stamp.write_text(wanted, encoding="utf-8")
@@ -122,7 +133,7 @@ def run_peer(
     Raises :class:`PeerError` if the environment, the script or its report is not as it should be.
     """
     peer = PEERS[name]
-    python = peer_python(peer.environment, peer.requirements)
+    python = peer_python(peer)
     # Not -I, which hides the script's own folder, and so what the scripts share.
     command = [str(python), "-E", "-s", "-W", "ignore", str(SCRIPTS / peer.script), "--input", str(data)]
     command += ["--repeat", str(repeat)]
