@@ -50,7 +50,7 @@ class Square(torch.nn.Module):  # type: ignore[misc]
 
 
 class Polynomial(torch.nn.Module):  # type: ignore[misc]
-    """c0 + c1·x + … of a degree from 2 to 4, value by value, with coefficients that are trained.
+    """c0 + c1·x + … of a degree from 2 to 8, value by value, with coefficients that are trained.
 
     It is answered as it is, see :func:`hermetic.compile`. It starts as x + 0.3·x², and is meant to follow a batch
     normalisation.
@@ -58,7 +58,7 @@ class Polynomial(torch.nn.Module):  # type: ignore[misc]
     Parameters
     ----------
     degree
-        2, 3 or 4.
+        2 to 8. Up to 4 takes the least; beyond, a larger ring and more time.
     maps
         How many maps, or neurons, have coefficients of their own: as many as the second axis of what it is applied to.
         1 for the same everywhere.
@@ -66,12 +66,12 @@ class Polynomial(torch.nn.Module):  # type: ignore[misc]
     Raises
     ------
     ParameterError
-        If ``degree`` is none of 2, 3 and 4, or ``maps`` no positive whole number.
+        If ``degree`` is no whole number from 2 to 8, or ``maps`` no positive whole number.
     """
 
     def __init__(self, degree: int = 4, maps: int = 1) -> None:
         super().__init__()
-        whole_number(degree, 2, 4, "degree")
+        whole_number(degree, 2, 8, "degree")
         whole_number(maps, 1, _MOST, "maps")
         first = torch.zeros(maps, degree + 1)
         first[:, 1], first[:, 2] = 1.0, 0.3

@@ -127,7 +127,7 @@ def test_convolutions_that_cannot_be_are_refused_with_words(answers: dict[str, A
 
 
 def test_a_polynomial_has_a_degree_that_can_be_computed(answers: dict[str, Any]) -> None:
-    assert "degree must be a whole number from 2 to 4. Got 5" in answers["convolutions"]["degree"]
+    assert "degree must be a whole number from 2 to 8. Got 9" in answers["convolutions"]["degree"]
 
 
 def test_a_student_learns_what_its_teacher_answers(answers: dict[str, Any]) -> None:

@@ -28,7 +28,7 @@ PROVED, CALIBRATED = "proved", "calibrated"
 
 _GRID_BITS = 24
 _MARGIN = 1.1
-_DEGREES = (4, 2)
+_DEGREES = (8, 4, 2)
 """Of the polynomials that stand for activations which are none: what is nearer first, and then what takes less room."""
 
 _EXACT = 2

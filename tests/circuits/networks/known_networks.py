@@ -90,7 +90,10 @@ def compiled_from(
 ) -> CompiledModel:
     inputs = network.first.weights.shape[1]
     hidden = HiddenRange.proved(network) if proved else HiddenRange.calibrated(network, near(inputs), 1.1)
-    parameters = (NETWORK, DEEP, DEEPER)[len(network.layers) - 1]
+    layers, degree = len(network.layers), network.degree
+    parameters = (
+        NETWORK if layers == 1 and degree <= 4 else DEEP if layers == 1 or (layers, degree) == (2, 2) else DEEPER
+    )
     choice = choose(network, grid_of(inputs), hidden, tolerance=tolerance, window=window, parameters=parameters)
     head = Head("predict", squeeze=len(network.readout) == 1)
     return CompiledModel(choice.integers, Signature("known", head, choice.circuit, choice.error))

@@ -51,7 +51,8 @@ def test_a_signature_is_what_was_written() -> None:
     [
         (("period",), 12, "period must be a power of two"),
         (("period",), 8192, "period must be a whole number"),
-        (("degree",), 5, "degree must be a whole number from 2 to 4"),
+        (("degree",), 9, "degree must be a whole number from 2 to 8"),
+        (("degree",), 5, "activations of a degree beyond 4 must have two inputs a slot"),
         (("degree",), 1, "degree must be"),
         (("arrangement",), [1, 4096], "must fit"),
         (("arrangement",), [0, 1], "arrangement must be"),

@@ -195,7 +195,7 @@ CONVOLUTIONS: dict[str, Callable[[], nn.Module]] = {
         nn.BatchNorm2d(4),
         nn.Dropout2d(),
         nn.AvgPool2d((2, 1), padding=(1, 0), count_include_pad=False),
-        train.Polynomial(3, maps=4),
+        train.Polynomial(6, maps=4),
         nn.BatchNorm2d(4),
         nn.Flatten(),
         nn.Linear(4 * 3 * 3, 2),
@@ -245,7 +245,7 @@ def convolutions() -> dict[str, Any]:
 
 def train_refusal() -> str:
     try:
-        train.Polynomial(5)
+        train.Polynomial(9)
     except hermetic.ParameterError as error:
         return str(error)
     return "made"

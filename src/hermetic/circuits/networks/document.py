@@ -17,7 +17,8 @@ from .embedding import INTEGER_BITS
 from .public import MAX_FURTHER, RELEASE_LEVEL, NetworkCircuit, Range
 from .window import Window
 
-MAX_DEGREE = 4
+MAX_DEGREE = 8
+_MAX_DEGREE_ALONE = 4
 _MAX_EXPONENT = 120
 _WINDOW = ("image", "kernel", "stride", "padding")
 
@@ -26,7 +27,7 @@ def write(circuit: NetworkCircuit) -> dict[str, Any]:
     """The fields of a circuit."""
     arrangement, one = circuit.arrangement, circuit.range
     return {
-        "format": 4 if circuit.further or arrangement.copies > 1 else 3,
+        "format": _format(circuit),
         "profile": circuit.parameters.profile,
         "parameters": circuit.parameters.digest.hex(),
         "features": circuit.features,
@@ -43,6 +44,11 @@ def write(circuit: NetworkCircuit) -> dict[str, Any]:
         "range": None if one is None else [one.exponent, one.limit],
         **({"further": list(circuit.further)} if circuit.further else {}),
     }
+
+
+def _format(circuit: NetworkCircuit) -> int:
+    """The least format that describes a circuit."""
+    return 4 if circuit.further or circuit.arrangement.copies > 1 or circuit.degree > _MAX_DEGREE_ALONE else 3
 
 
 def _written_arrangement(arrangement: Arrangement) -> dict[str, Any]:
@@ -76,6 +82,7 @@ def read(document: Mapping[str, Any], groups: npt.NDArray[np.intp] | None) -> Ne
     period = _power_of_two(document["period"], slots // copies, "period")
     further = _further(document.get("further"), period, parameters)
     require(paired or not further, "more than one hidden layer must have two inputs a slot")
+    require(paired or degree <= _MAX_DEGREE_ALONE, "activations of a degree beyond 4 must have two inputs a slot")
     outputs = integer(document["outputs"], 1, slots, "outputs")
     circuit = NetworkCircuit(
         parameters=parameters,

@@ -62,8 +62,8 @@ class Program:
     def _last_layer(self, hidden: Lanes, keys: Keys) -> Lanes:
         circuit = self.circuit
         if circuit.arrangement.paired:
-            values = self._powers_of(len(circuit.further), hidden, keys)
-            scores = self._by_matrix(values, self._turned, circuit.last_steps, keys)
+            products, divided = self._powers_of(len(circuit.further), hidden, keys)
+            scores = self._by_matrix([*products, *divided], self._turned, circuit.last_steps, keys)
             return Level.of(circuit.parameters, circuit.last_level).shrink(scores)
         return self._quadratic(hidden, keys) if circuit.pairs else self._quartic(hidden, keys)
 
@@ -76,9 +76,10 @@ class Program:
         """A layer's hidden values from those of the one before it."""
         circuit = self.circuit
         steps, top = circuit.further_steps[number - 1], circuit.levels[number]
-        highest, *others = self._powers_of(number - 1, hidden, keys)
-        highest = Level.of(circuit.parameters, highest.shape[1]).rescale(highest)
-        values = [highest, *(np.ascontiguousarray(value[:, :top]) for value in others)]
+        level = Level.of(circuit.parameters, top + 1)
+        products, divided = self._powers_of(number - 1, hidden, keys)
+        values = [level.rescale(value) for value in products]
+        values += [np.ascontiguousarray(value[:, :top]) for value in divided]
         found = self._by_matrix(values, self._further[number - 1], steps, keys)
         return self._summed(number, found, steps.folds(circuit.periods[number - 1]), keys)
 
@@ -98,17 +99,25 @@ class Program:
         turned = [one for value in values for one in _by_babies(level, value, steps, keys)]
         return _by_giants(level, np.stack(turned), rows, steps, keys)
 
-    def _powers_of(self, number: int, hidden: Lanes, keys: Keys) -> list[Lanes]:
-        """w = h·(h + i) of a layer, and its square before it where there are powers beyond the second."""
+    def _powers_of(self, number: int, hidden: Lanes, keys: Keys) -> tuple[list[Lanes], list[Lanes]]:
+        """Powers of w = h·(h + i) of a layer, the highest first and at one level: products, and what was divided and
+        multiplied to make them.
+        """
         top = self.circuit.levels[number]
-        level = Level.of(self.circuit.parameters, top)
         other = hidden.copy()
-        level.add(other[:1], self._turns[number])
-        value = level.relinearise(level.multiply(hidden, other), keys.of(RELINEARISE, top))
-        if self.circuit.degree <= 2:
-            return [value]
-        value, low = level.rescale(value), Level.of(self.circuit.parameters, top - 1)
-        return [low.relinearise(low.multiply(value, value), keys.of(RELINEARISE, top - 1)), value]
+        Level.of(self.circuit.parameters, top).add(other[:1], self._turns[number])
+        products = [self._product(hidden, other, keys)]
+        divided: list[Lanes] = []
+        for depth in range(1, self.circuit.depth + 1):
+            level = top - depth
+            square = Level.of(self.circuit.parameters, level + 1).rescale(products[0])
+            divided = [square, *(np.ascontiguousarray(value[:, :level]) for value in divided)]
+            products = [self._product(square, value, keys) for value in divided]
+        return products, divided
+
+    def _product(self, a: Lanes, b: Lanes, keys: Keys) -> Lanes:
+        level = Level.of(self.circuit.parameters, a.shape[1])
+        return level.relinearise(level.multiply(a, b), keys.of(RELINEARISE, level.level))
 
     def _quadratic(self, hidden: Lanes, keys: Keys) -> Lanes:
         level, last = self._hidden, self._last

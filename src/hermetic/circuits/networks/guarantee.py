@@ -21,7 +21,9 @@ from .embedding import INTEGER_BITS
 from .network import HiddenLayer, Network, range_power
 from .public import RELEASE_LEVEL, NetworkCircuit
 from .ranges import HiddenRange
-from .weights import Plaintexts, PrivateNetwork, Scales
+from .weights import Plaintexts, PrivateNetwork, Scales, power_factors
+
+_POWERS_OF_EIGHT = 4
 
 _REAL = 1e-3
 """Roots this close to the real line count as real: a point more does no harm to a maximum."""
@@ -67,32 +69,28 @@ def _real_slopes(layer: HiddenLayer, after: Reals, limit: Reals) -> Reals:
 
 
 def _complex_slopes(layer: HiddenLayer, after: Reals, limit: Reals) -> Reals:
-    return _turned_slopes(layer, after, limit) * np.sqrt(4 * limit**2 + 1)
+    return power_slopes(layer, after, limit)[0] * np.sqrt(4 * limit**2 + 1)
 
 
-def _turned_slopes(layer: HiddenLayer, after: Reals, limit: Reals) -> Reals:
-    """With each value w = h·(h + i): that of (c4 - i·c3/2)·w^2 + (c4 + c2 - i·c1)·w."""
-    _, c1, c2, c3, c4 = _five(layer).T
+def power_slopes(layer: HiddenLayer, after: Reals, limit: Reals) -> list[Reals]:
+    """With w = h·(h + i), and each power of it as a value of its own, the lowest first: what is multiplied to make
+    others moves these as well.
+    """
+    found = [np.abs(after) * np.abs(factor) for factor in power_factors(layer.polynomials)[::-1]]
     largest = limit * np.sqrt(limit**2 + 1)
-    return np.asarray(np.abs(after) * (2 * np.hypot(c4, c3 / 2) * largest + np.hypot(c2 + c4, c1)))
-
-
-def _turned_squares(layer: HiddenLayer, after: Reals) -> Reals:
-    """With each w^2, as a value of its own."""
-    *_, c3, c4 = _five(layer).T
-    return np.asarray(np.abs(after) * np.hypot(c4, c3 / 2))
-
-
-def _five(layer: HiddenLayer) -> Reals:
-    """The polynomials (H, 5) up to the fourth power."""
-    padded = np.zeros((layer.width, 5))
-    padded[:, : layer.degree + 1] = layer.polynomials
-    return padded
+    if len(found) == _POWERS_OF_EIGHT:
+        found[1] = found[1] + 2 * largest**2 * found[3] + largest * found[2]
+        found[0] = found[0] + largest**2 * found[2]
+    if len(found) > 1:
+        found[0] = found[0] + 2 * largest * found[1]
+    return found
 
 
 def _square_slopes(layer: HiddenLayer, after: Reals, limit: Reals) -> Reals:
     """With each square, as a value of its own: that of (c4·u + c3·h + c2)·u."""
-    moved = _five(layer)[:, 2:] * np.array([1.0, 1.0, 2.0])
+    padded = np.zeros((layer.width, 5))
+    padded[:, : layer.degree + 1] = layer.polynomials
+    moved = padded[:, 2:] * np.array([1.0, 1.0, 2.0])
     return np.asarray(np.abs(after) * _largest(moved, limit))
 
 
@@ -149,14 +147,6 @@ class Bounds:
         )
 
 
-@dataclass(frozen=True)
-class _Activation:
-    """Noise of a layer's w = h·(h + i), or square, and of its w^2, as they are multiplied with what follows."""
-
-    value: float
-    square: float
-
-
 class _Noise:
     """Noise of the steps of an evaluation, in units of what they compute.
 
@@ -190,23 +180,21 @@ class _Noise:
         total = (2 if self._paired else 1) * found / hidden
         return total + noise.switching(level) / hidden if self._circuit.conjugates else total
 
-    def _activation(self, number: int) -> _Activation:
+    def _activation(self, number: int) -> list[float]:
+        """Of every power of w = h·(h + i), or of the square, the lowest first: of its product, its division, and its
+        rotations by baby steps.
+        """
         noise, scales, top = self._noise, self._scales, self._circuit.levels[number]
-        last, square = number == len(scales.layers) - 1, 2.0 ** scales.square(number)
-        value = noise.switching(top) / 4.0 ** scales.layers[number]
-        if scales.squares_only:
-            value += 0.0 if last else noise.rounding() / square
-            turned = noise.switching(top) / 4.0 ** scales.layers[number] if last else noise.switching(top - 1) / square
-            return _Activation(value + (turned if self._paired else 0.0), 0.0)
-        value += noise.rounding() / square
-        if not self._paired:
-            return _Activation(value, 0.0)
-        low = top - 1 if last else top - 2
-        value += noise.switching(low) / square
-        if last:
-            return _Activation(value, noise.switching(low, times=2) / square**2)
-        divided = (noise.rounding() + noise.switching(low)) / 2.0 ** scales.powers(number)[0]
-        return _Activation(value, noise.switching(top - 1) / square**2 + divided)
+        depth, last = scales.depth, number == len(scales.layers) - 1
+        level, found = top - depth - (not last), []
+        for power, used in enumerate(scales.values(number)[::-1], start=1):
+            steps = (power - 1).bit_length()  # the products before its own
+            prime = scales.primes[top - 1 - steps]
+            divided = steps < depth or not last
+            own = noise.switching(top - steps) / 2.0 ** (used + prime if divided else used)
+            own += noise.rounding() / 2.0**used if divided else 0.0
+            found.append(own + (noise.switching(level) / 2.0**used if self._paired else 0.0))
+        return found
 
     def slopes(self, network: Network, limits: Limits) -> list[Reals]:
         """How much each score moves at most with each hidden value (k, H) of every layer."""
@@ -217,44 +205,47 @@ class _Noise:
         total = self._last
         for slope, own, share in zip(self.slopes(network, limits), self._hidden, self._shares, strict=False):
             total += _norm(slope) * own * share
-        if not self._paired and not self._scales.squares_only:
+        if not self._paired and self._scales.depth:
             squares = _square_slopes(network.last, network.readout, limits[-1])
-            return total + _norm(squares) * self._activations[-1].value * self._shares[-1]
+            return total + _norm(squares) * self._activations[-1][0] * self._shares[-1]
         if not self._paired:
             return total
         after = _after(network, limits, _complex_slopes)
         each = zip(network.layers, after, limits, self._activations, self._shares[1:], strict=True)
-        for layer, one, limit, activation, share in each:
-            total += _norm(_turned_slopes(layer, one, limit)) * activation.value * share
-            total += _norm(_turned_squares(layer, one)) * activation.square * share
+        for layer, one, limit, powers, share in each:
+            moved = zip(power_slopes(layer, one, limit), powers, strict=True)
+            total += sum(_norm(slope) * own for slope, own in moved) * share
         return total
 
     def of_range(self, private: PrivateNetwork, circuit: NetworkCircuit) -> float:
         """Of the range word, in units of a score's word."""
         if circuit.range is None:
             return 0.0
-        network, weights = private.network, private.range_weights
-        power = range_power(network.degree)
-        polynomials = np.zeros((len(weights), power + 1))
-        polynomials[:, power] = weights
-        layers = (*network.layers[:-1], replace(network.last, polynomials=polynomials))
-        word = Network(layers, np.ones((1, len(weights))), np.zeros(1))
+        word = range_network(private.network, private.range_weights)
         return self.of_scores(word, private.limits) * 2.0 ** (circuit.range.exponent - circuit.score_exponent)
+
+
+def range_network(network: Network, weights: Reals) -> Network:
+    """The network whose score is the range word, with so much (H,) of each neuron."""
+    power = range_power(network.degree)
+    polynomials = np.zeros((len(weights), power + 1))
+    polynomials[:, power] = weights
+    layers = (*network.layers[:-1], replace(network.last, polynomials=polynomials))
+    return Network(layers, np.ones((1, len(weights))), np.zeros(1))
 
 
 def room(private: PrivateNetwork, circuit: NetworkCircuit) -> float:
     """How many bits the modulus has, at the least, beyond the powers of hidden values that are divided by a prime, over
     all inputs in range: division tells a wrapped value from none, unlike sums and products.
     """
-    scales, primes = Scales.of(circuit, private.weight_exponents), circuit.parameters.data_primes
+    scales = Scales.of(circuit, private.weight_exponents)
     found = [math.inf]
-    for number, (reach, level) in enumerate(zip(private.network.reach, circuit.levels, strict=True)):
-        value = math.log2(max(float((reach * np.sqrt(reach**2 + 1)).max()), 1e-300))
-        last = number == len(circuit.further)
-        if not (last and scales.squares_only):
-            found.append(math.log2(math.prod(primes[:level])) - 1 - value - 2 * scales.layers[number])
-        if not (last or scales.squares_only):
-            found.append(math.log2(math.prod(primes[: level - 1])) - 1 - 2 * value - 2 * scales.square(number))
+    for number, reach in enumerate(private.network.reach):
+        value = math.log2(max(float((reach * np.sqrt(reach**2 + 1)).max()), 1.0))
+        before = [scales.layers[number], *scales.divided(number)]
+        for depth in range(scales.depth + (number < len(circuit.further))):
+            modulus = sum(scales.primes[: circuit.levels[number] - depth])
+            found.append(modulus - 1 - before[depth] - max(before[: depth + 1]) - 2**depth * value)
     return min(found)
 
 

@@ -117,3 +117,8 @@ class Network:
 def range_power(degree: int) -> int:
     """D: the power of hidden values in the range word."""
     return degree + degree % 2
+
+
+def powers_of(degree: int) -> int:
+    """P: activations of a degree are sums of w, w^2, … w^P, of w = h·(h + i): 1, 2 or 4 of them."""
+    return 1 if degree <= 2 else 2 if degree <= 4 else 4

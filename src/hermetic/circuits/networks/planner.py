@@ -26,8 +26,8 @@ from ..bounds import max_targets
 from ..decimals import round_up
 from .arrangement import MAX_CIPHERTEXTS, Arrangement
 from .embedding import INTEGER_BITS
-from .guarantee import Bounds, release_scale, room, slopes
-from .network import Network
+from .guarantee import Bounds, range_network, release_scale, room, slopes
+from .network import Network, powers_of
 from .public import MAX_FURTHER, RELEASE_LEVEL, NetworkCircuit, Range
 from .ranges import SLACK, HiddenRange
 from .weights import Plaintexts, PrivateNetwork, score_scale
@@ -38,6 +38,9 @@ _KB_PER_MS = 50
 
 _GIANT_STEP_MS = 0.8
 """Of one giant step at N=8192."""
+
+_MAX_DEGREE_ALONE = 4
+"""Of activations in slots that hold one neuron, where words have periods of their own."""
 
 _FOLD_MS = 1.0
 """Of one fold there."""
@@ -93,8 +96,7 @@ def _flooded(circuit: NetworkCircuit, private: PrivateNetwork, tolerance: float)
     rest = tolerance - Bounds.of(private, circuit).error
     flood = math.floor(math.log2(rest) + release_scale(circuit)) + 1 if rest > 0 else 0
     if circuit.range is not None:
-        moved = (SLACK - 1) / 2 * circuit.range.limit * 2.0**circuit.range.exponent
-        flood = min(flood, math.floor(math.log2(moved * circuit.release_parameters.rescale_factor)))
+        flood = min(flood, math.floor(math.log2(_range_slack(circuit) * circuit.release_parameters.rescale_factor)))
     if flood < 1:
         raise PrecisionError(f"a tolerance of {tolerance:g} must leave room for noise. Ask for a larger one.")
     most = max_targets(circuit.release_parameters, flood)
@@ -146,8 +148,8 @@ def _further(network: Network, parameters: Parameters) -> tuple[int, ...]:
     found: list[int] = []
     for layer in reversed(network.layers[1:]):
         found.append(max(_power_of_two(layer.width), *found[-1:], 1))
-    each = 1 if network.degree <= 2 else 2
-    most = (parameters.levels - RELEASE_LEVEL - (each - 1)) // each + 1
+    depth = (powers_of(network.degree) - 1).bit_length()
+    most = (parameters.levels - RELEASE_LEVEL - depth) // (depth + 1) + 1
     if len(network.layers) > most:
         raise PrecisionError(
             f"{parameters.profile!r} has primes for {most} hidden layers of degree {network.degree}. Got "
@@ -162,11 +164,12 @@ def _packing(
     """How inputs are arranged, and the period of the first hidden values: at least that of those after them.
 
     Where every word has a period of its own, two neurons share a slot, or one has it to itself if powers beyond squares
-    are taken; else one has it, and inputs share one. That is also how it is with more hidden layers than one.
+    are taken; else one has it, and inputs share one. That is also how it is with more hidden layers than one, or powers
+    beyond the fourth.
     """
     slots, hidden, squares = parameters.ring_degree // 2, network.first.width, network.degree <= 2
     few = _power_of_two(-(-hidden // 2) if squares else hidden)
-    if window is None and words * few <= slots and len(network.layers) == 1:
+    if window is None and words * few <= slots and len(network.layers) == 1 and network.degree <= _MAX_DEGREE_ALONE:
         return _arrangement(parameters, network, few, paired=False, window=None), few
     many = _power_of_two(hidden if window is None else hidden // window.positions * _power_of_two(window.positions))
     many = max(many, least)
@@ -215,6 +218,12 @@ def _estimated_ms(arrangement: Arrangement, period: int, parameters: Parameters)
     return degree / 8192 * (giants * _GIANT_STEP_MS + folds * _FOLD_MS) + kilobytes / _KB_PER_MS
 
 
+def _range_slack(circuit: NetworkCircuit) -> float:
+    """By how many units errors may move the range word."""
+    one = circuit.range
+    return math.inf if one is None else (SLACK - 1) / 2 * one.limit * 2.0**one.exponent
+
+
 @dataclass(frozen=True, eq=False)
 class _Trial:
     """A network encoded at exponents that are tried, in a circuit that lacks those of queries."""
@@ -256,18 +265,21 @@ def _scaled(trial: _Trial, tolerance: float) -> tuple[NetworkCircuit, tuple[floa
 
 def _hidden_scale(circuit: NetworkCircuit, last: float) -> float:
     """log2 of the scale of the last hidden values that leaves ``last`` bits to the last layer."""
-    total = score_scale(circuit) - last
-    if circuit.degree <= 2:
-        return total / 2
-    return (total / 2 + math.log2(circuit.parameters.data_primes[circuit.levels[-1] - 1])) / 2
+    return _from_product(circuit, len(circuit.further), score_scale(circuit) - last)
 
 
 def _scale_before(circuit: NetworkCircuit, number: int, power: float) -> float:
     """log2 of the scale of the hidden values before a layer, from that of the highest power of w that goes into it."""
-    primes, level = [math.log2(prime) for prime in circuit.parameters.data_primes], circuit.levels[number - 1]
-    if circuit.degree <= 2:
-        return (power + primes[level - 1]) / 2
-    return ((power + primes[level - 2]) / 2 + primes[level - 1]) / 2
+    dropped = circuit.parameters.data_primes[circuit.levels[number]]
+    return _from_product(circuit, number - 1, power + math.log2(dropped))
+
+
+def _from_product(circuit: NetworkCircuit, layer: int, product: float) -> float:
+    """log2 of the scale of a layer's hidden values, from that of the highest power of w before its division."""
+    scale = product / 2
+    for depth in range(circuit.depth, 0, -1):
+        scale = (scale + math.log2(circuit.parameters.data_primes[circuit.levels[layer] - depth])) / 2
+    return scale
 
 
 def _last_exponent(trial: _Trial, tolerance: float) -> float:
@@ -280,12 +292,22 @@ def _last_exponent(trial: _Trial, tolerance: float) -> float:
     exponents = (first, *(tried for _ in trial.circuit.further))
     private = PrivateNetwork(trial.network, exponents, trial.hidden.weights, trial.hidden.limits)
     error = Plaintexts(private, trial.circuit).score_error()
-    return tried + math.log2(max(error, 1e-300) / (_LAST_SHARE * tolerance))
+    allowed = min(tolerance, _range_slack(trial.circuit) * 2.0**-trial.circuit.score_exponent)
+    return tried + math.log2(max(error, 1e-300) / (_LAST_SHARE * allowed))
 
 
 def _layer_exponent(trial: _Trial, number: int, tolerance: float) -> float:
     """The least exponent of a hidden layer whose rounding moves scores by no more than its share."""
     tried = 20.0
     error = trial.plaintexts(tried).weights_error(number)
-    moved = float((slopes(trial.network, trial.hidden.limits)[number].sum(axis=1) * error).max())
-    return tried + math.log2(max(moved, 1e-300) / (_HIDDEN_SHARE * tolerance))
+    found = [_moved(trial.network, trial, number) * error / tolerance]
+    one = trial.circuit.range
+    if one is not None:
+        word = _moved(range_network(trial.network, trial.hidden.weights), trial, number) * 2.0**one.exponent
+        found.append(word * error / _range_slack(trial.circuit))
+    return tried + math.log2(max(*found, 1e-300) / _HIDDEN_SHARE)
+
+
+def _moved(network: Network, trial: _Trial, number: int) -> float:
+    """How far all hidden values of a layer move a score of a network, if each moves by 1."""
+    return float(slopes(network, trial.hidden.limits)[number].sum(axis=1).max())

@@ -19,6 +19,7 @@ from ..header import FIXED_BYTES
 from ..packing import Layout
 from .arrangement import Arrangement
 from .diagonals import Steps, steps_for_layer, steps_for_query, steps_for_words
+from .network import powers_of
 
 RELEASE_LEVEL = 2
 """The primes that are left when an answer is masked and flooded: the others are divided away before."""
@@ -66,7 +67,7 @@ class NetworkCircuit:
         J, a power of two: how many slots hold the values of the first hidden layer. Each holds two neurons if the
         activations are quadratic and slots of a query hold one input.
     degree
-        Of the activations: 2, or up to 4.
+        Of the activations: 2, up to 4, or up to 8.
     query_exponent, score_exponent
         Features are encrypted times 2^query_exponent, scores come out times 2^score_exponent.
     flood_bits
@@ -148,16 +149,19 @@ class NetworkCircuit:
 
     @property
     def levels(self) -> tuple[int, ...]:
-        """The primes that the hidden values of each layer have: an activation, and every power beyond the second, takes
-        one.
-        """
-        each = 2 if self.degree > 2 else 1
+        """The primes that the hidden values of each layer have: a layer takes one, and one for each of its depth."""
+        each = self.depth + 1
         return tuple(self.parameters.levels - each * number for number in range(len(self.periods)))
 
     @property
     def last_level(self) -> int:
         """The primes that the last layer is computed with."""
-        return self.levels[-1] - (self.degree > 2)
+        return self.levels[-1] - self.depth
+
+    @property
+    def depth(self) -> int:
+        """How often powers of activations are multiplied with one another: 0, 1 or 2 times."""
+        return (powers_of(self.degree) - 1).bit_length()
 
     @property
     def release_parameters(self) -> Parameters:

@@ -11,7 +11,8 @@ Two neurons a slot, z = h + i·h', for quadratic activations: a·h^2 + b·h'^2 i
 z·((a+b)/2·conj(z) + (a-b)/2·z), and c·h + c'·h' that of z·(c - i·c').
 
 Where there are more neurons than periods have room for, or more hidden layers than one, a slot holds one, h. With
-w = h·(h + i), c2·h^2 + c1·h is the real part of (c2 - i·c1)·w, and c4·h^4 + c3·h^3 that of (c4 - i·c3/2)·w^2 + c4·w.
+w = h·(h + i), c2·h^2 + c1·h is the real part of (c2 - i·c1)·w, and c4·h^4 + c3·h^3 that of (c4 - i·c3/2)·w^2 + c4·w;
+in general w^k has h^2k as its real part and k·h^(2k-1) as its imaginary part, and lower powers, which are taken off.
 Rotations by J slots bring the others to the first period: word k is the sum over turns t of what slots t·J further
 hold, times weights of their own. A further hidden layer is a matrix of such weights, halved, plus its conjugate.
 """
@@ -28,7 +29,7 @@ from ...arrays import Integers, Reals
 from . import embedding
 from .diagonals import Steps, diagonals
 from .embedding import Slots
-from .network import Network, range_power
+from .network import Network, powers_of, range_power
 from .public import NetworkCircuit
 
 
@@ -36,11 +37,17 @@ def power_factors(polynomials: Reals) -> list[Slots]:
     """What powers of w are multiplied by (…) so that the real part of their sum is the polynomial (…, D+1) of h, the
     highest first.
     """
-    _, c1, c2, *higher = np.moveaxis(polynomials, -1, 0)
-    if not higher:
-        return [c2 - 1j * c1]
-    c3, c4 = (*higher, np.zeros_like(c2))[:2]
-    return [c4 - 0.5j * c3, (c2 + c4) - 1j * c1]
+    degree = polynomials.shape[-1] - 1
+    highest = powers_of(degree)
+    rest = np.zeros((*polynomials.shape[:-1], 2 * highest + 1))
+    rest[..., : degree + 1] = polynomials
+    found = []
+    for power in range(highest, 0, -1):
+        own = np.array([math.comb(power, j) * 1j**j for j in range(power + 1)])  # of h^(2·power - j) in w^power
+        factor = rest[..., 2 * power] - 1j * rest[..., 2 * power - 1] / power
+        rest[..., 2 * power - np.arange(power + 1)] -= (factor[..., None] * own).real
+        found.append(factor)
+    return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,15 +86,15 @@ class Scales:
         The data primes.
     levels
         How many of them the hidden values of each layer have.
-    squares_only
-        Whether activations have no power beyond the second.
+    depth
+        How often powers of w are multiplied with one another.
     """
 
     layers: tuple[float, ...]
     score: float
     primes: tuple[float, ...]
     levels: tuple[int, ...]
-    squares_only: bool
+    depth: int
 
     @staticmethod
     def of(circuit: NetworkCircuit, weight_exponents: tuple[float, ...]) -> Scales:
@@ -95,9 +102,9 @@ class Scales:
         first, *further = weight_exponents
         hidden = circuit.query_exponent + first - math.log2(circuit.parameters.special_prime)
         primes = tuple(math.log2(prime) for prime in circuit.parameters.data_primes)
-        found = Scales((hidden,), score_scale(circuit), primes, circuit.levels, circuit.degree <= 2)
+        found = Scales((hidden,), score_scale(circuit), primes, circuit.levels, circuit.depth)
         for number, exponent in enumerate(further):
-            found = replace(found, layers=(*found.layers, found.powers(number)[0] + exponent))
+            found = replace(found, layers=(*found.layers, found.values(number)[0] + exponent))
         return found
 
     @property
@@ -105,14 +112,27 @@ class Scales:
         """Values of the last hidden layer."""
         return self.layers[-1]
 
-    def square(self, layer: int) -> float:
-        """The w of a layer after a division."""
-        return 2 * self.layers[layer] - self.primes[self.levels[layer] - 1]
+    def divided(self, layer: int) -> list[float]:
+        """What w, w^2, … are after a division each, as they are multiplied with one another."""
+        found = [self.layers[layer]]
+        for number in range(self.depth):
+            found.append(2 * found[-1] - self.primes[self.levels[layer] - 1 - number])
+        return found[1:]
 
-    def powers(self, layer: int) -> list[float]:
-        """The powers of w, the highest first, as they go into a further layer: each after a division."""
-        square = self.square(layer)
-        return [square] if self.squares_only else [2 * square - self.primes[self.levels[layer] - 2], square]
+    def values(self, layer: int) -> list[float]:
+        """The powers of w that are multiplied with what follows, the highest first: products, which are divided before
+        a further layer, and what they are made of.
+        """
+        divided = self.divided(layer)
+        if not divided:
+            products = [2 * self.layers[layer]]
+        elif self.depth == 1:
+            products = [2 * divided[0]]
+        else:
+            products = [2 * divided[1], divided[1] + divided[0]]
+        if layer < len(self.levels) - 1:
+            products = [one - self.primes[self.levels[layer] - 1 - self.depth] for one in products]
+        return [*products, *divided[::-1]]
 
 
 def score_scale(circuit: NetworkCircuit) -> float:
@@ -186,7 +206,7 @@ class Plaintexts:
 
     def _further(self, number: int) -> list[Plaintext]:
         before, layer = self._private.network.layers[number - 1 : number + 1]
-        scales, out = self.scales.powers(number - 1), []
+        scales, out = self.scales.values(number - 1), []
         factors = power_factors(before.polynomials)
         for scale, factor in zip(scales, factors, strict=True):
             rows = self._placed(layer.weights * factor / 2, number)
@@ -241,15 +261,12 @@ class Plaintexts:
 
     @cached_property
     def turned(self) -> list[Plaintext]:
-        """What w = h·(h + i) is multiplied by, (giants, babies, n), or first w^2 and then w: for giant step g and baby
-        step b of the last layer, what is that many slots further.
+        """What each power of w is multiplied by, (giants, babies, n), the highest first: for giant step g and baby step
+        b of the last layer, what is that many slots further.
         """
-        scales, last = self.scales, len(self.scales.layers) - 1
-        square = scales.square(last)
-        values = [2 * scales.hidden] if scales.squares_only else [2 * square, square]
-        factors = power_factors(np.moveaxis(self.terms, 0, -1))
-        rows = zip(values, factors, strict=True)
-        return [Plaintext(self._turns(columns), scales.score - scale) for scale, columns in rows]
+        values = self.scales.values(len(self._circuit.further))
+        rows = zip(values, power_factors(np.moveaxis(self.terms, 0, -1)), strict=True)
+        return [Plaintext(self._turns(columns), self.scales.score - scale) for scale, columns in rows]
 
     def _turns(self, columns: Slots) -> Slots:
         """Columns (words, H) as slots (giants, babies, n)."""
@@ -271,7 +288,7 @@ class Plaintexts:
     @cached_property
     def quartic(self) -> dict[int, Plaintext]:
         """By power: (fourth·u + third·z + second)·u + first·z with u = z^2."""
-        scales, square = self.scales, self.scales.square(0)
+        scales, (square,) = self.scales, self.scales.divided(0)
         exponents = {
             1: scales.score - scales.hidden,
             2: scales.score - square,
@@ -296,7 +313,7 @@ class Plaintexts:
             return [(one["conjugate"], size**2), (one["same"], size**2), (one["constant"], size)]
         if circuit.arrangement.paired:
             value = self._turned_sizes(circuit.last_steps, size * np.sqrt(size**2 + 1))
-            return [(self.turned[-1], value), *((plaintext, value**2) for plaintext in self.turned[:-1])]
+            return [(plaintext, value**power) for power, plaintext in enumerate(self.turned[::-1], start=1)]
         return [(plaintext, size**power) for power, plaintext in self.quartic.items()]
 
     @staticmethod
@@ -324,10 +341,9 @@ class Plaintexts:
         steps = self._circuit.further_steps[layer - 1]
         size = np.abs(self._repeated(self._placed(self._private.limits[layer - 1], layer - 1)))
         value = self._turned_sizes(steps, size * np.sqrt(size**2 + 1))
-        *high, low = self.further[layer - 1]
-        period = self._circuit.periods[layer - 1]
-        found = self._moved(low, value, steps, period)
-        return 2 * (found + sum(self._moved(one, value**2, steps, period) for one in high))
+        period, lowest_first = self._circuit.periods[layer - 1], self.further[layer - 1][::-1]
+        moved = (self._moved(one, value**power, steps, period) for power, one in enumerate(lowest_first, start=1))
+        return 2 * sum(moved)
 
     def _moved(self, plaintext: Plaintext, sizes: Reals, steps: Steps, period: int) -> float:
         """How far errors of diagonals (giants, …, n) move any sum of their products with values of such ``sizes``,
