@@ -1,6 +1,6 @@
 """``python -m examples.mnist_cnn``: a convolutional network reads encrypted digits, and keeps its weights.
 
-It is trained first, for some twenty minutes, once; it is kept in a folder. Then test images are asked about one by one.
+It is trained first, for some forty minutes, once; it is kept in a folder. Then test images are asked about one by one.
 With --quick everything is smaller, and less accurate. Needs PyTorch.
 """
 
@@ -22,7 +22,7 @@ from hermetic.demo.mnist import load_mnist
 
 from .asked import Answers, ask, rows
 from .kept import kept_network
-from .training import CHOOSING, FULL, QUICK
+from .training import FULL, QUICK
 
 CALIBRATION = 10_000
 """Training images that the range of hidden values is calibrated on."""
@@ -31,7 +31,7 @@ CALIBRATION = 10_000
 def main(arguments: list[str] | None = None) -> None:
     """Train the network or load it, compile it, ask about test images; print what came, and draw it."""
     options = _options(arguments)
-    recipe = QUICK if options.quick else CHOOSING if options.held_out else FULL
+    recipe = QUICK if options.quick else FULL
     data = load_mnist(options.data)
     file, network = kept_network(recipe, data, options.folder)
     network.double()
@@ -58,7 +58,6 @@ def main(arguments: list[str] | None = None) -> None:
 def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m examples.mnist_cnn", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="8 maps, 5,000 training images and 4 epochs")
-    parser.add_argument("--held-out", action="store_true", help="leave 5,000 training images out, and read those too")
     parser.add_argument("--images", type=int, default=1_000, help="how many test images are encrypted (default 1,000)")
     parser.add_argument("--data", type=Path, help="a directory with MNIST's IDX files; default the installed package")
     parser.add_argument("--folder", type=Path, default=cache_directory(), help="where the network and model are kept")

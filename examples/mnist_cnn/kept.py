@@ -28,8 +28,8 @@ def kept_network(recipe: Recipe, data: Mnist, folder: Path) -> tuple[Path, torch
     start = time.perf_counter()
     with bar("Training, epochs") as shown:
         found = trained(data, recipe, shown.advance)
-    held_out = "" if found.accuracy is None else f"; read right of those held out: {found.accuracy:.2%}"
-    stderr().print(f"trained in {duration(time.perf_counter() - start)}{held_out}")
+    held_out = f"{found.accuracy:.2%}, its teacher {found.teacher_accuracy:.2%}"
+    stderr().print(f"trained in {duration(time.perf_counter() - start)}; read right of those held out: {held_out}")
     folder.mkdir(parents=True, exist_ok=True)
     file.touch(mode=0o600)  # it is the model owner's secret
     torch.save(found.network.state_dict(), file)

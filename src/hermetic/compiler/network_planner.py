@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cache, partial
 
 import numpy as np
 
@@ -62,12 +64,13 @@ def choose(
         If a range must be calibrated and there is no sample.
     """
     grid = inputs.grid(_GRID_BITS)
-    prepared = _ways(network, grid, sample, hidden_range)
+    ways = [cache(way) for way in _ways(network, grid, sample, hidden_range)]
     wanted = max(MIN_LAMBDA_BITS, flooding or 0.0)
     found: list[tuple[float, NetworkChoice]] = []
     refused: list[str] = []
     for parameters in NETWORK_PROFILES.values() if profile is None else [NETWORK_PROFILES[profile]]:
-        for way in prepared:
+        for prepare in ways:
+            way = prepare()
             try:
                 found.append((way.agreement, _scaled(way, grid, parameters, wanted, _allowed(way, tolerance, spread))))
             except PrecisionError as error:
@@ -89,8 +92,11 @@ def _scaled(way: _Prepared, grid: Grid, parameters: Parameters, wanted: float, a
     return replace(found, error=round_up(found.error + way.distance), own_rounding=np.array([way.distance]))
 
 
-def _ways(network: NetworkMap, grid: Grid, sample: Reals | None, hidden_range: str | None) -> list[_Prepared]:
-    """The network as it may be run, what is better first."""
+def _ways(
+    network: NetworkMap, grid: Grid, sample: Reals | None, hidden_range: str | None
+) -> list[Callable[[], _Prepared]]:
+    """What prepares the network as it may be run, what is better first."""
+    one = partial(_prepared, network, grid, sample)
     fitted = any(layer.activation.coefficients is None for layer in network.layers)
     if hidden_range not in (None, PROVED, CALIBRATED):
         raise CompileError(f"hidden_range must be {PROVED} or {CALIBRATED}. Got {hidden_range!r} instead.")
@@ -102,9 +108,9 @@ def _ways(network: NetworkMap, grid: Grid, sample: Reals | None, hidden_range: s
     if (hidden_range == CALIBRATED or fitted) and sample is None:
         raise CompileError("a network whose range is calibrated must be compiled with X_sample. Got none.")
     if fitted:
-        return [_prepared(network, grid, sample, degree, calibrated=True) for degree in _DEGREES]
+        return [partial(one, degree, calibrated=True) for degree in _DEGREES]
     wanted = [PROVED, CALIBRATED] if hidden_range is None and sample is not None else [hidden_range or PROVED]
-    return [_prepared(network, grid, sample, _EXACT, calibrated=one == CALIBRATED) for one in wanted]
+    return [partial(one, _EXACT, calibrated=way == CALIBRATED) for way in wanted]
 
 
 @dataclass(frozen=True, eq=False)
