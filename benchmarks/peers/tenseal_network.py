@@ -16,13 +16,12 @@ import importlib
 import importlib.metadata
 import json
 import os
-import statistics
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from measuring import labels, silence_stdout, timed
+from measuring import labels, measured, silence_stdout, square_network_scores
 
 Floats = npt.NDArray[np.float64]
 
@@ -77,12 +76,6 @@ class Session:
         return np.array(ts.ckks_vector_from(self.client, response).decrypt())
 
 
-def scores(arrays: dict[str, Floats], x: Floats) -> Floats:
-    """The plain network's (n, k)."""
-    found: Floats = (x @ arrays["w1"].T + arrays["b1"]) ** 2 @ arrays["w2"].T + arrays["b2"]
-    return found
-
-
 def choose(arrays: dict[str, Floats]) -> Session:
     """A session at the first parameters that read the first images as the plain network does."""
     x = arrays["x"][:PROBES]
@@ -90,7 +83,7 @@ def choose(arrays: dict[str, Floats]) -> Session:
         session = Session(arrays, scale_bits, primes)
         session.load_keys(session.new_keys())
         found = np.array([session.decrypt(session.serve(session.encrypt(image))) for image in x])
-        if labels(found) == labels(scores(arrays, x)):
+        if labels(found) == labels(square_network_scores(arrays, x)):
             return session
     raise ValueError("no parameters read the images as the plain network does")
 
@@ -98,36 +91,13 @@ def choose(arrays: dict[str, Floats]) -> Session:
 def measure(arrays: dict[str, Floats], repeat: int, repeat_server: int) -> dict[str, Any]:
     """All the figures of one run."""
     session, x = choose(arrays), arrays["x"]
-    key_ms: list[float] = []
-    key_load_ms: list[float] = []
-    encrypt_ms: list[float] = []
-    server_ms: list[float] = []
-    decrypt_ms: list[float] = []
-    for _ in range(repeat):
-        upload = timed(key_ms, session.new_keys)
-        timed(key_load_ms, session.load_keys, upload)
     asked = x[np.arange(repeat_server) % len(x)]
-    requests = [timed(encrypt_ms, session.encrypt, image) for image in asked]
-    responses = [timed(server_ms, session.serve, request) for request in requests]
-    found = np.array([timed(decrypt_ms, session.decrypt, response) for response in responses])
-    expected = scores(arrays, asked)
     return {
         "name": "TenSEAL",
         "version": importlib.metadata.version("tenseal"),
         "parameters": f"CKKS vector, N=8192, {'+'.join(map(str, session.primes))} bits, {THREADS} threads",
         "compile_ms": None,
-        "key_bytes": len(upload),
-        "key_ms": statistics.median(key_ms),
-        "key_load_ms": statistics.median(key_load_ms),
-        "encrypt_ms": statistics.median(encrypt_ms),
-        "request_bytes": len(requests[-1]),
-        "server_ms": statistics.median(server_ms),
-        "response_bytes": len(responses[-1]),
-        "decrypt_ms": statistics.median(decrypt_ms),
-        "max_error": float(np.abs(found - expected).max()),
-        "predicted": labels(found),
-        "plain": labels(expected),
-        "repeat": {"keys": repeat, "client": repeat_server, "server": repeat_server},
+        **measured(session, asked, square_network_scores(arrays, asked), repeat),
     }
 
 
