@@ -55,6 +55,12 @@ def permutation(step: int, ring_degree: int) -> npt.NDArray[np.int32]:
     return found
 
 
+@lru_cache(maxsize=64)
+def _before(step: int, ring_degree: int) -> npt.NDArray[np.intp]:
+    """Where each value (N,) of a polynomial goes when it is rotated."""
+    return np.argsort(permutation(step, ring_degree))
+
+
 @dataclass(frozen=True, eq=False)
 class LoadedKey:
     """A switching key ready for use at one level: lanes (l, 2, l+1, N), and the permutation of its automorphism."""
@@ -92,10 +98,8 @@ class Level:
         if step == RELINEARISE:
             self._native.lift(_rows(key), _rows(lanes))
             return LoadedKey(lanes, None)
-        moved = permutation(step, self.degree)
-        before = np.argsort(moved)
-        self._native.lift(_rows(np.ascontiguousarray(key[..., before])), _rows(lanes))
-        return LoadedKey(lanes, moved)
+        self._native.lift(_rows(np.take(key, _before(step, self.degree), axis=-1)), _rows(lanes))
+        return LoadedKey(lanes, permutation(step, self.degree))
 
     def encode(self, integers: Integers, factor: int = 1) -> Lanes:
         """Polynomials of integers (m, N) times any factor, as extended values (m, l+1, N)."""
