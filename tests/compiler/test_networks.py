@@ -178,8 +178,10 @@ def test_a_range_to_calibrate_needs_a_sample() -> None:
 
 def test_networks_that_are_too_deep_or_wide_are_refused_in_words() -> None:
     X = data("iris")[0]
-    with pytest.raises(PrecisionError, match=r"'deeper' has primes for 5 hidden layers of degree 2\. Got 6"):
+    with pytest.raises(PrecisionError, match=r"may have 5 hidden layers in the profile 'deeper'\. Got 6"):
         hermetic.compile(fitted(hidden_layer_sizes=(3,) * 6), X)
+    with pytest.raises(PrecisionError, match=r"may have 2 hidden layers in the profile 'network'\. Got 3"):
+        hermetic.compile(fitted(hidden_layer_sizes=(3,) * 3), X, profile="network")
     with pytest.raises(PrecisionError, match=r"hidden layers after the first may have 512 neurons\. Got 513"):
         hermetic.compile(fitted(hidden_layer_sizes=(4, 513)), X, profile="deep")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cache, partial
+from functools import cached_property, partial
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from ..circuits.bounds import MIN_LAMBDA_BITS
 from ..circuits.decimals import round_up
 from ..circuits.networks.guarantee import slopes
 from ..circuits.networks.network import HiddenLayer, Network
-from ..circuits.networks.planner import NetworkChoice
+from ..circuits.networks.planner import NetworkChoice, most_layers
 from ..circuits.networks.planner import choose as choose_scales
 from ..circuits.networks.ranges import HiddenRange
 from ..circuits.networks.window import Window
@@ -64,19 +64,28 @@ def choose(
         If a range must be calibrated and there is no sample.
     """
     grid = inputs.grid(_GRID_BITS)
-    ways = [cache(way) for way in _ways(network, grid, sample, hidden_range)]
+    ways, layers = _ways(network, grid, sample, hidden_range), len(network.layers)
+    profiles = list(NETWORK_PROFILES.values()) if profile is None else [NETWORK_PROFILES[profile]]
+    tried = [(one, way) for one in profiles for way in ways if layers <= most_layers(one, way.degree)]
+    if not tried:
+        most = max(most_layers(one, way.degree) for one in profiles for way in ways)
+        raise PrecisionError(
+            f"a network may have {most} hidden layers in the profile {profiles[-1].profile!r}. Got {layers}: train one "
+            "with fewer, or keep the first ones as public features."
+        )
     wanted = max(MIN_LAMBDA_BITS, flooding or 0.0)
     found: list[tuple[float, NetworkChoice]] = []
     refused: list[str] = []
-    for parameters in NETWORK_PROFILES.values() if profile is None else [NETWORK_PROFILES[profile]]:
-        for prepare in ways:
-            way = prepare()
-            try:
-                found.append((way.agreement, _scaled(way, grid, parameters, wanted, _allowed(way, tolerance, spread))))
-            except PrecisionError as error:
-                refused.append(f"{parameters.profile}, degree {way.network.degree}: {error}")
-            if found and found[-1][0] >= ENOUGH:
-                return found[-1][1]
+    for parameters, way in tried:
+        one = way.prepared
+        try:
+            choice = _scaled(one, grid, parameters, wanted, _allowed(one, tolerance, spread))
+        except PrecisionError as error:
+            refused.append(f"{parameters.profile}, degree {one.network.degree}: {error}")
+            continue
+        found.append((one.agreement, choice))
+        if one.agreement >= ENOUGH:
+            return choice
     if not found:
         raise PrecisionError(f"no polynomials and ring are as wanted. {' '.join(refused)}")
     return max(found, key=lambda one: one[0])[1]
@@ -92,11 +101,21 @@ def _scaled(way: _Prepared, grid: Grid, parameters: Parameters, wanted: float, a
     return replace(found, error=round_up(found.error + way.distance), own_rounding=np.array([way.distance]))
 
 
-def _ways(
-    network: NetworkMap, grid: Grid, sample: Reals | None, hidden_range: str | None
-) -> list[Callable[[], _Prepared]]:
-    """What prepares the network as it may be run, what is better first."""
-    one = partial(_prepared, network, grid, sample)
+@dataclass(frozen=True, eq=False)
+class _Way:
+    """A degree of activations, and what prepares the network so."""
+
+    degree: int
+    prepare: Callable[[], _Prepared]
+
+    @cached_property
+    def prepared(self) -> _Prepared:
+        """The network as it is run so."""
+        return self.prepare()
+
+
+def _ways(network: NetworkMap, grid: Grid, sample: Reals | None, hidden_range: str | None) -> list[_Way]:
+    """How the network may be run, what is better first."""
     fitted = any(layer.activation.coefficients is None for layer in network.layers)
     if hidden_range not in (None, PROVED, CALIBRATED):
         raise CompileError(f"hidden_range must be {PROVED} or {CALIBRATED}. Got {hidden_range!r} instead.")
@@ -108,9 +127,14 @@ def _ways(
     if (hidden_range == CALIBRATED or fitted) and sample is None:
         raise CompileError("a network whose range is calibrated must be compiled with X_sample. Got none.")
     if fitted:
-        return [partial(one, degree, calibrated=True) for degree in _DEGREES]
+        return [_way(network, grid, sample, degree, calibrated=True) for degree in _DEGREES]
     wanted = [PROVED, CALIBRATED] if hidden_range is None and sample is not None else [hidden_range or PROVED]
-    return [partial(one, _EXACT, calibrated=way == CALIBRATED) for way in wanted]
+    return [_way(network, grid, sample, _EXACT, calibrated=one == CALIBRATED) for one in wanted]
+
+
+def _way(network: NetworkMap, grid: Grid, sample: Reals | None, degree: int, *, calibrated: bool) -> _Way:
+    highest = max(_degree(layer.activation, degree) for layer in network.layers)
+    return _Way(highest, partial(_prepared, network, grid, sample, degree, calibrated=calibrated))
 
 
 @dataclass(frozen=True, eq=False)

@@ -148,14 +148,13 @@ def _further(network: Network, parameters: Parameters) -> tuple[int, ...]:
     found: list[int] = []
     for layer in reversed(network.layers[1:]):
         found.append(max(_power_of_two(layer.width), *found[-1:], 1))
-    depth = (powers_of(network.degree) - 1).bit_length()
-    most = (parameters.levels - RELEASE_LEVEL - depth) // (depth + 1) + 1
-    if len(network.layers) > most:
-        raise PrecisionError(
-            f"{parameters.profile!r} has primes for {most} hidden layers of degree {network.degree}. Got "
-            f"{len(network.layers)}."
-        )
     return tuple(found[::-1])
+
+
+def most_layers(parameters: Parameters, degree: int) -> int:
+    """How many hidden layers with activations of a degree the primes allow; 0 if not even one."""
+    depth = (powers_of(degree) - 1).bit_length()
+    return max(0, (parameters.levels - RELEASE_LEVEL - depth) // (depth + 1) + 1)
 
 
 def _packing(
