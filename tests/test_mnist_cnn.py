@@ -24,7 +24,7 @@ def test_the_quick_form_runs_from_training_to_the_picture(tmp_path: Path) -> Non
     done = run(tmp_path, "--quick", "--images", "40")
     assert done.returncode == 0, done.stderr
     assert "trained in" in done.stderr
-    assert "network: one hidden layer, a convolution of 8x8 at 11x11 places, activations of degree 2" in done.stdout
+    assert "network: one hidden layer, a convolution of 8x8 at 11x11 places, activations of degree 4" in done.stdout
     clear = re.search(r"^read right of all test images, in the clear: ([\d,]+) of 10,000", done.stdout, re.MULTILINE)
     assert clear and int(clear[1].replace(",", "")) > 9_000
     equal = re.search(r"^labels equal: (\d+) of 40", done.stdout, re.MULTILINE)

@@ -1,6 +1,6 @@
 """``python -m examples.mnist_cnn``: a convolutional network reads encrypted digits, and keeps its weights.
 
-It is trained first, for some forty minutes, once; it is kept in a folder. Then test images are asked about one by one.
+It is trained first, for some fifty minutes, once; it is kept in a folder. Then test images are asked about one by one.
 With --quick everything is smaller, and less accurate. Needs PyTorch.
 """
 

@@ -1,4 +1,4 @@
-"""A network for MNIST that is answered encrypted: one convolution, a parabola for each map, and a linear layer.
+"""A network for MNIST that is answered encrypted: one convolution, a polynomial for each map, and a linear layer.
 
 It learns from images, and from a larger network that reads them better and stays where it is: a teacher (Hinton,
 Vinyals and Dean, 2015). How both are made was chosen on 5,000 training images that are held out; test images are never
@@ -51,7 +51,7 @@ class Recipe:
     maps: int
 
 
-FULL = Recipe(60_000, 5_000, 10, 28, 32)
+FULL = Recipe(60_000, 5_000, 10, 40, 32)
 QUICK = Recipe(6_000, 1_000, 1, 4, 8)
 
 
@@ -70,7 +70,7 @@ def convolutional(maps: int) -> nn.Module:
         nn.Unflatten(1, (1, 28, 28)),
         nn.Conv2d(1, maps, 8, stride=2, bias=False),
         nn.BatchNorm2d(maps, momentum=0.03),
-        train.Polynomial(2, maps),
+        train.Polynomial(4, maps),
         nn.Flatten(),
         nn.Dropout(0.2),
         nn.Linear(maps * 11 * 11, 10),

@@ -19,6 +19,9 @@ from .window import Window
 
 MAX_DEGREE = 8
 _MAX_DEGREE_ALONE = 4
+_MAX_DEGREE_OF_THREE = 2
+"""In format 3, where two inputs share a slot."""
+
 _MAX_EXPONENT = 120
 _WINDOW = ("image", "kernel", "stride", "padding")
 
@@ -48,7 +51,9 @@ def write(circuit: NetworkCircuit) -> dict[str, Any]:
 
 def _format(circuit: NetworkCircuit) -> int:
     """The least format that describes a circuit."""
-    return 4 if circuit.further or circuit.arrangement.copies > 1 or circuit.degree > _MAX_DEGREE_ALONE else 3
+    arrangement = circuit.arrangement
+    later = circuit.further or arrangement.copies > 1 or (arrangement.paired and circuit.degree > _MAX_DEGREE_OF_THREE)
+    return 4 if later else 3
 
 
 def _written_arrangement(arrangement: Arrangement) -> dict[str, Any]:

@@ -174,8 +174,8 @@ class NetworkCircuit:
         too.
         """
         arrangement, top = self.arrangement, self.parameters.levels
-        first, last = self.steps.rotations(arrangement.span), self.last_steps.rotations(arrangement.slots)
-        used = [(step, top) for step in first + last]
+        used = [(step, top) for step in self.steps.rotations(arrangement.span)]
+        used += [(step, self.last_level) for step in self.last_steps.rotations(arrangement.slots)]
         for steps, period, level in zip(self.further_steps, self.periods, self.levels[1:], strict=False):
             used += [(step, level) for step in steps.rotations(period)]
         used += [(CONJUGATE, top)] if self.conjugates else []
