@@ -14,11 +14,10 @@ from ..bounds import max_targets
 from ..grid_document import grid_from_json, grid_to_json
 from .arrangement import MAX_CIPHERTEXTS, Arrangement
 from .embedding import INTEGER_BITS
-from .public import MAX_FURTHER, RELEASE_LEVEL, NetworkCircuit, Range
+from .public import MAX_DEGREE_ALONE, MAX_FURTHER, RELEASE_LEVEL, NetworkCircuit, Range
 from .window import Window
 
 MAX_DEGREE = 8
-_MAX_DEGREE_ALONE = 4
 _MAX_DEGREE_OF_THREE = 2
 """In format 3, where two inputs share a slot."""
 
@@ -87,7 +86,7 @@ def read(document: Mapping[str, Any], groups: npt.NDArray[np.intp] | None) -> Ne
     period = _power_of_two(document["period"], slots // copies, "period")
     further = _further(document.get("further"), period, parameters)
     require(paired or not further, "more than one hidden layer must have two inputs a slot")
-    require(paired or degree <= _MAX_DEGREE_ALONE, "activations of a degree beyond 4 must have two inputs a slot")
+    require(paired or degree <= MAX_DEGREE_ALONE, "activations of a degree beyond 4 must have two inputs a slot")
     outputs = integer(document["outputs"], 1, slots, "outputs")
     circuit = NetworkCircuit(
         parameters=parameters,

@@ -28,7 +28,7 @@ from .arrangement import MAX_CIPHERTEXTS, Arrangement
 from .embedding import INTEGER_BITS
 from .guarantee import Bounds, range_network, release_scale, room, slopes
 from .network import Network, powers_of
-from .public import MAX_FURTHER, RELEASE_LEVEL, NetworkCircuit, Range
+from .public import MAX_DEGREE_ALONE, MAX_FURTHER, RELEASE_LEVEL, NetworkCircuit, Range
 from .ranges import SLACK, HiddenRange
 from .weights import Plaintexts, PrivateNetwork, score_scale
 from .window import Window
@@ -38,9 +38,6 @@ _KB_PER_MS = 50
 
 _GIANT_STEP_MS = 0.8
 """Of one giant step at N=8192."""
-
-_MAX_DEGREE_ALONE = 4
-"""Of activations in slots that hold one neuron, where words have periods of their own."""
 
 _FOLD_MS = 1.0
 """Of one fold there."""
@@ -168,7 +165,7 @@ def _packing(
     """
     slots, hidden, squares = parameters.ring_degree // 2, network.first.width, network.degree <= 2
     few = _power_of_two(-(-hidden // 2) if squares else hidden)
-    if window is None and words * few <= slots and len(network.layers) == 1 and network.degree <= _MAX_DEGREE_ALONE:
+    if window is None and words * few <= slots and len(network.layers) == 1 and network.degree <= MAX_DEGREE_ALONE:
         return _arrangement(parameters, network, few, paired=False, window=None), few
     many = _power_of_two(hidden if window is None else hidden // window.positions * _power_of_two(window.positions))
     many = max(many, least)

@@ -27,6 +27,9 @@ RELEASE_LEVEL = 2
 MAX_FURTHER = 512
 """Neurons of a hidden layer after the first: it has a plaintext for each."""
 
+MAX_DEGREE_ALONE = 4
+"""Of activations where slots of a query hold one input: every word has a period of its own then."""
+
 _ROTATION_MS = 0.15
 """Of one rotation at N=8192, a digit: one slow core."""
 
