@@ -300,7 +300,7 @@ def test_labels_that_do_not_follow_the_scores_are_found_out() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"profile": "slow"}, r"profile must be one of fast, precise, network, deep\. Got 'slow'"),
+        ({"profile": "slow"}, r"profile must be one of fast, precise, network, deep, deeper\. Got 'slow'"),
         ({"tolerance": 0}, r"tolerance must be a positive number\. Got 0"),
         ({"tolerance": -1.5}, r"tolerance must be a positive number\. Got -1\.5"),
         ({"tolerance": np.nan}, r"tolerance must be a positive number\. Got nan"),

@@ -48,7 +48,7 @@ def test_hermetic_predicts_as_the_plain_model_does() -> None:
 
 def test_a_peer_that_does_not_run_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     """In the environment of the tests, which has no Concrete ML."""
-    monkeypatch.setattr(environments, "peer_python", lambda name, requirements: Path(sys.executable))
+    monkeypatch.setattr(environments, "peer_python", lambda *named: Path(sys.executable))
     task = tumours_task()
     (missing,) = compare(replace(task, estimators={}, rivals=task.rivals[:1]), 1)
     assert missing == Missing("concrete-ml", "ModuleNotFoundError: No module named 'concrete'")
@@ -59,7 +59,7 @@ def test_a_peers_script_finds_what_the_scripts_share(tmp_path: Path, monkeypatch
     (tmp_path / "peer.py").write_text(f"FIGURES = {sorted(environments.PeerReport.__annotations__)!r}\n{PEER}")
     (tmp_path / "measuring.py").write_text((environments.SCRIPTS / "measuring.py").read_text())
     monkeypatch.setattr(environments, "SCRIPTS", tmp_path)
-    monkeypatch.setattr(environments, "peer_python", lambda name, requirements: Path(sys.executable))
+    monkeypatch.setattr(environments, "peer_python", lambda *named: Path(sys.executable))
     monkeypatch.setitem(PEERS, "here", Peer("here", (), "peer.py", ("--word", "here")))
     data = tmp_path / "data.npz"
     np.savez(data, coef=np.eye(3), intercept=np.zeros(3), x=np.eye(3)[[2, 0, 1]])

@@ -14,7 +14,7 @@ PYTHON = Path(__file__).parents[1] / "hosts" / "guide_client" / ".venv" / "bin" 
 
 
 def test_three_servers_answer_the_same_requests(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(legacy, "peer_python", lambda name, requirements: PYTHON)
+    monkeypatch.setattr(legacy, "peer_python", lambda *named: PYTHON)
     X, y = load_iris(return_X_y=True)
     classifier = LogisticRegression().fit(X, y == 1)
     rows = list(legacy.measure_legacy(classifier, X, repeat=1, new_clients=1))
