@@ -17,7 +17,7 @@ Halevi and Smart, CRYPTO 2012; Cheon, Han, Kim, Kim and Song, SAC 2018), as SEAL
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -76,21 +76,33 @@ class LoadedKey:
         return LoadedKey(np.ascontiguousarray(self.lanes[:level][:, :, rows]), self.permutation)
 
 
-class Level:
-    """What is done to ciphertexts at one level. Use :meth:`of`: making one takes some ms."""
+@lru_cache(maxsize=16)
+def _native_level(parameters: Parameters, level: int) -> native.Level:
+    """Made once in a process: it takes some ms."""
+    return native.Level(parameters.ring_degree, parameters.data_primes[:level], parameters.special_prime)
 
-    def __init__(self, parameters: Parameters, level: int) -> None:
+
+class Level:
+    """What is done to ciphertexts at one level, by some threads, which share the rows of a polynomial among them. Use
+    :meth:`of`.
+    """
+
+    def __init__(self, parameters: Parameters, level: int, threads: int = 1) -> None:
         self.level = level
         self.degree = parameters.ring_degree
         self.primes = (*parameters.data_primes[:level], parameters.special_prime)
-        self._native = native.Level(self.degree, self.primes[:-1], parameters.special_prime)
-        self._plain = native.Ring(self.degree, self.primes[:-1], 1)
+        self._native = _native_level(parameters, level)
+        self._threads = threads
 
     @staticmethod
-    @lru_cache(maxsize=16)
-    def of(parameters: Parameters, level: int) -> Level:
+    @lru_cache(maxsize=32)
+    def of(parameters: Parameters, level: int, threads: int = 1) -> Level:
         """A level of a parameter set, made once in a process."""
-        return Level(parameters, level)
+        return Level(parameters, level, threads)
+
+    @cached_property
+    def _plain(self) -> native.Ring:
+        return native.Ring(self.degree, self.primes[:-1], 1)
 
     def load(self, key: Residues, step: int) -> LoadedKey:
         """A switching key (l, 2, l+1, N) of a step, made ready."""
@@ -135,27 +147,33 @@ class Level:
 
     def relinearise(self, product: Lanes, key: LoadedKey) -> Lanes:
         """A product as a ciphertext again."""
-        switched = self.shrink(self._switched(self.digits(product[2]), key, None))
+        switched = self.shrink(self._switched(product[2], key, None))
         self.add(switched, product[:2])
         return switched
 
     def rotate(self, ciphertext: Lanes, key: LoadedKey) -> Lanes:
         """A ciphertext under an automorphism and back under its key."""
-        return self.shrink(self.rotate_digits(self.digits(ciphertext[1]), ciphertext[0], key))
+        return self.shrink(self._switched(ciphertext[1], key, ciphertext[0]))
+
+    def rotate_extended(self, extended: Lanes, key: LoadedKey) -> Lanes:
+        """An extended ciphertext rotated: c1 alone is divided by the special prime, for its digits."""
+        return self._switched(extended[1], key, extended[0])
 
     def rotate_digits(self, digits: Lanes, c0: Lanes, key: LoadedKey) -> Lanes:
-        """The same, extended, from the digits of c1, which many rotations share; ``c0`` (l, N), or extended."""
-        return self._switched(digits, key, c0)
+        """A ciphertext rotated and extended, from c0 (l, N) and the digits of c1, which many rotations share."""
+        out = np.empty((2, self.level + 1, self.degree))
+        self._native.switch_key(digits, key.lanes, key.permutation, c0, out, self._threads)
+        return out
 
     def digits(self, polynomial: Lanes) -> Lanes:
         """The digits of a polynomial (l, N)."""
         out = np.empty((self.level, self.level + 1, self.degree))
-        self._native.decompose(np.ascontiguousarray(polynomial), out)
+        self._native.decompose(polynomial, out, self._threads)
         return out
 
-    def _switched(self, digits: Lanes, key: LoadedKey, c0: Lanes | None) -> Lanes:
+    def _switched(self, polynomial: Lanes, key: LoadedKey, c0: Lanes | None) -> Lanes:
         out = np.empty((2, self.level + 1, self.degree))
-        self._native.switch_key(digits, key.lanes, key.permutation, c0, out)
+        self._native.switch_polynomial(polynomial, key.lanes, key.permutation, c0, out, self._threads)
         return out
 
     def extend(self, ciphertext: Lanes) -> Lanes:
@@ -167,13 +185,13 @@ class Level:
     def shrink(self, extended: Lanes) -> Lanes:
         """An extended ciphertext divided by the special prime, rounded."""
         out = np.empty((len(extended), self.level, self.degree))
-        self._native.shrink(extended, out)
+        self._native.shrink(extended, out, self._threads)
         return out
 
     def rescale(self, ciphertext: Lanes) -> Lanes:
         """A ciphertext divided by the level's last prime, rounded: one of the level below (2, l-1, N)."""
         out = np.empty((len(ciphertext), self.level - 1, self.degree))
-        self._native.rescale(ciphertext, out)
+        self._native.rescale(ciphertext, out, self._threads)
         return out
 
 

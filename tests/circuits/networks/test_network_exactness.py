@@ -116,8 +116,10 @@ def test_batches_and_threads_answer_alike() -> None:
     model, client, X = compiled(shape), client_of(shape), inputs_for(shape)
     many = client.decrypt(model.evaluate(client.encrypt(X), client.public_key, threads=2))
     assert np.abs(many - model.reference(client.quantize(X)[0])).max() <= model.signature.error
-    one = client.decrypt(model.evaluate(client.encrypt(X[0]), client.public_key))
-    assert one.shape == (3,)
+    for threads in (None, 1, 2, 16):
+        one = client.decrypt(model.evaluate(client.encrypt(X[0]), client.public_key, threads=threads))
+        assert one.shape == (3,)
+        assert np.abs(one - many[0]).max() <= 2 * model.signature.error
 
 
 FAR = Shape(inputs=40, hidden=16, outputs=2, proved=False)

@@ -17,6 +17,7 @@ SPECIAL = PRIMES[-1]
 
 levels = st.integers(1, len(PRIMES) - 1)
 degrees = st.sampled_from([64, 256])
+threads = st.integers(0, 12)
 kinds = st.sampled_from(["uniform", "extreme", "middle", "zero"])
 
 
@@ -45,12 +46,14 @@ def centred(words: np.ndarray, prime: int) -> np.ndarray:
     return np.where(words > prime // 2, words - prime, words)
 
 
-@given(level=levels, degree=degrees, kind=kinds, seed=numpy_seeds)
-def test_digits_are_balanced_residues_modulo_every_prime(level: int, degree: int, kind: str, seed: int) -> None:
+@given(level=levels, degree=degrees, kind=kinds, threads=threads, seed=numpy_seeds)
+def test_digits_are_balanced_residues_modulo_every_prime(
+    level: int, degree: int, kind: str, threads: int, seed: int
+) -> None:
     primes = PRIMES[:level]
     words = random_words(seed, primes, (1, degree), kind)
     digits = np.full((level, level + 1, degree), np.nan)
-    native.Level(degree, primes, SPECIAL).decompose(lanes_of(words, primes)[0], digits)
+    native.Level(degree, primes, SPECIAL).decompose(lanes_of(words, primes)[0], digits, threads)
     rows = coefficients(words, primes)[0]
     for d in range(level):
         balanced = centred(rows[d], primes[d])
@@ -67,10 +70,11 @@ def test_digits_are_balanced_residues_modulo_every_prime(level: int, degree: int
     key_kind=kinds,
     permuted=st.booleans(),
     added=st.sampled_from(["nothing", "a polynomial", "an extended one"]),
+    threads=threads,
     seed=numpy_seeds,
 )
 def test_switching_is_a_sum_of_digits_times_keys(
-    level: int, degree: int, kind: str, key_kind: str, permuted: bool, added: str, seed: int
+    level: int, degree: int, kind: str, key_kind: str, permuted: bool, added: str, threads: int, seed: int
 ) -> None:
     """Also for digits as large as a transform leaves them, which no reduction follows. A polynomial is added times the
     special prime, an extended one as it is.
@@ -85,7 +89,8 @@ def test_switching_is_a_sum_of_digits_times_keys(
     order = random.permutation(degree).astype(np.int32) if permuted else None
     out = np.full((2, level + 1, degree), np.nan)
     given_addend = None if added == "nothing" else lanes_of(addend, own)
-    native.Level(degree, primes[:-1], SPECIAL).switch_key(digits, lanes_of(key, primes), order, given_addend, out)
+    ring = native.Level(degree, primes[:-1], SPECIAL)
+    ring.switch_key(digits, lanes_of(key, primes), order, given_addend, out, threads)
     expected = np.einsum("djn,dcjn->cjn", digits.astype(np.int64).astype(object), key.astype(object))
     if added != "nothing":
         expected[0, : len(own)] += addend.astype(object) * (1 if own == primes else SPECIAL)
@@ -93,16 +98,47 @@ def test_switching_is_a_sum_of_digits_times_keys(
     assert np.array_equal(words_of(out, primes), expected if order is None else expected[..., order])
 
 
-@given(level=levels, degree=degrees, kind=kinds, special=st.booleans(), seed=numpy_seeds)
+@given(
+    level=levels,
+    degree=degrees,
+    kind=kinds,
+    extended=st.booleans(),
+    permuted=st.booleans(),
+    added=st.booleans(),
+    threads=threads,
+    seed=numpy_seeds,
+)
+def test_switching_a_polynomial_is_switching_its_digits(
+    level: int, degree: int, kind: str, extended: bool, permuted: bool, added: bool, threads: int, seed: int
+) -> None:
+    """An extended one is divided by the special prime first."""
+    primes, random = with_special(level), np.random.default_rng(seed)
+    own = primes if extended else primes[:-1]
+    polynomial = lanes_of(random_words(seed, own, (1, degree), kind), own)
+    key = lanes_of(random_words(seed + 1, primes, (level, 2, degree)), primes)
+    order = random.permutation(degree).astype(np.int32) if permuted else None
+    addend = lanes_of(random_words(seed + 2, own, (degree,)), own) if added else None
+    ring = native.Level(degree, primes[:-1], SPECIAL)
+    found, expected = (np.full((2, level + 1, degree), np.nan) for _ in range(2))
+    ring.switch_polynomial(polynomial[0], key, order, addend, found, threads)
+    if extended:
+        ring.shrink(polynomial, divided := np.full((1, level, degree), np.nan))
+        polynomial = divided
+    ring.decompose(polynomial[0], digits := np.full((level, level + 1, degree), np.nan))
+    ring.switch_key(digits, key, order, addend, expected)
+    assert np.array_equal(found, expected)
+
+
+@given(level=levels, degree=degrees, kind=kinds, special=st.booleans(), threads=threads, seed=numpy_seeds)
 def test_a_prime_is_divided_away_with_rounding_to_nearest(
-    level: int, degree: int, kind: str, special: bool, seed: int
+    level: int, degree: int, kind: str, special: bool, threads: int, seed: int
 ) -> None:
     """By the special prime, or by the last one of data where another is left."""
     chain = with_special(level) if special or level == 1 else PRIMES[:level]
     words = random_words(seed, chain, (2, degree), kind)
     out = np.full((2, len(chain) - 1, degree), np.nan)
     ring = native.Level(degree, PRIMES[:level], SPECIAL)
-    (ring.shrink if chain[-1] == SPECIAL else ring.rescale)(lanes_of(words, chain), out)
+    (ring.shrink if chain[-1] == SPECIAL else ring.rescale)(lanes_of(words, chain), out, threads)
     rows = coefficients(words, chain).astype(object)
     last = centred(rows[:, -1], chain[-1])
     inverses = moduli(tuple(pow(chain[-1], -1, prime) for prime in chain[:-1]))
@@ -206,6 +242,22 @@ WRONG = {
     "a permutation of another type": (
         lambda: LEVEL.switch_key(lanes(2, 3, N), lanes(2, 2, 3, N), np.arange(N), None, lanes(2, 3, N)),
         "int32 .* Got another type",
+    ),
+    "a polynomial of no level": (
+        lambda: LEVEL.switch_polynomial(lanes(4, N), lanes(2, 2, 3, N), None, None, lanes(2, 3, N)),
+        "l or l\\+1",
+    ),
+    "a polynomial inside what is written": (
+        lambda: LEVEL.switch_polynomial((one := lanes(2, 3, N))[0], lanes(2, 2, 3, N), None, None, one),
+        "must not share memory",
+    ),
+    "a key of another level for a polynomial": (
+        lambda: LEVEL.switch_polynomial(lanes(2, N), lanes(2, 2, 2, N), None, None, lanes(2, 3, N)),
+        "key must be float64 of shape",
+    ),
+    "another place for a polynomial's sum": (
+        lambda: LEVEL.switch_polynomial(lanes(2, N), lanes(2, 2, 3, N), None, None, lanes(2, 2, N)),
+        "extended must be float64 of shape",
     ),
     "no prime to divide by": (
         lambda: native.Level(N, PRIMES[:1], SPECIAL).rescale(lanes(2, 1, N), lanes(2, 0, N)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -27,115 +28,30 @@ class Keys(Protocol):
 
 
 class Program:
-    """The encoded weights of a network, and what is done with them."""
+    """The encoded weights of a network, and the constants of its words."""
 
     def __init__(self, private: PrivateNetwork, circuit: NetworkCircuit) -> None:
         self.circuit = circuit
         parameters, plain = circuit.parameters, Plaintexts(private, circuit)
-        self._hidden = Level.of(parameters, parameters.levels)
-        self._first = _rows(self._hidden, Plaintext(plain.first.slots[:, :, 0], plain.first.exponent))
+        top = Level.of(parameters, parameters.levels)
+        self.first = _rows(top, Plaintext(plain.first.slots[:, :, 0], plain.first.exponent))
         levels = [Level.of(parameters, level) for level in circuit.levels]
-        self._biases = [_encoded(level, plaintext) for level, plaintext in zip(levels, plain.biases, strict=True)]
+        self.biases = [_encoded(level, plaintext) for level, plaintext in zip(levels, plain.biases, strict=True)]
         if circuit.arrangement.paired:
-            self._turns = [_encoded(level, plain.turn(number)) for number, level in enumerate(levels)]
-            self._further = [_by_values(*one) for one in zip(levels[1:], plain.further, strict=True)]
-            self._turned = _by_values(Level.of(parameters, circuit.last_level), plain.turned)
+            self.turns = [_encoded(level, plain.turn(number)) for number, level in enumerate(levels)]
+            self.further = [_by_values(*one) for one in zip(levels[1:], plain.further, strict=True)]
+            self.turned = _by_values(Level.of(parameters, circuit.last_level), plain.turned)
         elif circuit.pairs:
-            self._last = {name: _encoded(self._hidden, one) for name, one in plain.quadratic.items()}
+            self.quadratic = {name: _encoded(top, one) for name, one in plain.quadratic.items()}
         else:
-            self._low = Level.of(parameters, parameters.levels - 1)
-            self._powers = {power: _encoded(self._low, one) for power, one in plain.quartic.items()}
+            low = Level.of(parameters, parameters.levels - 1)
+            self.quartic = {power: _encoded(low, one) for power, one in plain.quartic.items()}
         self.offsets = _offsets(private, circuit)
         """The constants of the words as residues (words, l)."""
 
-    def scores(self, ciphertexts: Lanes, keys: Keys) -> Lanes:
+    def scores(self, ciphertexts: Lanes, keys: Keys, threads: int = 1) -> Lanes:
         """The ciphertext (2, l, N) whose first coefficients are the words, from those of a query (C, 2, L+1, N)."""
-        circuit = self.circuit
-        hidden = self._first_layer(ciphertexts, keys)
-        for number in range(1, len(circuit.periods)):
-            hidden = self._further_layer(number, hidden, keys)
-        scores = self._last_layer(hidden, keys)
-        for level in range(circuit.last_level, RELEASE_LEVEL, -1):
-            scores = Level.of(circuit.parameters, level).rescale(scores)
-        return scores
-
-    def _last_layer(self, hidden: Lanes, keys: Keys) -> Lanes:
-        circuit = self.circuit
-        if circuit.arrangement.paired:
-            products, divided = self._powers_of(len(circuit.further), hidden, keys)
-            scores = self._by_matrix([*products, *divided], self._turned, circuit.last_steps, keys)
-            return Level.of(circuit.parameters, circuit.last_level).shrink(scores)
-        return self._quadratic(hidden, keys) if circuit.pairs else self._quartic(hidden, keys)
-
-    def _first_layer(self, ciphertexts: Lanes, keys: Keys) -> Lanes:
-        circuit, level = self.circuit, self._hidden
-        hidden = _by_giants(level, ciphertexts, self._first, circuit.steps, keys)
-        return self._summed(0, hidden, circuit.steps.folds(circuit.arrangement.span), keys)
-
-    def _further_layer(self, number: int, hidden: Lanes, keys: Keys) -> Lanes:
-        """A layer's hidden values from those of the one before it."""
-        circuit = self.circuit
-        steps, top = circuit.further_steps[number - 1], circuit.levels[number]
-        level = Level.of(circuit.parameters, top + 1)
-        products, divided = self._powers_of(number - 1, hidden, keys)
-        values = [level.rescale(value) for value in products]
-        values += [np.ascontiguousarray(value[:, :top]) for value in divided]
-        found = self._by_matrix(values, self._further[number - 1], steps, keys)
-        return self._summed(number, found, steps.folds(circuit.periods[number - 1]), keys)
-
-    def _summed(self, number: int, extended: Lanes, folds: tuple[int, ...], keys: Keys) -> Lanes:
-        """A layer's values folded, made real where slots hold more than one, and with their biases."""
-        level = Level.of(self.circuit.parameters, self.circuit.levels[number])
-        turns = (*folds, CONJUGATE) if self.circuit.arrangement.paired else folds
-        for step in turns:
-            level.add(extended, _rotated(level, extended, step, keys))
-        hidden = level.shrink(extended)
-        level.add(hidden[:1], self._biases[number])
-        return hidden
-
-    def _by_matrix(self, values: list[Lanes], rows: list[Lanes], steps: Steps, keys: Keys) -> Lanes:
-        """The sum of powers of w, each by its own matrix, extended."""
-        level = Level.of(self.circuit.parameters, values[0].shape[1])
-        turned = [one for value in values for one in _by_babies(level, value, steps, keys)]
-        return _by_giants(level, np.stack(turned), rows, steps, keys)
-
-    def _powers_of(self, number: int, hidden: Lanes, keys: Keys) -> tuple[list[Lanes], list[Lanes]]:
-        """Powers of w = h·(h + i) of a layer, the highest first and at one level: products, and what was divided and
-        multiplied to make them.
-        """
-        top = self.circuit.levels[number]
-        other = hidden.copy()
-        Level.of(self.circuit.parameters, top).add(other[:1], self._turns[number])
-        products = [self._product(hidden, other, keys)]
-        divided: list[Lanes] = []
-        for depth in range(1, self.circuit.depth + 1):
-            level = top - depth
-            square = Level.of(self.circuit.parameters, level + 1).rescale(products[0])
-            divided = [square, *(np.ascontiguousarray(value[:, :level]) for value in divided)]
-            products = [self._product(square, value, keys) for value in divided]
-        return products, divided
-
-    def _product(self, a: Lanes, b: Lanes, keys: Keys) -> Lanes:
-        level = Level.of(self.circuit.parameters, a.shape[1])
-        return level.relinearise(level.multiply(a, b), keys.of(RELINEARISE, level.level))
-
-    def _quadratic(self, hidden: Lanes, keys: Keys) -> Lanes:
-        level, last = self._hidden, self._last
-        conjugate = level.rotate(hidden, keys.of(CONJUGATE, level.level))
-        weights = np.concatenate([last["conjugate"], last["same"]])
-        factor = level.dot(np.stack([conjugate, hidden]), weights)
-        level.add(factor[:1], last["constant"])
-        return level.relinearise(level.multiply(hidden, factor), keys.of(RELINEARISE, level.level))
-
-    def _quartic(self, hidden: Lanes, keys: Keys) -> Lanes:
-        level, low, powers = self._hidden, self._low, self._powers
-        square = level.relinearise(level.multiply(hidden, hidden), keys.of(RELINEARISE, level.level))
-        square, hidden = level.rescale(square), np.ascontiguousarray(hidden[:, : low.level])
-        factor = low.dot(np.stack([square, hidden]), np.concatenate([powers[4], powers[3]]))
-        low.add(factor[:1], powers[2])
-        total = low.relinearise(low.multiply(square, factor), keys.of(RELINEARISE, low.level))
-        low.add(total, low.dot(hidden[None], powers[1]))
-        return total
+        return _Evaluation(self, keys, threads).scores(ciphertexts)
 
     def release(self, scores: Lanes, key: MaskingKey) -> tuple[Residues, Residues]:
         """The c1 (1, 1, N) and the words (1, words) that leave the service: masked, flooded, cut down to the words."""
@@ -148,32 +64,133 @@ class Program:
         return ring.rescaled_c1(sums, stream), words
 
 
+@dataclass(frozen=True)
+class _Evaluation:
+    """One sample under one client's keys, by some threads."""
+
+    program: Program
+    keys: Keys
+    threads: int
+
+    def scores(self, ciphertexts: Lanes) -> Lanes:
+        """See :meth:`Program.scores`."""
+        hidden = self._first_layer(ciphertexts)
+        for number in range(1, len(self._circuit.periods)):
+            hidden = self._further_layer(number, hidden)
+        scores = self._last_layer(hidden)
+        for level in range(self._circuit.last_level, RELEASE_LEVEL, -1):
+            scores = self._level(level).rescale(scores)
+        return scores
+
+    @property
+    def _circuit(self) -> NetworkCircuit:
+        return self.program.circuit
+
+    def _level(self, number: int) -> Level:
+        return Level.of(self._circuit.parameters, number, self.threads)
+
+    def _key(self, step: int, level: Level) -> LoadedKey:
+        return self.keys.of(step, level.level)
+
+    def _first_layer(self, ciphertexts: Lanes) -> Lanes:
+        circuit = self._circuit
+        hidden = self._by_giants(self._level(circuit.parameters.levels), ciphertexts, self.program.first, circuit.steps)
+        return self._summed(0, hidden, circuit.steps.folds(circuit.arrangement.span))
+
+    def _further_layer(self, number: int, hidden: Lanes) -> Lanes:
+        """A layer's hidden values from those of the one before it."""
+        circuit = self._circuit
+        steps, top = circuit.further_steps[number - 1], circuit.levels[number]
+        level = self._level(top + 1)
+        products, divided = self._powers_of(number - 1, hidden)
+        values = [level.rescale(value) for value in products]
+        values += [np.ascontiguousarray(value[:, :top]) for value in divided]
+        found = self._by_matrix(values, self.program.further[number - 1], steps)
+        return self._summed(number, found, steps.folds(circuit.periods[number - 1]))
+
+    def _last_layer(self, hidden: Lanes) -> Lanes:
+        circuit = self._circuit
+        if circuit.arrangement.paired:
+            products, divided = self._powers_of(len(circuit.further), hidden)
+            scores = self._by_matrix([*products, *divided], self.program.turned, circuit.last_steps)
+            return self._level(circuit.last_level).shrink(scores)
+        return self._quadratic(hidden) if circuit.pairs else self._quartic(hidden)
+
+    def _summed(self, number: int, extended: Lanes, folds: tuple[int, ...]) -> Lanes:
+        """A layer's values folded, made real where slots hold more than one, and with their biases."""
+        level = self._level(self._circuit.levels[number])
+        turns = (*folds, CONJUGATE) if self._circuit.arrangement.paired else folds
+        for step in turns:
+            level.add(extended, level.rotate_extended(extended, self._key(step, level)))
+        hidden = level.shrink(extended)
+        level.add(hidden[:1], self.program.biases[number])
+        return hidden
+
+    def _by_matrix(self, values: list[Lanes], rows: list[Lanes], steps: Steps) -> Lanes:
+        """The sum of powers of w, each by its own matrix, extended."""
+        level = self._level(values[0].shape[1])
+        turned = [one for value in values for one in self._by_babies(level, value, steps)]
+        return self._by_giants(level, np.stack(turned), rows, steps)
+
+    def _by_babies(self, level: Level, ciphertext: Lanes, steps: Steps) -> list[Lanes]:
+        """A ciphertext rotated by every baby step, extended (2, l+1, N) each."""
+        digits = level.digits(ciphertext[1])
+        keys = (self._key(step, level) for step in steps.baby_steps[1:])
+        return [level.extend(ciphertext), *(level.rotate_digits(digits, ciphertext[0], key) for key in keys)]
+
+    def _by_giants(self, level: Level, ciphertexts: Lanes, rows: list[Lanes], steps: Steps) -> Lanes:
+        """The sum over giant steps of products with extended ciphertexts (m, 2, l+1, N), by Horner's rule; extended
+        too.
+        """
+        total = level.dot(ciphertexts, rows[-1])
+        for weights in rows[-2::-1]:
+            total = level.rotate_extended(total, self._key(steps.giant, level))
+            level.add(total, level.dot(ciphertexts, weights))
+        return total
+
+    def _powers_of(self, number: int, hidden: Lanes) -> tuple[list[Lanes], list[Lanes]]:
+        """Powers of w = h·(h + i) of a layer, the highest first and at one level: products, and what was divided and
+        multiplied to make them.
+        """
+        top = self._circuit.levels[number]
+        other = hidden.copy()
+        self._level(top).add(other[:1], self.program.turns[number])
+        products = [self._product(hidden, other)]
+        divided: list[Lanes] = []
+        for depth in range(1, self._circuit.depth + 1):
+            level = top - depth
+            square = self._level(level + 1).rescale(products[0])
+            divided = [square, *(np.ascontiguousarray(value[:, :level]) for value in divided)]
+            products = [self._product(square, value) for value in divided]
+        return products, divided
+
+    def _product(self, a: Lanes, b: Lanes) -> Lanes:
+        level = self._level(a.shape[1])
+        return level.relinearise(level.multiply(a, b), self._key(RELINEARISE, level))
+
+    def _quadratic(self, hidden: Lanes) -> Lanes:
+        level, last = self._level(self._circuit.parameters.levels), self.program.quadratic
+        conjugate = level.rotate(hidden, self._key(CONJUGATE, level))
+        factor = level.dot(np.stack([conjugate, hidden]), np.concatenate([last["conjugate"], last["same"]]))
+        level.add(factor[:1], last["constant"])
+        return self._product(hidden, factor)
+
+    def _quartic(self, hidden: Lanes) -> Lanes:
+        powers, top = self.program.quartic, self._circuit.parameters.levels
+        low = self._level(top - 1)
+        square = self._level(top).rescale(self._product(hidden, hidden))
+        hidden = np.ascontiguousarray(hidden[:, : low.level])
+        factor = low.dot(np.stack([square, hidden]), np.concatenate([powers[4], powers[3]]))
+        low.add(factor[:1], powers[2])
+        total = self._product(square, factor)
+        low.add(total, low.dot(hidden[None], powers[1]))
+        return total
+
+
 def _extended(level: Level, plaintext: Plaintext) -> Lanes:
     """Plaintexts (m, n) or (n,) at a level, modulo the special prime too: (m, l+1, N)."""
     integers, factor = embedding.rounded(np.atleast_2d(plaintext.slots), level.degree, plaintext.exponent)
     return level.encode(integers, factor)
-
-
-def _by_giants(level: Level, ciphertexts: Lanes, rows: list[Lanes], steps: Steps, keys: Keys) -> Lanes:
-    """The sum over giant steps of products with extended ciphertexts (m, 2, l+1, N), by Horner's rule; extended too."""
-    total = level.dot(ciphertexts, rows[-1])
-    for weights in rows[-2::-1]:
-        total = _rotated(level, total, steps.giant, keys)
-        level.add(total, level.dot(ciphertexts, weights))
-    return total
-
-
-def _rotated(level: Level, extended: Lanes, step: int, keys: Keys) -> Lanes:
-    """An extended ciphertext (2, l+1, N) rotated: its c1 alone is divided, for its digits."""
-    (c1,) = level.shrink(extended[1:])
-    return level.rotate_digits(level.digits(c1), extended[0], keys.of(step, level.level))
-
-
-def _by_babies(level: Level, ciphertext: Lanes, steps: Steps, keys: Keys) -> list[Lanes]:
-    """A ciphertext rotated by every baby step, extended (2, l+1, N) each."""
-    digits = level.digits(ciphertext[1])
-    moved = (keys.of(step, level.level) for step in steps.baby_steps[1:])
-    return [level.extend(ciphertext), *(level.rotate_digits(digits, ciphertext[0], key) for key in moved)]
 
 
 def _rows(level: Level, plaintexts: Plaintext) -> list[Lanes]:

@@ -65,19 +65,20 @@ class ServerHalf:
         check_kind(query, Query, "query")
         key = self._keys.of(public_key)
         check_belongs(query, self._signature, key)
-        program = self.program
-        with workers(min(threads or available_cores(), query.samples)) as run:
-            answers = run(partial(self._sample, program, query, key, number) for number in range(query.samples))
+        cores, samples = threads or available_cores(), query.samples
+        ask = partial(self._sample, self.program, query, key, max(1, cores // samples))
+        with workers(min(cores, samples)) as run:
+            answers = run(partial(ask, number) for number in range(samples))
         c1, words = (
             np.concatenate(part, axis=axis) for part, axis in zip(zip(*answers, strict=True), (0, 1), strict=True)
         )
         return NetworkResult(query.parameters, query.batch, c1, words)
 
-    def _sample(self, program: Program, query: Query, key: MaskingKey, number: int) -> Any:
+    def _sample(self, program: Program, query: Query, key: MaskingKey, threads: int, number: int) -> Any:
         count = self._circuit.arrangement.ciphertexts
         ciphertexts = PublicRing.of(query.parameters).empty_ciphertexts(count)
         lift(query, range(number * count, (number + 1) * count), ciphertexts)
-        return program.release(program.scores(ciphertexts, ClientKeys(key)), key)
+        return program.release(program.scores(ciphertexts, ClientKeys(key), threads), key)
 
     def prepare(self, samples: int) -> None:
         """Encode the weights, which the first query would do otherwise."""

@@ -56,6 +56,7 @@ extern const Kernels JOIN(kernels_, HERMETIC_TARGET);
 const Kernels JOIN(kernels_, HERMETIC_TARGET) = {
     STRING(HERMETIC_TARGET), supported,    forward, inverse, lift,   lower,         reduce_integers,
     products,                sparse_products, mask,         rescale, target_words,
-    decompose,               switch_key,      extend,       divide,  multiply,      add,
+    coefficients,            carried,         switch_row,   divide,  divide_coefficients,
+    extend,                  multiply,        add,
     pack,                    unpack,       accept,  small_uniform, centred_binomial,
 };

@@ -47,11 +47,12 @@ constexpr std::size_t kSparseScratch = 16;
 constexpr std::size_t kProductTile = 256;
 constexpr std::size_t kFewBlocks = 8;
 
-// The digits (l, l+1, N) of a polynomial and what they are multiplied with: a switching key (l, 2, l+1, N), and the
-// special prime modulo each prime (l+1). `addend` (l, N), or null, is added to the first component, times the special
-// prime; or as it is, where it is extended (l+1, N) already: `addend_rows` says which. `permutation` (N), or null, is applied to the sum: word i is the one that was at permutation[i].
+// What digits are multiplied with: a switching key (l, 2, l+1, N), and the special prime modulo each prime (l+1).
+// `addend` (l, N), or null, is added to the first component, times the special prime; or as it is, where it is extended
+// (l+1, N) already: `addend_rows` says which. `permutation` (N), or null, is applied to the sum: word i is the one that
+// was at permutation[i].
 struct Switching {
-    const double *digits, *key, *addend, *special;
+    const double *key, *addend, *special;
     const std::int32_t* permutation;
     std::size_t rows, addend_rows;
 };
@@ -95,14 +96,18 @@ struct Kernels {
     // The target words of c0, lanes (G, 2, L, N) of which the first component counts, rescaled: residues (keep, count).
     void (*target_words)(const double* answer, std::size_t n, const Targets&, std::int64_t* out, const Rescaling&);
 
-    // Ciphertexts in evaluation form, see keyswitching.hpp; `rows` is l, the data primes that are left.
-    void (*decompose)(const double* polynomial, double* digits, double* scratch, std::size_t n, const Modulus* moduli,
-                      std::size_t rows);
-    void (*switch_key)(const Switching&, double* out, double* scratch, std::size_t n, const Modulus* moduli);
+    // Ciphertexts in evaluation form, see keyswitching.hpp; `rows` is l, the data primes that are left. The first five
+    // do one row, so that threads may share them.
+    void (*coefficients)(const double* in, double* out, std::size_t n, const Modulus&);
+    void (*carried)(const double* in, double* out, std::size_t n, const Modulus&);
+    void (*switch_row)(const Switching&, std::size_t j, const double* digits, std::size_t stride, double* out,
+                       double* scratch, std::size_t n, const Modulus&);
+    void (*divide)(const double* in, const double* last, double* out, double* scratch, std::size_t n, double factor,
+                   const Modulus&);
+    void (*divide_coefficients)(double* row, const double* last, double* scratch, std::size_t n, double factor,
+                                const Modulus&);
     void (*extend)(const double* in, double* out, const double* special, std::size_t components, std::size_t n,
                    const Modulus* moduli, std::size_t rows);
-    void (*divide)(const double* in, double* out, double* scratch, std::size_t n, const Modulus* moduli, std::size_t rows,
-                   const double* factors);
     void (*multiply)(const double* a, const double* b, double* out, std::size_t n, const Modulus* moduli,
                      std::size_t rows);
     void (*add)(double* a, const double* b, std::size_t count, std::size_t n, const Modulus* moduli, std::size_t rows);

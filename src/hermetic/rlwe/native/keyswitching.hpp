@@ -10,26 +10,16 @@ INLINE void copy_row(const double* in, double* out, size_t n) {
     for (size_t i = 0; i < n; i++) out[i] = in[i];
 }
 
-// A row of coefficients within another prime's half, as values modulo this one, within 6.3p.
-INLINE void carried(const double* in, double* out, size_t n, const Modulus& m) {
-    for (size_t i = 0; i < n; i++) out[i] = reduced(in[i], m.p, m.inverse);
-    forward_levels(out, n, m);
+// A row of values as coefficients, balanced.
+void coefficients(const double* in, double* out, size_t n, const Modulus& m) {
+    copy_row(in, out, n);
+    backward_row(out, n, m);
 }
 
-// The digits of a polynomial: its residue modulo each data prime, balanced, modulo all of them and the special prime;
-// within 6.3p.
-void decompose(const double* polynomial, double* digits, double* scratch, size_t n, const Modulus* moduli, size_t rows) {
-    for (size_t d = 0; d < rows; d++) {
-        copy_row(polynomial + d * n, scratch, n);
-        backward_row(scratch, n, moduli[d]);
-        for (size_t j = 0; j <= rows; j++) {
-            double* out = digits + (d * (rows + 1) + j) * n;
-            if (j == d)
-                copy_row(polynomial + d * n, out, n);
-            else
-                carried(scratch, out, n, moduli[j]);
-        }
-    }
+// A row of coefficients within another prime's half, as values modulo this one, within 6.3p.
+void carried(const double* in, double* out, size_t n, const Modulus& m) {
+    for (size_t i = 0; i < n; i++) out[i] = reduced(in[i], m.p, m.inverse);
+    forward_levels(out, n, m);
 }
 
 constexpr size_t kUnreducedDigits = 4;  // products of 1.7p at most that are added before a reduction: 6.8p
@@ -55,18 +45,19 @@ INLINE void switched_row(const double* __restrict digits, const double* __restri
     }
 }
 
-void switch_key(const Switching& s, double* out, double* scratch, size_t n, const Modulus* moduli) {
+// The rows of prime j, of both components, from its digits, which are `stride` words apart.
+void switch_row(const Switching& s, size_t j, const double* digits, size_t stride, double* out, double* scratch,
+                size_t n, const Modulus& m) {
     const size_t extended = s.rows + 1;
-    for (size_t c = 0; c < 2; c++)
-        for (size_t j = 0; j < extended; j++) {
-            double* row = out + (c * extended + j) * n;
-            double* sum = s.permutation ? scratch : row;
-            const double* addend = s.addend && c == 0 && j < s.addend_rows ? s.addend + j * n : nullptr;
-            switched_row(s.digits + j * n, s.key + (c * extended + j) * n, s.rows, extended * n, 2 * extended * n, addend,
-                         s.addend_rows > s.rows ? 1.0 : s.special[j], sum, n, moduli[j]);
-            if (s.permutation)
-                for (size_t i = 0; i < n; i++) row[i] = scratch[s.permutation[i]];
-        }
+    for (size_t c = 0; c < 2; c++) {
+        double* row = out + (c * extended + j) * n;
+        double* sum = s.permutation ? scratch : row;
+        const double* addend = s.addend && c == 0 && j < s.addend_rows ? s.addend + j * n : nullptr;
+        switched_row(digits, s.key + (c * extended + j) * n, s.rows, stride, 2 * extended * n, addend,
+                     s.addend_rows > s.rows ? 1.0 : s.special[j], sum, n, m);
+        if (s.permutation)
+            for (size_t i = 0; i < n; i++) row[i] = scratch[s.permutation[i]];
+    }
 }
 
 // Extended rows (c, l+1, N) of a ciphertext (c, l, N) times the special prime: what key switching adds to.
@@ -84,19 +75,23 @@ void extend(const double* in, double* out, const double* special, size_t compone
     }
 }
 
-// A polynomial of `rows` rows divided by the last prime and rounded to nearest: rows - 1 of them.
-void divide(const double* in, double* out, double* scratch, size_t n, const Modulus* moduli, size_t rows,
-            const double* factors) {
-    const size_t last = rows - 1;
-    double* carry = scratch + n;
-    copy_row(in + last * n, scratch, n);
-    backward_row(scratch, n, moduli[last]);
-    for (size_t j = 0; j < last; j++) {
-        const double p = moduli[j].p, inverse = moduli[j].inverse, factor = factors[j], ratio = factor * inverse;
-        carried(scratch, carry, n, moduli[j]);
-        for (size_t i = 0; i < n; i++)
-            out[j * n + i] = centred(reduced(product(in[j * n + i] - carry[i], factor, ratio, p), p, inverse), p);
-    }
+// A row less a carry, within 6.3p, times 1/p_last: what is left of it when the last prime is divided away.
+INLINE void divided(const double* in, const double* carry, double* out, size_t n, double factor, const Modulus& m) {
+    const double p = m.p, inverse = m.inverse, ratio = factor * inverse;
+    for (size_t i = 0; i < n; i++) out[i] = centred(reduced(product(in[i] - carry[i], factor, ratio, p), p, inverse), p);
+}
+
+// A row of values divided by the last prime, whose coefficients are `last`, and rounded to nearest.
+void divide(const double* in, const double* last, double* out, double* scratch, size_t n, double factor,
+            const Modulus& m) {
+    carried(last, scratch, n, m);
+    divided(in, scratch, out, n, factor, m);
+}
+
+// The same of coefficients, in place.
+void divide_coefficients(double* row, const double* last, double* scratch, size_t n, double factor, const Modulus& m) {
+    for (size_t i = 0; i < n; i++) scratch[i] = reduced(last[i], m.p, m.inverse);
+    divided(row, scratch, row, n, factor, m);
 }
 
 // The product of two ciphertexts, of three components (3, l, N).

@@ -3,8 +3,11 @@
 #include "levels.hpp"
 
 #include "arrays.hpp"
+#include "team.hpp"
 
+#include <algorithm>
 #include <cmath>
+#include <memory>
 #include <optional>
 
 namespace {
@@ -22,38 +25,68 @@ class Level {
             for (size_t i = 0; i < last; i++) factors_.push_back(tables_.drop[i * (rows_ + 1) + last]);
     }
 
-    void decompose(const Input& polynomial, const Output& digits) const {
-        const double* in = checked<const double>(polynomial, "polynomial", {rows_, degree()});
-        double* out = checked<double>(digits, "digits", {rows_, rows_ + 1, degree()});
+    void decompose(const Input& polynomial, const Output& digits, size_t threads) const {
+        const size_t n = degree();
+        const double* in = checked<const double>(polynomial, "polynomial", {rows_, n});
+        double* out = checked<double>(digits, "digits", {rows_, rows_ + 1, n});
         must_be_apart(polynomial, digits);
         nb::gil_scoped_release release;
-        std::vector<double> scratch(degree());
-        kernels->decompose(in, out, scratch.data(), degree(), tables_.moduli.data(), rows_);
+        const Rows coefficients = rows_of(rows_);
+        run(threads, [&](const Team::Member& me) {
+            coefficients_of(in, coefficients.get(), rows_, me);
+            me.wait();
+            each(me, rows_ + 1, [&](size_t j) { digits_of(coefficients.get(), in, out + j * n, (rows_ + 1) * n, j); });
+        });
     }
 
+    // From digits that were made before, for many keys.
     void switch_key(const Input& digits, const Input& key, const std::optional<Input>& permutation,
-                    const std::optional<Input>& addend, const Output& extended) const {
+                    const std::optional<Input>& addend, const Output& extended, size_t threads) const {
         const size_t n = degree();
-        const bool whole = addend && addend->ndim() == 2 && addend->shape(0) == rows_ + 1;
-        const size_t added = whole ? rows_ + 1 : rows_;
-        Switching given{checked<const double>(digits, "digits", {rows_, rows_ + 1, n}),
-                        checked<const double>(key, "key", {rows_, 2, rows_ + 1, n}),
-                        addend ? checked<const double>(*addend, "addend", {added, n}) : nullptr,
-                        special_.data(),
-                        permutation ? checked<const std::int32_t>(*permutation, "permutation", {n}) : nullptr,
-                        rows_, added};
+        const double* in = checked<const double>(digits, "digits", {rows_, rows_ + 1, n});
         double* out = checked<double>(extended, "extended", {2, rows_ + 1, n});
         must_be_apart(digits, extended);
-        must_be_apart(key, extended);
-        if (addend) must_be_apart(*addend, extended);
-        if (permutation) must_be_apart(*permutation, extended);
-        bool inside = true;
-        for (size_t i = 0; given.permutation && i < n; i++)
-            inside &= static_cast<std::uint32_t>(given.permutation[i]) < n;
-        must_be(inside, "every entry of the permutation must be inside a polynomial. One is not.");
+        const Switching given = switching(key, permutation, addend, extended);
         nb::gil_scoped_release release;
-        std::vector<double> scratch(n);
-        kernels->switch_key(given, out, scratch.data(), n, tables_.moduli.data());
+        const Rows scratch = rows_of(most(threads));
+        run(threads, [&](const Team::Member& me) {
+            double* own = scratch.get() + me.number() * n;
+            each(me, rows_ + 1, [&](size_t j) {
+                kernels->switch_row(given, j, in + j * n, (rows_ + 1) * n, out, own, n, tables_.moduli[j]);
+            });
+        });
+    }
+
+    // From a polynomial, or from an extended one, which is divided by the special prime first. Digits of one prime are
+    // made, used and forgotten.
+    void switch_polynomial(const Input& polynomial, const Input& key, const std::optional<Input>& permutation,
+                           const std::optional<Input>& addend, const Output& extended, size_t threads) const {
+        const size_t n = degree(), whole = rows_ + 1;
+        must_be(polynomial.ndim() == 2 && (polynomial.shape(0) == rows_ || polynomial.shape(0) == whole),
+                "polynomial must have shape (l or l+1, N).");
+        const size_t rows = polynomial.shape(0);
+        const double* in = checked<const double>(polynomial, "polynomial", {rows, n});
+        double* out = checked<double>(extended, "extended", {2, whole, n});
+        must_be_apart(polynomial, extended);
+        const Switching given = switching(key, permutation, addend, extended);
+        nb::gil_scoped_release release;
+        const Rows coefficients = rows_of(rows), scratch = rows_of(most(threads) * whole);
+        run(threads, [&](const Team::Member& me) {
+            double *own = scratch.get() + me.number() * whole * n, *digits = own + n;
+            coefficients_of(in, coefficients.get(), rows, me);
+            me.wait();
+            if (rows == whole) {
+                each(me, rows_, [&](size_t d) {
+                    kernels->divide_coefficients(coefficients.get() + d * n, coefficients.get() + rows_ * n, own, n,
+                                                 factors_of(whole)[d], tables_.moduli[d]);
+                });
+                me.wait();
+            }
+            each(me, whole, [&](size_t j) {
+                digits_of(coefficients.get(), rows == whole ? nullptr : in, digits, n, j);
+                kernels->switch_row(given, j, digits, n, out, own, n, tables_.moduli[j]);
+            });
+        });
     }
 
     void extend(const Input& ciphertext, const Output& extended) const {
@@ -67,25 +100,25 @@ class Level {
     }
 
     // Extended rows divided by the special prime.
-    void shrink(const Input& extended, const Output& ciphertext) const {
+    void shrink(const Input& extended, const Output& ciphertext, size_t threads) const {
         must_be(extended.ndim() == 3, "extended must have shape (components, l+1, N).");
         const size_t components = extended.shape(0), n = degree();
         const double* in = checked<const double>(extended, "extended", {components, rows_ + 1, n});
         double* out = checked<double>(ciphertext, "ciphertext", {components, rows_, n});
         must_be_apart(extended, ciphertext);
         nb::gil_scoped_release release;
-        divide(in, out, components, rows_ + 1);
+        divide(in, out, components, rows_ + 1, threads);
     }
 
     // Divided by the last data prime.
-    void rescale(const Input& ciphertext, const Output& lower) const {
+    void rescale(const Input& ciphertext, const Output& lower, size_t threads) const {
         must_be(ciphertext.ndim() == 3 && rows_ > 1, "ciphertext must have shape (components, l, N) with l >= 2.");
         const size_t components = ciphertext.shape(0), n = degree();
         const double* in = checked<const double>(ciphertext, "ciphertext", {components, rows_, n});
         double* out = checked<double>(lower, "lower", {components, rows_ - 1, n});
         must_be_apart(ciphertext, lower);
         nb::gil_scoped_release release;
-        divide(in, out, components, rows_);
+        divide(in, out, components, rows_, threads);
     }
 
     void multiply(const Input& a, const Input& b, const Output& product) const {
@@ -162,14 +195,83 @@ class Level {
         return primes;
     }
 
+    using Rows = std::unique_ptr<double[]>;
+
     size_t degree() const { return tables_.degree; }
 
-    // Each component of `rows` rows by the last of them: 1/p_last modulo the primes before it.
-    void divide(const double* in, double* out, size_t components, size_t rows) const {
-        std::vector<double> scratch(2 * degree());
-        const double* factors = factors_.data() + (rows - 1) * (rows - 2) / 2;
-        for (size_t c = 0; c < components; c++)
-            kernels->divide(in + c * rows * degree(), out + c * (rows - 1) * degree(), scratch.data(), degree(), tables_.moduli.data(), rows, factors);
+    // Room for rows of a polynomial; what is in it is not defined.
+    Rows rows_of(size_t count) const { return Rows(new double[count * degree()]); }
+
+    // No more threads than an extended polynomial has rows.
+    size_t most(size_t threads) const { return std::clamp<size_t>(threads, 1, rows_ + 1); }
+
+    template <typename Work>
+    void run(size_t threads, const Work& work) const {
+        Team::run(most(threads), work);
+    }
+
+    template <typename Work>
+    static void each(const Team::Member& me, size_t count, const Work& work) {
+        const Team::Range mine = me.share(count);
+        for (size_t i = mine.first; i < mine.last; i++) work(i);
+    }
+
+    // 1/p_last modulo the primes before the last of so many.
+    const double* factors_of(size_t rows) const { return factors_.data() + (rows - 1) * (rows - 2) / 2; }
+
+    // What digits are multiplied with, checked against where the sums go.
+    Switching switching(const Input& key, const std::optional<Input>& permutation, const std::optional<Input>& addend,
+                        const Output& extended) const {
+        const size_t n = degree();
+        const bool whole = addend && addend->ndim() == 2 && addend->shape(0) == rows_ + 1;
+        const size_t added = whole ? rows_ + 1 : rows_;
+        const Switching given{checked<const double>(key, "key", {rows_, 2, rows_ + 1, n}),
+                              addend ? checked<const double>(*addend, "addend", {added, n}) : nullptr,
+                              special_.data(),
+                              permutation ? checked<const std::int32_t>(*permutation, "permutation", {n}) : nullptr,
+                              rows_, added};
+        must_be_apart(key, extended);
+        if (addend) must_be_apart(*addend, extended);
+        if (permutation) must_be_apart(*permutation, extended);
+        bool inside = true;
+        for (size_t i = 0; given.permutation && i < n; i++)
+            inside &= static_cast<std::uint32_t>(given.permutation[i]) < n;
+        must_be(inside, "every entry of the permutation must be inside a polynomial. One is not.");
+        return given;
+    }
+
+    void coefficients_of(const double* values, double* out, size_t rows, const Team::Member& me) const {
+        const size_t n = degree();
+        each(me, rows, [&](size_t r) { kernels->coefficients(values + r * n, out + r * n, n, tables_.moduli[r]); });
+    }
+
+    // Every digit modulo prime j. A digit modulo its own prime is the polynomial's row, where its values are there.
+    void digits_of(const double* coefficients, const double* values, double* out, size_t stride, size_t j) const {
+        const size_t n = degree();
+        for (size_t d = 0; d < rows_; d++) {
+            if (values && d == j)
+                std::copy_n(values + d * n, n, out + d * stride);
+            else
+                kernels->carried(coefficients + d * n, out + d * stride, n, tables_.moduli[j]);
+        }
+    }
+
+    // Each component of `rows` rows by the last of them.
+    void divide(const double* in, double* out, size_t components, size_t rows, size_t threads) const {
+        const size_t n = degree(), last = rows - 1;
+        const Rows carries = rows_of(components), scratch = rows_of(most(threads));
+        run(threads, [&](const Team::Member& me) {
+            double* own = scratch.get() + me.number() * n;
+            each(me, components, [&](size_t c) {
+                kernels->coefficients(in + (c * rows + last) * n, carries.get() + c * n, n, tables_.moduli[last]);
+            });
+            me.wait();
+            each(me, components * last, [&](size_t row) {
+                const size_t c = row / last, j = row % last;
+                kernels->divide(in + (c * rows + j) * n, carries.get() + c * n, out + row * n, own, n,
+                                factors_of(rows)[j], tables_.moduli[j]);
+            });
+        });
     }
 
     size_t rows_;
@@ -188,9 +290,10 @@ void add_level(nb::module_& m) {
         .def("products", &Level::products, "ciphertexts"_a, "weights"_a, "total"_a)
         .def("add", &Level::add, "total"_a, "other"_a)
         .def("multiply", &Level::multiply, "a"_a, "b"_a, "product"_a)
-        .def("decompose", &Level::decompose, "polynomial"_a, "digits"_a)
-        .def("switch_key", &Level::switch_key, "digits"_a, "key"_a, "permutation"_a.none(), "addend"_a.none(), "extended"_a)
+        .def("decompose", &Level::decompose, "polynomial"_a, "digits"_a, "threads"_a = 1)
+        .def("switch_key", &Level::switch_key, "digits"_a, "key"_a, "permutation"_a.none(), "addend"_a.none(), "extended"_a, "threads"_a = 1)
+        .def("switch_polynomial", &Level::switch_polynomial, "polynomial"_a, "key"_a, "permutation"_a.none(), "addend"_a.none(), "extended"_a, "threads"_a = 1)
         .def("extend", &Level::extend, "ciphertext"_a, "extended"_a)
-        .def("shrink", &Level::shrink, "extended"_a, "ciphertext"_a)
-        .def("rescale", &Level::rescale, "ciphertext"_a, "lower"_a);
+        .def("shrink", &Level::shrink, "extended"_a, "ciphertext"_a, "threads"_a = 1)
+        .def("rescale", &Level::rescale, "ciphertext"_a, "lower"_a, "threads"_a = 1);
 }
