@@ -88,7 +88,7 @@ class CompiledModel:
         public_key
             The client's public key, or what :meth:`masking_key` made of it.
         threads
-            How many threads may work on a large answer, or on a network's; by default as many as this process has cores.
+            How many threads may work on a large answer, or a network's; by default as many as this process has cores.
 
         Raises
         ------
