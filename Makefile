@@ -31,6 +31,10 @@ PIP        = $(@D)/bin/python -m pip --disable-pip-version-check
 # What Hermetic's own packages are built with is in the locks, so this step downloads nothing.
 INSTALL    = $(PIP) install --quiet --no-index --no-deps --no-build-isolation
 
+# Packages are installed without bytecode: what is imported is compiled then, and kept for the hundreds of processes that
+# import it again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help venv demo test quick oldest newest browser azurite nginx base-image hosts page bench docs lint types lock clean
 

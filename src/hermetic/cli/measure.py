@@ -22,7 +22,7 @@ from .units import size
 
 _REPEATS = 20
 _LEAST_REPEATS = 3
-_BUDGET_SECONDS = 4.0
+_BUDGET_SECONDS = 0.5
 
 T = TypeVar("T")
 Seconds = dict[str, float]

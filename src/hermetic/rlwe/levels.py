@@ -132,8 +132,12 @@ class Level:
     def dot(self, ciphertexts: Lanes, weights: Lanes) -> Lanes:
         """The sum over b of ciphertexts[b]·weights[b]: (m, 2, l, N) and (m, l, N), or both extended."""
         out = np.empty(ciphertexts.shape[1:])
-        self._native.products(ciphertexts, weights, out)
+        self._native.products(ciphertexts, weights, out, False, self._threads)
         return out
+
+    def add_dot(self, total: Lanes, ciphertexts: Lanes, weights: Lanes) -> None:
+        """total += the same."""
+        self._native.products(ciphertexts, weights, total, True, self._threads)
 
     def add(self, total: Lanes, other: Lanes) -> None:
         """total += other, of one shape: ciphertexts or extended ones."""
@@ -147,7 +151,7 @@ class Level:
 
     def relinearise(self, product: Lanes, key: LoadedKey) -> Lanes:
         """A product as a ciphertext again."""
-        switched = self.shrink(self._switched(product[2], key, None))
+        switched = self.shrink(self._switched(product[2], key))
         self.add(switched, product[:2])
         return switched
 
@@ -158,6 +162,10 @@ class Level:
     def rotate_extended(self, extended: Lanes, key: LoadedKey) -> Lanes:
         """An extended ciphertext rotated: c1 alone is divided by the special prime, for its digits."""
         return self._switched(extended[1], key, extended[0])
+
+    def fold(self, extended: Lanes, key: LoadedKey) -> Lanes:
+        """An extended ciphertext plus itself rotated."""
+        return self._switched(extended[1], key, extended[0], extended)
 
     def rotate_digits(self, digits: Lanes, c0: Lanes, key: LoadedKey) -> Lanes:
         """A ciphertext rotated and extended, from c0 (l, N) and the digits of c1, which many rotations share."""
@@ -171,9 +179,9 @@ class Level:
         self._native.decompose(polynomial, out, self._threads)
         return out
 
-    def _switched(self, polynomial: Lanes, key: LoadedKey, c0: Lanes | None) -> Lanes:
+    def _switched(self, polynomial: Lanes, key: LoadedKey, c0: Lanes | None = None, rest: Lanes | None = None) -> Lanes:
         out = np.empty((2, self.level + 1, self.degree))
-        self._native.switch_polynomial(polynomial, key.lanes, key.permutation, c0, out, self._threads)
+        self._native.switch_polynomial(polynomial, key.lanes, key.permutation, c0, rest, out, self._threads)
         return out
 
     def extend(self, ciphertext: Lanes) -> Lanes:

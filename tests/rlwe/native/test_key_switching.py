@@ -105,13 +105,14 @@ def test_switching_is_a_sum_of_digits_times_keys(
     extended=st.booleans(),
     permuted=st.booleans(),
     added=st.booleans(),
+    kept=st.booleans(),
     threads=threads,
     seed=numpy_seeds,
 )
 def test_switching_a_polynomial_is_switching_its_digits(
-    level: int, degree: int, kind: str, extended: bool, permuted: bool, added: bool, threads: int, seed: int
+    level: int, degree: int, kind: str, extended: bool, permuted: bool, added: bool, kept: bool, threads: int, seed: int
 ) -> None:
-    """An extended one is divided by the special prime first."""
+    """An extended one is divided by the special prime first; a rest is added."""
     primes, random = with_special(level), np.random.default_rng(seed)
     own = primes if extended else primes[:-1]
     polynomial = lanes_of(random_words(seed, own, (1, degree), kind), own)
@@ -120,12 +121,15 @@ def test_switching_a_polynomial_is_switching_its_digits(
     addend = lanes_of(random_words(seed + 2, own, (degree,)), own) if added else None
     ring = native.Level(degree, primes[:-1], SPECIAL)
     found, expected = (np.full((2, level + 1, degree), np.nan) for _ in range(2))
-    ring.switch_polynomial(polynomial[0], key, order, addend, found, threads)
+    rest = lanes_of(random_words(seed + 3, primes, (2, degree), kind), primes) if kept else None
+    ring.switch_polynomial(polynomial[0], key, order, addend, rest, found, threads)
     if extended:
         ring.shrink(polynomial, divided := np.full((1, level, degree), np.nan))
         polynomial = divided
     ring.decompose(polynomial[0], digits := np.full((level, level + 1, degree), np.nan))
     ring.switch_key(digits, key, order, addend, expected)
+    if rest is not None:
+        ring.add(expected, rest)
     assert np.array_equal(found, expected)
 
 
@@ -160,14 +164,27 @@ def test_products_and_sums_of_ciphertexts(level: int, degree: int, kind: str, ot
     assert np.array_equal(words_of(total, primes), ((x + y) % moduli(primes)).astype(np.int64))
 
 
-@given(level=levels, degree=degrees, blocks=st.integers(1, 12), kind=kinds, seed=numpy_seeds)
-def test_dot_products_of_extended_ciphertexts(level: int, degree: int, blocks: int, kind: str, seed: int) -> None:
+@given(
+    level=levels,
+    degree=degrees,
+    blocks=st.integers(1, 12),
+    kind=kinds,
+    add=st.booleans(),
+    threads=threads,
+    seed=numpy_seeds,
+)
+def test_dot_products_of_extended_ciphertexts(
+    level: int, degree: int, blocks: int, kind: str, add: bool, threads: int, seed: int
+) -> None:
+    """They may be added to what is there."""
     primes = with_special(level)
     x = random_words(seed, primes, (blocks, 2, degree), kind)
     w = random_words(seed + 1, primes, (blocks, degree), kind)
-    out = np.full((2, level + 1, degree), np.nan)
-    native.Level(degree, primes[:-1], SPECIAL).products(lanes_of(x, primes), lanes_of(w, primes), out)
-    expected = np.einsum("bcjn,bjn->cjn", x.astype(object), w.astype(object)) % moduli(primes)
+    before = random_words(seed + 2, primes, (2, degree), kind)
+    out = lanes_of(before, primes) if add else np.full((2, level + 1, degree), np.nan)
+    native.Level(degree, primes[:-1], SPECIAL).products(lanes_of(x, primes), lanes_of(w, primes), out, add, threads)
+    expected = np.einsum("bcjn,bjn->cjn", x.astype(object), w.astype(object))
+    expected = (expected + before.astype(object) * add) % moduli(primes)
     assert np.array_equal(words_of(out, primes), expected.astype(np.int64))
 
 
@@ -244,20 +261,28 @@ WRONG = {
         "int32 .* Got another type",
     ),
     "a polynomial of no level": (
-        lambda: LEVEL.switch_polynomial(lanes(4, N), lanes(2, 2, 3, N), None, None, lanes(2, 3, N)),
+        lambda: LEVEL.switch_polynomial(lanes(4, N), lanes(2, 2, 3, N), None, None, None, lanes(2, 3, N)),
         "l or l\\+1",
     ),
     "a polynomial inside what is written": (
-        lambda: LEVEL.switch_polynomial((one := lanes(2, 3, N))[0], lanes(2, 2, 3, N), None, None, one),
+        lambda: LEVEL.switch_polynomial((one := lanes(2, 3, N))[0], lanes(2, 2, 3, N), None, None, None, one),
         "must not share memory",
     ),
     "a key of another level for a polynomial": (
-        lambda: LEVEL.switch_polynomial(lanes(2, N), lanes(2, 2, 2, N), None, None, lanes(2, 3, N)),
+        lambda: LEVEL.switch_polynomial(lanes(2, N), lanes(2, 2, 2, N), None, None, None, lanes(2, 3, N)),
         "key must be float64 of shape",
     ),
     "another place for a polynomial's sum": (
-        lambda: LEVEL.switch_polynomial(lanes(2, N), lanes(2, 2, 3, N), None, None, lanes(2, 2, N)),
+        lambda: LEVEL.switch_polynomial(lanes(2, N), lanes(2, 2, 3, N), None, None, None, lanes(2, 2, N)),
         "extended must be float64 of shape",
+    ),
+    "a rest of another level": (
+        lambda: LEVEL.switch_polynomial(lanes(2, N), lanes(2, 2, 3, N), None, None, lanes(2, 2, N), lanes(2, 3, N)),
+        "rest must be float64 of shape",
+    ),
+    "a rest that is written": (
+        lambda: LEVEL.switch_polynomial(lanes(2, N), lanes(2, 2, 3, N), None, None, (one := lanes(2, 3, N)), one),
+        "must not share memory",
     ),
     "no prime to divide by": (
         lambda: native.Level(N, PRIMES[:1], SPECIAL).rescale(lanes(2, 1, N), lanes(2, 0, N)),

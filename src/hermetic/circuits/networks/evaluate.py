@@ -121,7 +121,7 @@ class _Evaluation:
         level = self._level(self._circuit.levels[number])
         turns = (*folds, CONJUGATE) if self._circuit.arrangement.paired else folds
         for step in turns:
-            level.add(extended, level.rotate_extended(extended, self._key(step, level)))
+            extended = level.fold(extended, self._key(step, level))
         hidden = level.shrink(extended)
         level.add(hidden[:1], self.program.biases[number])
         return hidden
@@ -145,7 +145,7 @@ class _Evaluation:
         total = level.dot(ciphertexts, rows[-1])
         for weights in rows[-2::-1]:
             total = level.rotate_extended(total, self._key(steps.giant, level))
-            level.add(total, level.dot(ciphertexts, weights))
+            level.add_dot(total, ciphertexts, weights)
         return total
 
     def _powers_of(self, number: int, hidden: Lanes) -> tuple[list[Lanes], list[Lanes]]:
@@ -183,7 +183,7 @@ class _Evaluation:
         factor = low.dot(np.stack([square, hidden]), np.concatenate([powers[4], powers[3]]))
         low.add(factor[:1], powers[2])
         total = self._product(square, factor)
-        low.add(total, low.dot(hidden[None], powers[1]))
+        low.add_dot(total, hidden[None], powers[1])
         return total
 
 

@@ -50,10 +50,11 @@ constexpr std::size_t kFewBlocks = 8;
 // What digits are multiplied with: a switching key (l, 2, l+1, N), and the special prime modulo each prime (l+1).
 // `addend` (l, N), or null, is added to the first component, times the special prime; or as it is, where it is extended
 // (l+1, N) already: `addend_rows` says which. `permutation` (N), or null, is applied to the sum: word i is the one that
-// was at permutation[i].
+// was at permutation[i]. `rest` (2, l+1, N), or null, is added to all that.
 struct Switching {
     const double *key, *addend, *special;
     const std::int32_t* permutation;
+    const double* rest;
     std::size_t rows, addend_rows;
 };
 
@@ -75,10 +76,11 @@ struct Kernels {
     void (*reduce_integers)(const std::int64_t* in, double factor, double* out, std::size_t n, const Modulus&);
 
     // out[g, c, l] = sum over b of query[b, c, l] · weights[g, b, l], where each weight counts for n/points words; added
-    // to what is there if `add`. `scratch` holds 2·blocks·kProductTile lanes; null is as good up to kFewBlocks.
+    // to what is there if `add`; for l of first … last - 1. `scratch` holds 2·blocks·kProductTile lanes; null is as good up
+    // to kFewBlocks.
     void (*products)(const double* query, const double* weights, double* out, std::size_t groups, std::size_t blocks,
                      std::size_t n, std::size_t points, bool add, double* scratch, const Modulus* moduli,
-                     std::size_t primes);
+                     std::size_t primes, std::size_t first, std::size_t last);
 
     // The same for sparse weights: answer[g, c, l] = sum over b of query[b, c, l] · NTT(weights[g, b]), modulo each prime.
     // `scratch` holds kSparseScratch rows of n lanes.

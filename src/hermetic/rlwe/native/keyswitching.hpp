@@ -50,13 +50,16 @@ void switch_row(const Switching& s, size_t j, const double* digits, size_t strid
                 size_t n, const Modulus& m) {
     const size_t extended = s.rows + 1;
     for (size_t c = 0; c < 2; c++) {
-        double* row = out + (c * extended + j) * n;
+        const size_t place = (c * extended + j) * n;
+        double* row = out + place;
         double* sum = s.permutation ? scratch : row;
         const double* addend = s.addend && c == 0 && j < s.addend_rows ? s.addend + j * n : nullptr;
-        switched_row(digits, s.key + (c * extended + j) * n, s.rows, stride, 2 * extended * n, addend,
+        switched_row(digits, s.key + place, s.rows, stride, 2 * extended * n, addend,
                      s.addend_rows > s.rows ? 1.0 : s.special[j], sum, n, m);
         if (s.permutation)
             for (size_t i = 0; i < n; i++) row[i] = scratch[s.permutation[i]];
+        if (s.rest)
+            for (size_t i = 0; i < n; i++) row[i] = centred(reduced(row[i] + s.rest[place + i], m.p, m.inverse), m.p);
     }
 }
 

@@ -46,7 +46,7 @@ class Level {
         const double* in = checked<const double>(digits, "digits", {rows_, rows_ + 1, n});
         double* out = checked<double>(extended, "extended", {2, rows_ + 1, n});
         must_be_apart(digits, extended);
-        const Switching given = switching(key, permutation, addend, extended);
+        const Switching given = switching(key, permutation, addend, std::nullopt, extended);
         nb::gil_scoped_release release;
         const Rows scratch = rows_of(most(threads));
         run(threads, [&](const Team::Member& me) {
@@ -58,9 +58,10 @@ class Level {
     }
 
     // From a polynomial, or from an extended one, which is divided by the special prime first. Digits of one prime are
-    // made, used and forgotten.
+    // made, used and forgotten. `rest`, extended, is added.
     void switch_polynomial(const Input& polynomial, const Input& key, const std::optional<Input>& permutation,
-                           const std::optional<Input>& addend, const Output& extended, size_t threads) const {
+                           const std::optional<Input>& addend, const std::optional<Input>& rest, const Output& extended,
+                           size_t threads) const {
         const size_t n = degree(), whole = rows_ + 1;
         must_be(polynomial.ndim() == 2 && (polynomial.shape(0) == rows_ || polynomial.shape(0) == whole),
                 "polynomial must have shape (l or l+1, N).");
@@ -68,7 +69,7 @@ class Level {
         const double* in = checked<const double>(polynomial, "polynomial", {rows, n});
         double* out = checked<double>(extended, "extended", {2, whole, n});
         must_be_apart(polynomial, extended);
-        const Switching given = switching(key, permutation, addend, extended);
+        const Switching given = switching(key, permutation, addend, rest, extended);
         nb::gil_scoped_release release;
         const Rows coefficients = rows_of(rows), scratch = rows_of(most(threads) * whole);
         run(threads, [&](const Team::Member& me) {
@@ -141,8 +142,8 @@ class Level {
         kernels->add(out, in, components, degree(), tables_.moduli.data(), rows);
     }
 
-    // The sum over b of ciphertexts[b] · weights[b]; rows are l, or l+1 where they are extended.
-    void products(const Input& ciphertexts, const Input& weights, const Output& total) const {
+    // The sum over b of ciphertexts[b] · weights[b]; rows are l, or l+1 where they are extended. `add` keeps what is there.
+    void products(const Input& ciphertexts, const Input& weights, const Output& total, bool add, size_t threads) const {
         must_be(ciphertexts.ndim() == 4 && (ciphertexts.shape(2) == rows_ || ciphertexts.shape(2) == rows_ + 1), "ciphertexts must have shape (m, 2, l or l+1, N).");
         const size_t blocks = ciphertexts.shape(0), rows = ciphertexts.shape(2), n = degree();
         must_be(blocks >= 1, "a product must have at least one ciphertext.");
@@ -152,8 +153,13 @@ class Level {
         must_be_apart(ciphertexts, total);
         must_be_apart(weights, total);
         nb::gil_scoped_release release;
-        std::vector<double> scratch(product_scratch(blocks));
-        kernels->products(x, w, out, 1, blocks, n, n, false, scratch.empty() ? nullptr : scratch.data(), tables_.moduli.data(), rows);
+        const size_t own = product_scratch(blocks);
+        const std::unique_ptr<double[]> scratch(own ? new double[own * most(threads)] : nullptr);
+        run(threads, [&](const Team::Member& me) {
+            const Team::Range mine = me.share(rows);
+            kernels->products(x, w, out, 1, blocks, n, n, add, own ? scratch.get() + me.number() * own : nullptr,
+                              tables_.moduli.data(), rows, mine.first, mine.last);
+        });
     }
 
     // Integers (count, N) times a factor a row (count, l+1), as extended values (count, l+1, N).
@@ -221,7 +227,7 @@ class Level {
 
     // What digits are multiplied with, checked against where the sums go.
     Switching switching(const Input& key, const std::optional<Input>& permutation, const std::optional<Input>& addend,
-                        const Output& extended) const {
+                        const std::optional<Input>& rest, const Output& extended) const {
         const size_t n = degree();
         const bool whole = addend && addend->ndim() == 2 && addend->shape(0) == rows_ + 1;
         const size_t added = whole ? rows_ + 1 : rows_;
@@ -229,10 +235,12 @@ class Level {
                               addend ? checked<const double>(*addend, "addend", {added, n}) : nullptr,
                               special_.data(),
                               permutation ? checked<const std::int32_t>(*permutation, "permutation", {n}) : nullptr,
+                              rest ? checked<const double>(*rest, "rest", {2, rows_ + 1, n}) : nullptr,
                               rows_, added};
         must_be_apart(key, extended);
         if (addend) must_be_apart(*addend, extended);
         if (permutation) must_be_apart(*permutation, extended);
+        if (rest) must_be_apart(*rest, extended);
         bool inside = true;
         for (size_t i = 0; given.permutation && i < n; i++)
             inside &= static_cast<std::uint32_t>(given.permutation[i]) < n;
@@ -287,12 +295,12 @@ void add_level(nb::module_& m) {
         .def(nb::init<size_t, std::vector<std::uint64_t>, std::uint64_t>(), "degree"_a, "primes"_a, "special"_a)
         .def("lift", &Level::lift, "residues"_a, "lanes"_a)
         .def("encode", &Level::encode, "integers"_a, "factors"_a, "values"_a)
-        .def("products", &Level::products, "ciphertexts"_a, "weights"_a, "total"_a)
+        .def("products", &Level::products, "ciphertexts"_a, "weights"_a, "total"_a, "add"_a = false, "threads"_a = 1)
         .def("add", &Level::add, "total"_a, "other"_a)
         .def("multiply", &Level::multiply, "a"_a, "b"_a, "product"_a)
         .def("decompose", &Level::decompose, "polynomial"_a, "digits"_a, "threads"_a = 1)
         .def("switch_key", &Level::switch_key, "digits"_a, "key"_a, "permutation"_a.none(), "addend"_a.none(), "extended"_a, "threads"_a = 1)
-        .def("switch_polynomial", &Level::switch_polynomial, "polynomial"_a, "key"_a, "permutation"_a.none(), "addend"_a.none(), "extended"_a, "threads"_a = 1)
+        .def("switch_polynomial", &Level::switch_polynomial, "polynomial"_a, "key"_a, "permutation"_a.none(), "addend"_a.none(), "rest"_a.none(), "extended"_a, "threads"_a = 1)
         .def("extend", &Level::extend, "ciphertext"_a, "extended"_a)
         .def("shrink", &Level::shrink, "extended"_a, "ciphertext"_a, "threads"_a = 1)
         .def("rescale", &Level::rescale, "ciphertext"_a, "lower"_a, "threads"_a = 1);

@@ -129,7 +129,7 @@ class Ring {
         must_be_apart(weights, answer);
         nb::gil_scoped_release release;
         std::vector<double> scratch(product_scratch(blocks));
-        kernels->products(x, w, out, groups, blocks, degree(), points, add, scratch.empty() ? nullptr : scratch.data(), tables_.moduli.data(), primes());
+        kernels->products(x, w, out, groups, blocks, degree(), points, add, scratch.empty() ? nullptr : scratch.data(), tables_.moduli.data(), primes(), 0, primes());
     }
 
     // Sparse weights (G, m, N): row r has values[i] at places[i] for i from starts[r] to starts[r + 1].

@@ -109,13 +109,13 @@ INLINE void pack_strips(const double* query, size_t blocks, size_t component, si
 }
 
 void products(const double* query, const double* weights, double* out, size_t groups, size_t blocks, size_t n,
-              size_t points, bool add, double* scratch, const Modulus* moduli, size_t primes) {
+              size_t points, bool add, double* scratch, const Modulus* moduli, size_t primes, size_t first, size_t last) {
     const size_t size = n < kProductTile ? n : kProductTile, component = primes * n;
     const unsigned shift = static_cast<unsigned>(__builtin_ctzll(n / points));
     const auto tile_of = shift == 0           ? tile_products<Weights::kOwn>
                          : n / points < kWords ? tile_products<Weights::kFew>
                                                : tile_products<Weights::kShared>;
-    for (size_t l = 0; l < primes; l++)
+    for (size_t l = first; l < last; l++)
         for (size_t tile = 0; tile < n; tile += size) {
             if (scratch) pack_strips(query + l * n + tile, blocks, component, size, scratch);
             const Dense w{weights + l * points, blocks * primes * points, primes * points, shift, scratch != nullptr};
