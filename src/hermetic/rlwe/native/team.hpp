@@ -3,7 +3,7 @@
 
 #include <atomic>
 #include <cstddef>
-#include <system_error>
+#include <exception>
 #include <thread>
 #include <vector>
 
@@ -47,7 +47,7 @@ class Team {
                     while (!team.size_) std::this_thread::yield();
                     work(Member(team, size));
                 });
-        } catch (const std::system_error&) {
+        } catch (const std::exception&) {
         }
         team.size_ = size;
         work(Member(team, 0));
