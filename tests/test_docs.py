@@ -20,7 +20,6 @@ import os
 import re
 import runpy
 import shlex
-import socket
 import subprocess
 import sys
 import time
@@ -34,6 +33,8 @@ from typing import Any
 import pytest
 import sklearn.linear_model  # noqa: F401  (threadpool_limits reaches only the libraries that are loaded)
 from threadpoolctl import threadpool_limits
+
+from ports import free_port
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("browser/*.md"), *ROOT.glob("docs/**/*.md")])
@@ -136,12 +137,6 @@ def is_ready(port: int) -> bool:
             return bool(answer.status == 200)
     except OSError:
         return False
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 def made_targets(text: str) -> set[str]:

@@ -28,7 +28,7 @@ from hermetic import RemoteModel
 from hermetic.deploy import Description
 from hermetic.deploy.image import USER, resource
 from hermetic.errors import AuthenticationError, SettingsError
-from serve.stores import free_port
+from ports import free_port
 
 LONGEST_START = 240
 PIN = re.compile(r"^([a-z0-9-]+)==\S+.*?(?=^\S|\Z)", re.MULTILINE | re.DOTALL)

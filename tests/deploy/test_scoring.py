@@ -18,7 +18,8 @@ from hermetic.deploy import Description
 from hermetic.object_stores import open_store
 from hermetic.serve.keystore import KeyStore
 from hermetic.signature import Signature
-from serve.stores import azurite, free_port
+from ports import free_port
+from serve.stores import azurite
 
 LONGEST_START = 240
 LONGEST_INSTALL = 1200

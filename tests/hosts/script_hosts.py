@@ -16,7 +16,7 @@ from pathlib import Path
 import httpx
 
 from live import serving_script
-from serve.stores import free_port
+from ports import free_port
 
 BIN = Path(__file__).parent / "azureml" / ".venv" / "bin"
 LONGEST_START = 360

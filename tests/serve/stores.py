@@ -19,6 +19,8 @@ import boto3
 import httpx
 from moto.server import ThreadedMotoServer
 
+from ports import free_port
+
 AZURITE = Path(__file__).parent.parent / "azurite" / "node_modules" / "azurite" / "dist" / "src" / "blob" / "main.js"
 NAME = "public-keys"
 
@@ -99,12 +101,6 @@ def s3() -> Iterator[StoreAt]:
         yield StoreAt(f"s3://{NAME}/below", environment)
     finally:
         server.stop()
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
 
 
 def wait_for(port: int, seconds: float = 240) -> None:

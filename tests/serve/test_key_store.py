@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 import obstore
 import pytest
-from stores import NAME, StoreAt, free_port
+from stores import NAME, StoreAt
 
 from hermetic.errors import SettingsError
 from hermetic.object_stores import Store, StoreError, open_store
@@ -29,6 +29,7 @@ from hermetic.serve.keyquota import KeyQuota
 from hermetic.serve.keystore import AsyncKeyStore, KeyStore, open_keys
 from hermetic.serve.refusals import RefusalError
 from hermetic.serve.settings import load_settings
+from ports import free_port
 
 T = TypeVar("T")
 

@@ -15,10 +15,11 @@ from pathlib import Path
 import httpx
 import pytest
 from asking import Caller, under_load, until
-from stores import StoreAt, free_port, s3, wait_for
+from stores import StoreAt, s3, wait_for
 
 from fitted import petals
 from live import Live, Network, refuse_at_once, serving
+from ports import free_port
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "how-to" / "scale.md"
 NGINX = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")

@@ -21,8 +21,9 @@ import pytest
 from hermetic.errors import InputError, RefusedError, SettingsError, UnreachableError
 from hermetic.workflow import Environment, InferenceConfig, LocalWebservice, Model, Webservice, Workspace
 from hermetic.workflow.service_home import ServiceHome
+from ports import free_port
 from serve.asking import until
-from serve.stores import ACCOUNT_KEY, azurite, free_port
+from serve.stores import ACCOUNT_KEY, azurite
 
 SCRIPT = """
 import json, os, resource
