@@ -16,7 +16,7 @@ from safetensors.numpy import save
 from .arguments import check_kind, check_path
 from .arrays import Integers, Reals
 from .circuits import server_half
-from .circuits.masking import MaskingKey
+from .circuits.masking import MaskingKey, available_cores
 from .circuits.packing import Layout
 from .circuits.query import Query
 from .circuits.result import Result
@@ -93,7 +93,7 @@ class CompiledModel:
         Raises
         ------
         MismatchError
-            If the query belongs to another model or key, or an argument has the wrong type.
+            If the query belongs to another model or key, an argument has the wrong type, or ``threads`` is below 1.
 
         Notes
         -----
@@ -102,7 +102,10 @@ class CompiledModel:
         d + 1 well-chosen samples determine a linear model, and lattice reduction needs fewer, as a score holds more
         bits than a weight: limiting the number of samples, far below d, is the caller's job.
         """
-        return self._half.evaluate(query, public_key, threads)
+        asked: Any = available_cores() if threads is None else threads
+        if not (isinstance(asked, int | np.integer) and asked >= 1):
+            raise MismatchError(f"threads must be a whole number of at least 1, or None. Got {threads!r} instead.")
+        return self._half.evaluate(query, public_key, int(asked))
 
     def prepare(self, samples: int) -> None:
         """Make the weights ready for batches of that many samples, which the first such query would do otherwise."""

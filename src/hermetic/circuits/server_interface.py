@@ -25,8 +25,8 @@ class ServerHalf(Protocol):
 
     integers: Any
 
-    def evaluate(self, query: Query, public_key: PublicKey | MaskingKey, threads: int | None = None) -> Result:
-        """Answer a query."""
+    def evaluate(self, query: Query, public_key: PublicKey | MaskingKey, threads: int) -> Result:
+        """Answer a query; so many threads may work on it."""
 
     def prepare(self, samples: int) -> None:
         """Make ready what the first query of that many samples would make otherwise."""

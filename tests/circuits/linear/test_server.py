@@ -100,6 +100,19 @@ def test_a_key_of_other_parameters_is_a_mismatch() -> None:
         MODEL.evaluate(CLIENT.encrypt([1.4, 0.2]), precise)
 
 
+@pytest.mark.parametrize("threads", [0, -1, 2.0, "two", [1]])
+def test_threads_that_cannot_be_are_refused(threads: object) -> None:
+    with pytest.raises(MismatchError, match=r"threads must be a whole number of at least 1, or None\. Got"):
+        MODEL.evaluate(CLIENT.encrypt([1.4, 0.2]), CLIENT.public_key, threads=threads)
+
+
+@pytest.mark.parametrize("threads", [None, 1, np.int64(2)])
+def test_threads_may_be_any_number(threads: int | None) -> None:
+    result = MODEL.evaluate(CLIENT.encrypt([1.4, 0.2]), CLIENT.public_key, threads=threads)
+    integers, _ = CLIENT.quantize([1.4, 0.2])
+    assert np.array_equal(CLIENT.decrypt_integers(result), MODEL.integers.apply(integers))
+
+
 def test_an_answer_needs_neither_estimator_nor_compiler() -> None:
     """The function itself: signature, weights, query and key in, result out."""
     query = CLIENT.encrypt([1.4, 0.2])

@@ -15,7 +15,7 @@ from ...errors import ModelFileError
 from ...keys.public import PublicKey
 from ...signature import Signature
 from ..cost import Offer
-from ..masking import MaskingKey, MaskingKeys, available_cores
+from ..masking import MaskingKey, MaskingKeys
 from ..packing import Layout
 from ..query import Query
 from . import bounds
@@ -54,11 +54,11 @@ class ServerHalf:
         self._encoded: OrderedDict[Layout, EncodedWeights] = OrderedDict()
         self._keys = MaskingKeys(signature.parameters)
 
-    def evaluate(self, query: Query, public_key: PublicKey | MaskingKey, threads: int | None = None) -> LinearResult:
+    def evaluate(self, query: Query, public_key: PublicKey | MaskingKey, threads: int) -> LinearResult:
         """Answer a query, see :meth:`hermetic.CompiledModel.evaluate`."""
         check_kind(query, Query, "query")
         key = self._keys.of(public_key)
-        return evaluate(self._signature, self.encoded, query, key, threads or available_cores())
+        return evaluate(self._signature, self.encoded, query, key, threads)
 
     def prepare(self, samples: int) -> None:
         """Encode the weights for batches of that many samples, which the first such query would do otherwise."""

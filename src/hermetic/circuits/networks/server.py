@@ -15,7 +15,7 @@ from ...errors import ModelFileError
 from ...keys.public import PublicKey
 from ...rlwe.public_ring import PublicRing
 from ...signature import Signature
-from ..masking import MaskingKey, MaskingKeys, available_cores, check_belongs, lift, workers
+from ..masking import MaskingKey, MaskingKeys, check_belongs, lift, workers
 from ..query import Query
 from .arrangement import Arrangement
 from .evaluate import ClientKeys, Program
@@ -60,14 +60,14 @@ class ServerHalf:
         """The encoded weights."""
         return Program(self.integers, self._circuit)
 
-    def evaluate(self, query: Query, public_key: PublicKey | MaskingKey, threads: int | None = None) -> NetworkResult:
+    def evaluate(self, query: Query, public_key: PublicKey | MaskingKey, threads: int) -> NetworkResult:
         """Answer a query, see :meth:`hermetic.CompiledModel.evaluate`."""
         check_kind(query, Query, "query")
         key = self._keys.of(public_key)
         check_belongs(query, self._signature, key)
-        cores, samples = threads or available_cores(), query.samples
-        ask = partial(self._sample, self.program, query, key, max(1, cores // samples))
-        with workers(min(cores, samples)) as run:
+        samples = query.samples
+        ask = partial(self._sample, self.program, query, key, max(1, threads // samples))
+        with workers(min(threads, samples)) as run:
             answers = run(partial(ask, number) for number in range(samples))
         c1, words = (
             np.concatenate(part, axis=axis) for part, axis in zip(zip(*answers, strict=True), (0, 1), strict=True)

@@ -14,7 +14,7 @@ from ...arrays import Integers, Reals
 from ...errors import ModelFileError
 from ...keys.public import PublicKey
 from ...signature import Signature
-from ..masking import MaskingKey, MaskingKeys, available_cores
+from ..masking import MaskingKey, MaskingKeys
 from ..query import Query
 from . import bounds
 from .drawing import StrictWords
@@ -53,11 +53,11 @@ class ServerHalf:
         self._strict = StrictWords(self._circuit.slots, self._circuit.spans) if self._circuit.spans else None
         self._keys = MaskingKeys(signature.parameters)
 
-    def evaluate(self, query: Query, public_key: PublicKey | MaskingKey, threads: int | None = None) -> TreeResult:
+    def evaluate(self, query: Query, public_key: PublicKey | MaskingKey, threads: int) -> TreeResult:
         """Answer a query, see :meth:`hermetic.CompiledModel.evaluate`."""
         check_kind(query, Query, "query")
         key = self._keys.of(public_key)
-        return evaluate(self._signature, self.integers, self._strict, query, key, threads or available_cores())
+        return evaluate(self._signature, self.integers, self._strict, query, key, threads)
 
     def prepare(self, samples: int) -> None:
         """Nothing: every answer has weights of its own."""
